@@ -1,0 +1,34 @@
+//! Penstock's packet engine.
+//!
+//! The life of a frame:
+//!
+//! 1. [`xdp`]'s steering program, in the kernel, decides: to a worker, or on to Linux.
+//! 2. [`worker`]: a pinned thread takes up to 64 frames from a ring through [`io`] …
+//! 3. [`pipeline`]: … and runs the stages over the batch: parse ([`wire`]), classify, look up
+//!    ([`flow`]), choose a backend for new flows ([`schedule`]), rewrite ([`mode`]), transmit.
+//! 4. Frames leave by the ring of the interface that their verdict names; control frames go to
+//!    the management thread; all else is dropped for a named reason.
+//!
+//! What the workers know of the configuration is one immutable [`snapshot`]. The engine knows
+//! nothing of files, TOML, VRRP or health checks; its owner talks to it through [`Dataplane`].
+
+#![deny(unsafe_code)]
+
+mod engine;
+mod error;
+pub mod limits;
+pub mod pipeline;
+pub mod schedule;
+pub mod snapshot;
+mod stats;
+pub mod types;
+mod worker;
+
+pub use engine::{
+    Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference,
+};
+pub use error::{StartError, SteeringError};
+pub use stats::{
+    BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
+};
+pub use worker::{ControlFrame, Punt};

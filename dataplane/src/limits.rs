@@ -1,0 +1,45 @@
+//! Every compile-time bound of the data plane, and the relations between them.
+
+/// Frames that a worker takes through the stages together. Large enough to hide the latency of
+/// a memory access behind the others of the batch, small enough to stay in the L1 cache.
+pub const BATCH: usize = 64;
+
+/// Descriptors in each of a socket's four rings.
+pub const RING: u32 = 2048;
+
+/// Bytes of one UMEM chunk.
+pub const CHUNK: usize = 2048;
+
+/// What the kernel leaves free in front of a received frame (`XDP_PACKET_HEADROOM`); where an
+/// outer header goes when a frame is encapsulated.
+pub const HEADROOM: usize = 256;
+
+/// The longest frame that fits a chunk behind its headroom, without its FCS.
+pub const MAX_FRAME: usize = CHUNK - HEADROOM;
+
+/// Queues of one interface that workers may own.
+pub const MAX_QUEUES: usize = 64;
+
+/// Interfaces of one data plane.
+pub const MAX_INTERFACES: usize = 32;
+
+/// Worker threads.
+pub const MAX_WORKERS: usize = 64;
+
+/// Backends of all services together, those that only linger for their last flows included.
+pub const MAX_BACKENDS: usize = 1 << 18;
+
+/// Slots of a Maglev table: a prime, at least 100 times the backends of a large service, so that
+/// the shares are within one per cent of the weights (Eisenbud et al., NSDI 2016, section 5.3).
+pub const MAGLEV_SLOTS: usize = 65_537;
+
+/// Control frames that wait between workers and the management thread, in each direction.
+/// Full: the frame is dropped and counted, nobody waits.
+pub const PUNT_QUEUE: usize = 1024;
+
+/// IPv6 extension headers that are walked before a packet is refused.
+pub const MAX_EXTENSION_HEADERS: usize = 8;
+
+const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
+const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
+const _: () = assert!(MAX_BACKENDS <= 1 << 24, "a flow entry keeps a backend in 24 bits");

@@ -1,0 +1,3 @@
+//! The stages.
+mod verdict;
+pub use verdict::{DropReason, Verdict};

@@ -1,0 +1,91 @@
+//! What becomes of a frame. Every frame ends in exactly one verdict, and every verdict is counted.
+
+use crate::types::InterfaceId;
+
+/// See the module's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verdict {
+    /// Not decided yet: later stages go on with this frame.
+    #[default]
+    Undecided,
+    /// Leaves by this interface.
+    Transmit(InterfaceId),
+    /// Goes to the management thread.
+    Punt,
+    /// Is dropped, for a reason that the operator sees.
+    Drop(DropReason),
+}
+
+macro_rules! drop_reasons {
+    ($($name:ident, $code:literal, $meaning:literal;)*) => {
+        /// Why a frame was dropped.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum DropReason {
+            $(#[doc = $meaning] $name,)*
+        }
+
+        impl DropReason {
+            /// All reasons, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+            /// How many there are.
+            pub const COUNT: usize = Self::ALL.len();
+
+            /// The stable name that scripts and dashboards go by.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// A sentence for operators.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+
+            /// Its place in [`Self::ALL`].
+            #[must_use]
+            pub fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    Truncated, "truncated", "the frame ends before the headers or the length that they announce";
+    BadHeader, "bad-header", "a header contradicts itself: version, header length or total length";
+    BadChecksum, "bad-checksum", "the checksum of the IPv4 header is wrong";
+    NotIp, "not-ip", "neither IP nor a control protocol that the box speaks";
+    VlanTagged, "vlan-tagged", "the frame carries a VLAN tag, which no service expects";
+    Fragment, "fragment", "a fragment of an IP packet";
+    ExtensionHeaders, "extension-headers", "the IPv6 extension headers are too many or hide the transport header";
+    UnknownProtocol, "unknown-protocol", "neither TCP nor UDP nor an ICMP echo request";
+    IcmpError, "icmp-error", "an ICMP error message, which this version does not carry to a flow";
+    NotOurs, "not-ours", "belongs to no service and no flow";
+    UnknownPort, "unknown-port", "a virtual IP, but a port or protocol that no service has";
+    NoBackend, "no-backend", "every backend of the service is down";
+    NoFlow, "no-flow", "in the middle of a connection that the box does not know";
+    TableFull, "table-full", "the flow table has no room for a new flow";
+    TupleInUse, "tuple-in-use", "another service's flow from this client port to the same server port is still open, their replies could not be told apart";
+    TtlExceeded, "ttl-exceeded", "the time to live ends here";
+    NoRoute, "no-route", "no route to the destination through the box's service interfaces";
+    NeighbourMissing, "neighbour-missing", "the next hop's MAC address is not known yet and is being asked for";
+    TooLong, "too-long", "larger than the MTU of the interface it would leave by";
+    PuntQueueFull, "punt-queue-full", "a control frame that the management thread had no room for";
+    TxRingFull, "tx-ring-full", "the interface it would leave by takes no more frames";
+    InterfaceGone, "interface-gone", "the interface it would leave by is not there";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique_and_numbers_are_places() {
+        let codes: HashSet<_> = DropReason::ALL.iter().map(|r| r.code()).collect();
+        assert_eq!(codes.len(), DropReason::COUNT);
+        assert!(DropReason::ALL.iter().enumerate().all(|(place, reason)| reason.index() == place));
+    }
+}

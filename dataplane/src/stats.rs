@@ -1,0 +1,239 @@
+//! Counters: each worker writes its own, padded apart; readers sum them.
+//!
+//! Only the owning worker writes a [`Counter`], so an increment is a plain load and store and
+//! costs no locked instruction; readers on other threads see each value whole, if a little late.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::limits::MAX_BACKENDS;
+use crate::pipeline::DropReason;
+use crate::types::{BackendId, InterfaceId, QueueId, WorkerId};
+
+/// A number that one thread writes and all may read.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds, on the owning worker only.
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Takes away, on the owning worker only.
+    pub(crate) fn sub(&self, n: u64) {
+        self.0.store(self.get().wrapping_sub(n), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What one worker counts.
+#[derive(Debug)]
+pub(crate) struct WorkerCounters {
+    pub(crate) received: Counter,
+    pub(crate) forwarded: Counter,
+    pub(crate) punted: Counter,
+    pub(crate) originated: Counter,
+    pub(crate) drops: [Counter; DropReason::COUNT],
+    pub(crate) batches: Counter,
+    /// Nanoseconds spent on batches, and since the worker began.
+    pub(crate) busy_nanos: Counter,
+    pub(crate) total_nanos: Counter,
+    pub(crate) flows_created: Counter,
+    pub(crate) flows_expired: Counter,
+    pub(crate) flows_refused: Counter,
+    backends: Box<[BackendCounters]>,
+}
+
+/// What one worker counts per backend. A cache line, so that a packet touches one.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(crate) struct BackendCounters {
+    pub(crate) active_flows: Counter,
+    pub(crate) total_flows: Counter,
+    pub(crate) packets_in: Counter,
+    pub(crate) bytes_in: Counter,
+    pub(crate) packets_out: Counter,
+    pub(crate) bytes_out: Counter,
+}
+
+impl WorkerCounters {
+    /// Room for `backends` backends.
+    pub(crate) fn new(backends: usize) -> Self {
+        Self {
+            received: Counter::default(),
+            forwarded: Counter::default(),
+            punted: Counter::default(),
+            originated: Counter::default(),
+            drops: std::array::from_fn(|_| Counter::default()),
+            batches: Counter::default(),
+            busy_nanos: Counter::default(),
+            total_nanos: Counter::default(),
+            flows_created: Counter::default(),
+            flows_expired: Counter::default(),
+            flows_refused: Counter::default(),
+            backends: std::iter::repeat_with(BackendCounters::default).take(backends).collect(),
+        }
+    }
+
+    /// The counters of one backend.
+    pub(crate) fn backend(&self, id: BackendId) -> &BackendCounters {
+        // An id beyond the table cannot come from a snapshot; it would share the last place.
+        &self.backends[id.index().min(self.backends.len() - 1)]
+    }
+
+    pub(crate) fn read(&self, id: WorkerId) -> WorkerStats {
+        let drops = std::array::from_fn(|i| self.drops[i].get());
+        WorkerStats {
+            id,
+            frames: FrameStats {
+                received: self.received.get(),
+                forwarded: self.forwarded.get(),
+                to_linux: 0,
+                to_management: self.punted.get(),
+                dropped: drops.iter().sum(),
+                originated: self.originated.get(),
+            },
+            drops,
+            batches: self.batches.get(),
+            busy_nanos: self.busy_nanos.get(),
+            total_nanos: self.total_nanos.get(),
+            flows_created: self.flows_created.get(),
+            flows_expired: self.flows_expired.get(),
+            flows_refused: self.flows_refused.get(),
+        }
+    }
+}
+
+/// The default room: every backend that the table can name.
+pub(crate) const BACKEND_ROOM: usize = MAX_BACKENDS;
+
+/// Where frames went: received = forwarded + to Linux + to management + dropped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FrameStats {
+    /// Came in by a service interface.
+    pub received: u64,
+    /// Came in and left again.
+    pub forwarded: u64,
+    /// Passed on to Linux by the steering program.
+    pub to_linux: u64,
+    /// Handed to the management thread.
+    pub to_management: u64,
+    /// Dropped, for one of the [`DropReason`]s.
+    pub dropped: u64,
+    /// Sent by the box itself.
+    pub originated: u64,
+}
+
+/// One worker's counters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerStats {
+    /// Which worker.
+    pub id: WorkerId,
+    /// Its frames; it never sees those that the steering program gave to Linux.
+    pub frames: FrameStats,
+    /// Dropped frames, by [`DropReason::index`].
+    pub drops: [u64; DropReason::COUNT],
+    /// Batches with at least one frame.
+    pub batches: u64,
+    /// Nanoseconds spent on batches.
+    pub busy_nanos: u64,
+    /// Nanoseconds since the worker began.
+    pub total_nanos: u64,
+    /// New flows.
+    pub flows_created: u64,
+    /// Flows that were forgotten after their idle time.
+    pub flows_expired: u64,
+    /// New flows that found no room.
+    pub flows_refused: u64,
+}
+
+/// One backend's counters, summed over the workers. In: towards the backend.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BackendStats {
+    /// Flows in the table.
+    pub active_flows: u64,
+    /// Flows since the start.
+    pub total_flows: u64,
+    /// Packets sent to the backend.
+    pub packets_in: u64,
+    /// Their bytes, from the IP header on.
+    pub bytes_in: u64,
+    /// Packets sent by the backend to clients, where they pass through the box.
+    pub packets_out: u64,
+    /// Their bytes, from the IP header on.
+    pub bytes_out: u64,
+}
+
+impl BackendStats {
+    pub(crate) fn add(&mut self, counters: &BackendCounters) {
+        self.active_flows += counters.active_flows.get();
+        self.total_flows += counters.total_flows.get();
+        self.packets_in += counters.packets_in.get();
+        self.bytes_in += counters.bytes_in.get();
+        self.packets_out += counters.packets_out.get();
+        self.bytes_out += counters.bytes_out.get();
+    }
+}
+
+/// The flow table's figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FlowStats {
+    /// Flows in the table.
+    pub active: u64,
+    /// Flows that fit.
+    pub capacity: u64,
+    /// New flows since the start.
+    pub created: u64,
+    /// Flows forgotten after their idle time.
+    pub expired: u64,
+    /// New flows that found no room.
+    pub refused: u64,
+}
+
+/// How the steering program runs on an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XdpAttachment {
+    /// In the driver.
+    Native,
+    /// After the kernel has built its socket buffer: slow.
+    Generic,
+}
+
+/// An interface as the data plane has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceStatus {
+    /// Its number.
+    pub id: InterfaceId,
+    /// Its name.
+    pub name: String,
+    /// How the program is attached; `None`: the interface has vanished.
+    pub attachment: Option<XdpAttachment>,
+    /// Whether frames reach the workers without a copy.
+    pub zero_copy: bool,
+    /// Queues with a worker's socket on them.
+    pub queues: u16,
+    /// Frames that workers took from it.
+    pub rx_packets: u64,
+    /// Frames that workers sent by it.
+    pub tx_packets: u64,
+}
+
+/// One socket's rings, as the kernel counts them (`XDP_STATISTICS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RingStatus {
+    /// Whose socket.
+    pub interface: InterfaceId,
+    /// On which queue.
+    pub queue: QueueId,
+    /// Frames dropped because the RX ring was full: the worker is overloaded.
+    pub rx_ring_full: u64,
+    /// Times the kernel found no chunk to receive into.
+    pub fill_ring_empty: u64,
+    /// Times the kernel found nothing to send.
+    pub tx_ring_empty: u64,
+    /// Frames dropped for other reasons, too large for a chunk among them.
+    pub rx_dropped: u64,
+}

@@ -1,0 +1,178 @@
+//! The words of the data plane as types, so that the compiler finds swapped arguments.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An Ethernet address, in wire order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// ff:ff:ff:ff:ff:ff, every station of the segment.
+    pub const BROADCAST: Self = Self([0xff; 6]);
+
+    /// Whether the group bit is set: multicast or broadcast.
+    #[must_use]
+    pub fn is_multicast(self) -> bool {
+        self.0[0] & 1 == 1
+    }
+
+    /// The multicast address of an IPv6 group (RFC 2464 section 7).
+    #[must_use]
+    pub fn of_ipv6_group(group: std::net::Ipv6Addr) -> Self {
+        let [.., a, b, c, d] = group.octets();
+        Self([0x33, 0x33, a, b, c, d])
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A text that is not six hexadecimal bytes with colons between them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a MAC address: write six hexadecimal bytes, as in 02:00:00:00:00:01")]
+pub struct MacParseError(String);
+
+impl FromStr for Mac {
+    type Err = MacParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = || MacParseError(text.to_owned());
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        for byte in &mut bytes {
+            let part = parts.next().filter(|p| p.len() == 2).ok_or_else(refuse)?;
+            *byte = u8::from_str_radix(part, 16).map_err(|_| refuse())?;
+        }
+        if parts.next().is_some() { Err(refuse()) } else { Ok(Self(bytes)) }
+    }
+}
+
+/// A TCP or UDP port, in host order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
+pub struct Port(pub u16);
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// The transport protocols that are balanced.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Protocol {
+    /// RFC 9293.
+    Tcp = 6,
+    /// RFC 768.
+    Udp = 17,
+}
+
+impl Protocol {
+    /// The number in IPv4's protocol and IPv6's next-header field.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        })
+    }
+}
+
+/// How a service's packets reach its backends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Mode {
+    /// The box is a hop between clients and backends; destination NAT there, source NAT back.
+    Router,
+    /// Only the MAC addresses change; backends answer clients directly.
+    Dsr,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Router => "router",
+            Self::Dsr => "dsr",
+        })
+    }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($int:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, PartialOrd, Ord)]
+        pub struct $name(pub $int);
+
+        impl $name {
+            /// As an index into the table that this number counts.
+            #[must_use]
+            pub fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+id!(
+    /// A network interface of the data plane: its place in the list of configured interfaces.
+    InterfaceId(u16)
+);
+id!(
+    /// An RX/TX queue pair of a network interface.
+    QueueId(u16)
+);
+id!(
+    /// A worker thread: its place in the list of configured cores.
+    WorkerId(u16)
+);
+id!(
+    /// A service's place in one [`Snapshot`](crate::snapshot::Snapshot); not stable across snapshots.
+    ServiceId(u32)
+);
+id!(
+    /// A backend of one service. Stable across snapshots for as long as any flow refers to it;
+    /// at most 24 bits, see [`limits::MAX_BACKENDS`](crate::limits::MAX_BACKENDS).
+    BackendId(u32)
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn macs_are_read_as_they_are_written() {
+        let mac = Mac([2, 0, 0x5e, 0, 1, 0xff]);
+        assert_eq!(mac.to_string().parse(), Ok(mac));
+        for wrong in ["", "02:00:5e:00:01", "02:00:5e:00:01:ff:00", "2:0:0:0:0:1", "zz:00:00:00:00:00"] {
+            assert!(wrong.parse::<Mac>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn ipv6_groups_map_to_their_multicast_mac() {
+        let group = "ff02::1:ff00:64".parse().unwrap();
+        assert_eq!(Mac::of_ipv6_group(group), Mac([0x33, 0x33, 0xff, 0, 0, 0x64]));
+    }
+}

@@ -1,0 +1,3 @@
+//! The poll loop.
+mod punt;
+pub use punt::{ControlFrame, Punt};

@@ -1,0 +1,94 @@
+//! The bounded channels between workers and the management thread.
+//!
+//! Neither side ever waits for the other: a full channel drops the frame and counts it. The
+//! management thread sleeps on an event descriptor that a worker writes once per batch, and a
+//! worker that sleeps in poll(2) is woken the same way.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_queue::ArrayQueue;
+
+use crate::limits::{MAX_FRAME, PUNT_QUEUE};
+use crate::types::InterfaceId;
+
+/// A frame of a control protocol, with the interface it came from or shall leave by.
+#[derive(Clone)]
+pub struct ControlFrame {
+    /// Where it came in, or goes out.
+    pub interface: InterfaceId,
+    length: u16,
+    bytes: [u8; MAX_FRAME],
+}
+
+impl ControlFrame {
+    /// Copies `frame`; `None` if it is longer than [`MAX_FRAME`].
+    #[must_use]
+    pub fn new(interface: InterfaceId, frame: &[u8]) -> Option<Self> {
+        let mut bytes = [0; MAX_FRAME];
+        bytes.get_mut(..frame.len())?.copy_from_slice(frame);
+        Some(Self { interface, length: u16::try_from(frame.len()).ok()?, bytes })
+    }
+
+    /// The frame, from its Ethernet header on.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+impl std::fmt::Debug for ControlFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ControlFrame({}, {} bytes)", self.interface, self.length)
+    }
+}
+
+/// What a worker tells the management thread.
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a slot of a fixed queue: boxing would allocate in the worker")]
+pub enum Punt {
+    /// A frame of ARP, neighbour discovery or another control protocol.
+    Frame(ControlFrame),
+    /// A packet could not leave because nobody knows this neighbour's MAC yet.
+    NeighbourMissing {
+        /// The interface the neighbour is on.
+        interface: InterfaceId,
+        /// The neighbour.
+        address: IpAddr,
+    },
+}
+
+/// A bounded channel that counts what did not fit.
+#[derive(Debug)]
+pub(crate) struct Channel<T> {
+    queue: ArrayQueue<T>,
+    overflow: AtomicU64,
+}
+
+impl<T> Channel<T> {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { queue: ArrayQueue::new(PUNT_QUEUE), overflow: AtomicU64::new(0) })
+    }
+
+    /// Whether there was room.
+    pub(crate) fn send(&self, item: T) -> bool {
+        let sent = self.queue.push(item).is_ok();
+        if !sent {
+            self.overflow.fetch_add(1, Ordering::Relaxed);
+        }
+        sent
+    }
+
+    pub(crate) fn receive(&self) -> Option<T> {
+        self.queue.pop()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn overflow(&self) -> u64 {
+        self.overflow.load(Ordering::Relaxed)
+    }
+}

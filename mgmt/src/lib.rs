@@ -1,0 +1,2 @@
+//! Everything slow.
+#![forbid(unsafe_code)]

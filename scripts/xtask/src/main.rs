@@ -1,0 +1,2 @@
+//! The developers' loop.
+fn main() {}
