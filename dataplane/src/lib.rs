@@ -14,15 +14,24 @@
 
 #![deny(unsafe_code)]
 
+mod clock;
 mod engine;
 mod error;
+mod flow;
+mod io;
 pub mod limits;
+mod mem;
+mod mode;
 pub mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
+#[cfg(test)]
+mod testing;
 pub mod types;
+mod wire;
 mod worker;
+mod xdp;
 
 pub use engine::{
     Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference,

@@ -3,6 +3,8 @@
 //! [`xsk`] is AF_XDP; [`memory`] is vectors, for tests and benches of everything above this seam.
 
 mod frame;
+#[cfg(test)]
+pub(crate) mod memory;
 
 pub(crate) use frame::Frame;
 
