@@ -1,7 +1,8 @@
 //! The entries' memory, and the blocks in which workers take it.
 //!
 //! A block holds 256 narrow entries (IPv4) or 128 wide ones (IPv6); it becomes one or the other when
-//! a worker takes it, and can change when it comes back empty. Free blocks are bits of a bitmap,
+//! a worker takes it, and can change when it comes back empty: an ended flow's room serves its own
+//! family at once, and the other one when its whole block is free. Free blocks are bits of a bitmap,
 //! the lowest taken first, so that a table that is little used stays dense. Taking or giving back a
 //! block happens once in a few hundred flows.
 

@@ -165,11 +165,14 @@ fn idle_flows_expire_after_their_states_timeout_and_make_room() {
     let half_open = bench.sweep(Tick(10_000)) + bench.sweep(Tick(15_001));
     assert_eq!(half_open, 500);
     assert_eq!(bench.table.flows(Tick(15_000)).count(), 500);
-    let created = (2000..2500_u16)
-        .filter(|c| matches!(bench.insert(&tuple(*c, true, Protocol::Udp), 3, true, Tick(15_001)), Inserted::Created(_)));
-    assert_eq!(created.count(), 500, "their room is used again, by the other family too");
-    assert_eq!(bench.sweep(Tick(15 * 60_000 + 2)) + bench.sweep(Tick(16 * 60_000)), 1000);
+    let fill = |bench: &mut Bench, v6: bool, now| {
+        let inserted = (2000..3000_u16).map(|c| bench.insert(&tuple(c, v6, Protocol::Udp), u32::from(v6), true, now));
+        inserted.filter(|i| matches!(i, Inserted::Created(_))).count()
+    };
+    assert_eq!(fill(&mut bench, false, Tick(15_001)), 600, "their room is used again");
+    assert_eq!(bench.sweep(Tick(15 * 60_000 + 2)) + bench.sweep(Tick(16 * 60_000)), 1100);
     assert_eq!(bench.table.flows(Tick(16 * 60_000)).count(), 0);
+    assert_eq!(fill(&mut bench, true, Tick(16 * 60_000)), 1000, "and by the other family when blocks are empty");
 }
 
 #[test]
