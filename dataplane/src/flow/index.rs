@@ -13,8 +13,9 @@ use crate::mem::{Words, prefetch};
 
 /// Words of a bucket.
 const WORDS: usize = 8;
-/// Words of the index per flow of the table: two directions at half load. At that load a bucket
-/// overflows for about 0.6 % of a full table's tuples, and both buckets of a tuple for 0.02 %.
+/// Words of the index per flow of the table: two directions at half load. At that load about 2 % of
+/// the buckets are full, so a table of router-mode flows alone, filled to its very number, refuses
+/// about one new flow in two thousand.
 pub(super) const WORDS_PER_FLOW: usize = 4;
 
 /// A word of the index.
