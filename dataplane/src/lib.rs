@@ -16,6 +16,7 @@
 
 mod engine;
 mod error;
+mod io;
 pub mod limits;
 pub mod pipeline;
 pub mod schedule;
@@ -23,6 +24,7 @@ pub mod snapshot;
 mod stats;
 pub mod types;
 mod worker;
+mod xdp;
 
 pub use engine::{
     Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference,

@@ -3,6 +3,7 @@
 //! [`xsk`] is AF_XDP; [`memory`] is vectors, for tests and benches of everything above this seam.
 
 mod frame;
+pub(crate) mod xsk;
 
 pub(crate) use frame::Frame;
 
