@@ -74,6 +74,7 @@ impl Program {
             let limit = MAX_FRAME - FRAMING;
             return Err(refuse(too_large(&interface.name, mtu, &format!("frames of at most {limit} fit"))));
         }
+        self.detach(id);
         self.number(interface.index, id).map_err(|error| refuse(error.to_string()))?;
 
         let program = self.fd().map_err(|error| refuse(reason(&error)))?;
