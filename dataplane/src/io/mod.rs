@@ -5,6 +5,7 @@
 mod frame;
 #[cfg(test)]
 pub(crate) mod memory;
+pub(crate) mod xsk;
 
 pub(crate) use frame::Frame;
 
