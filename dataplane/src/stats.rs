@@ -132,6 +132,21 @@ pub struct FrameStats {
     pub originated: u64,
 }
 
+impl std::ops::Add for FrameStats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            received: self.received + other.received,
+            forwarded: self.forwarded + other.forwarded,
+            to_linux: self.to_linux + other.to_linux,
+            to_management: self.to_management + other.to_management,
+            dropped: self.dropped + other.dropped,
+            originated: self.originated + other.originated,
+        }
+    }
+}
+
 /// One worker's counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerStats {

@@ -63,7 +63,8 @@ const STEP: u32 = 64;
 
 impl Block {
     fn new(id: BlockId, size: Size, granted: u32) -> Self {
-        let bits = |word: u32| u64::MAX.checked_shr(64 - granted.saturating_sub(word * 64).min(64)).unwrap_or(0);
+        let bits =
+            |word: u32| u64::MAX.checked_shr(64 - granted.saturating_sub(word * 64).min(64)).unwrap_or(0);
         Self { id, size, free: [bits(0), bits(1), bits(2), bits(3)], granted }
     }
 

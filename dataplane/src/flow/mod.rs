@@ -35,7 +35,7 @@ pub(crate) use entry::Direction;
 pub(crate) use index::Slot;
 pub(crate) use keeper::{Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
-pub(crate) use slab::EntryRef;
+
 pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
 
 #[cfg(test)]

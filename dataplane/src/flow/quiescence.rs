@@ -55,7 +55,11 @@ impl Quiescence {
 
     /// Whether every worker was away at the marks or has passed a quiescent state since.
     pub(super) fn all_passed(&self, marks: &Marks) -> bool {
-        marks.0.iter().zip(&self.0).all(|(mark, counter)| mark & 1 == 1 || counter.load(Ordering::Acquire) != *mark)
+        marks
+            .0
+            .iter()
+            .zip(&self.0)
+            .all(|(mark, counter)| mark & 1 == 1 || counter.load(Ordering::Acquire) != *mark)
     }
 }
 

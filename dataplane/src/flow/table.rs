@@ -223,7 +223,9 @@ impl FlowTable {
     fn insert_return(&self, reference: EntryRef, endpoints: &impl Endpoints) -> Result<(), Inserted> {
         let entry = self.entry(reference);
         let endpoint = endpoints.endpoint(entry.backend());
-        let Some(tuple) = endpoint.and_then(|e| entry.return_tuple(e)) else { return Err(Inserted::TupleInUse) };
+        let Some(tuple) = endpoint.and_then(|e| entry.return_tuple(e)) else {
+            return Err(Inserted::TupleInUse);
+        };
         let hash = self.hash(&tuple);
         if self.find(hash, &tuple, endpoints).is_some() {
             return Err(Inserted::TupleInUse);

@@ -57,7 +57,8 @@ impl Bench {
     fn insert(&mut self, tuple: &Tuple, backend: u32, two_way: bool, now: Tick) -> Inserted {
         self.table.quiescence().pass(WorkerId(0));
         let flags = Flags(Flags::SYN);
-        let flow = NewFlow { tuple, hash: self.table.hash(tuple), backend: BackendId(backend), two_way, flags };
+        let flow =
+            NewFlow { tuple, hash: self.table.hash(tuple), backend: BackendId(backend), two_way, flags };
         let inserted = self.table.insert(&mut self.keeper, &flow, &Backends, now);
         self.keeper.reclaim(&self.table);
         inserted
@@ -121,8 +122,11 @@ fn both_directions_lead_to_one_entry() {
     let mut bench = bench(64);
     for (backend, v6) in [(12, false), (13, true)] {
         let forward = tuple(7, v6, Protocol::Tcp);
-        let Inserted::Created(entry) = bench.insert(&forward, backend, true, Tick(0)) else { panic!("no room") };
-        let back = bench.table.entry(entry).return_tuple(Backends.endpoint(BackendId(backend)).unwrap()).unwrap();
+        let Inserted::Created(entry) = bench.insert(&forward, backend, true, Tick(0)) else {
+            panic!("no room")
+        };
+        let back =
+            bench.table.entry(entry).return_tuple(Backends.endpoint(BackendId(backend)).unwrap()).unwrap();
         assert_eq!(bench.find(&forward), Some(Found { entry, direction: Direction::Forward }));
         assert_eq!(bench.find(&back), Some(Found { entry, direction: Direction::Return }));
         bench.table.end(entry, &Backends);
@@ -172,7 +176,9 @@ fn the_room_of_expired_flows_is_used_again_by_either_family() {
     let mut bench = bench(1024);
     let fill = |bench: &mut Bench, v6: bool, now| {
         let clients = 0..1024_u16;
-        clients.filter(|c| is_new(bench.insert(&tuple(*c, v6, Protocol::Udp), u32::from(v6), false, now))).count()
+        clients
+            .filter(|c| is_new(bench.insert(&tuple(*c, v6, Protocol::Udp), u32::from(v6), false, now)))
+            .count()
     };
     let mut now = 0;
     for v6 in [false, false, true, false, true, true] {

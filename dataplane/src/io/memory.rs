@@ -72,5 +72,7 @@ impl PacketIo for MemoryIo {
         self.umem.take().map(|chunk| Frame::new(chunk, crate::limits::HEADROOM, 0))
     }
 
+    fn maintain(&mut self) {}
+
     fn wait(&mut self, _timeout: Duration) {}
 }

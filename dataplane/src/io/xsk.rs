@@ -13,6 +13,7 @@ use super::{Frame, PacketIo, Refused};
 use crate::limits::{HEADROOM, MAX_INTERFACES};
 use crate::stats::Counter;
 use crate::types::{InterfaceId, QueueId};
+use crate::worker::Channel;
 use crate::xdp::{Borrower, Closing, Socket, Umem, Wake, Watched, poll};
 
 /// What a worker counts per interface. Written by the worker, read by anyone.
@@ -25,6 +26,15 @@ pub(crate) struct Traffic {
     pub(crate) transmitted: Counter,
     /// A socket was told that its device is gone; until the next `attach`.
     pub(crate) gone: AtomicBool,
+}
+
+/// What the owner of the data plane asks of a worker's sockets.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Take these sockets, opened on the worker's memory.
+    Attach(Vec<Socket>),
+    /// Close the sockets of an interface.
+    Detach(InterfaceId),
 }
 
 /// A socket's place. Its number is what its chunks are lent to, so a place is empty only when the
@@ -49,13 +59,14 @@ pub(crate) struct XskIo {
     queue: QueueId,
     traffic: Arc<[Traffic; MAX_INTERFACES]>,
     wake: Arc<Wake>,
+    commands: Arc<Channel<Command>>,
     /// The wake event, then one place per slot.
     watched: Vec<Watched>,
 }
 
 impl XskIo {
-    /// Without sockets yet. `wake` ends a `wait`.
-    pub(crate) fn new(umem: Umem, wake: Arc<Wake>) -> Self {
+    /// Without sockets yet: they come as `commands`. `wake` ends a `wait`.
+    pub(crate) fn new(umem: Umem, wake: Arc<Wake>, commands: Arc<Channel<Command>>) -> Self {
         let watched = vec![Watched::new(wake.as_fd())];
         Self {
             umem,
@@ -64,6 +75,7 @@ impl XskIo {
             queue: QueueId(0),
             traffic: Arc::new(std::array::from_fn(|_| Traffic::default())),
             wake,
+            commands,
             watched,
         }
     }
@@ -176,6 +188,15 @@ impl PacketIo for XskIo {
 
     fn allocate(&mut self) -> Option<Frame> {
         self.umem.take().map(|chunk| Frame::new(chunk, HEADROOM, 0))
+    }
+
+    fn maintain(&mut self) {
+        while let Some(command) = self.commands.receive() {
+            match command {
+                Command::Attach(sockets) => self.attach(sockets),
+                Command::Detach(interface) => self.detach(interface),
+            }
+        }
     }
 
     fn wait(&mut self, timeout: Duration) {

@@ -24,7 +24,9 @@ impl KeyedHash {
     /// A key for repeatable tests and benches.
     #[cfg(any(test, feature = "bench"))]
     pub(crate) fn fixed() -> Self {
-        Self { keys: [0x243f_6a88_85a3_08d3_1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89] }
+        Self {
+            keys: [0x243f_6a88_85a3_08d3_1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89],
+        }
     }
 
     /// The hash of one block.
@@ -94,7 +96,8 @@ mod imp {
     pub(super) fn rounds(keys: &[u128; 3], block: u128) -> u64 {
         let (high, low) = ((block >> 64) as u64, block as u64);
         let first = fold(low ^ keys[0] as u64, high ^ (keys[0] >> 64) as u64);
-        fold(first ^ keys[1] as u64, keys[2] as u64 | 1) ^ fold(low ^ keys[2] as u64, (keys[1] >> 64) as u64 | 1)
+        fold(first ^ keys[1] as u64, keys[2] as u64 | 1)
+            ^ fold(low ^ keys[2] as u64, (keys[1] >> 64) as u64 | 1)
     }
 
     #[inline(always)]

@@ -14,7 +14,6 @@ mod parse;
 mod rewrite;
 mod verdict;
 
-
 pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Missing};
 pub(crate) use parse::Headers;

@@ -7,13 +7,13 @@ use super::context::Context;
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
 use crate::types::{Port, Protocol};
+use crate::wire::WireError;
 use crate::wire::ethernet::{self, Ethernet, ethertype};
 use crate::wire::icmp::{self, Icmp};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{self, Ipv6, Upper};
 use crate::wire::tcp::{Flags, Tcp};
 use crate::wire::udp::Udp;
-use crate::wire::WireError;
 
 /// What a frame with an IP packet is, and where its parts begin.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +104,12 @@ fn parse_ipv4(packet: &[u8]) -> Result<Parsed, DropReason> {
         },
         _ => return Err(DropReason::UnknownProtocol),
     };
-    Ok(Parsed::Headers(headers(content, ipv4.header_length(), ipv4.header_length() + payload.len(), ipv4.ttl())))
+    Ok(Parsed::Headers(headers(
+        content,
+        ipv4.header_length(),
+        ipv4.header_length() + payload.len(),
+        ipv4.ttl(),
+    )))
 }
 
 #[inline(always)]
@@ -123,13 +128,20 @@ fn parse_ipv6(packet: &[u8]) -> Result<Parsed, DropReason> {
         number::VRRP => return Ok(Parsed::Control),
         number::ICMPV6 => match Icmp::new_checked(transport)?.kind() {
             icmp::v6::ECHO_REQUEST => Content::Echo { destination: addresses.destination() },
-            icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => return Ok(Parsed::Control),
+            icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => {
+                return Ok(Parsed::Control);
+            }
             kind if kind < icmp::v6::FIRST_INFORMATIONAL => return Err(DropReason::IcmpError),
             _ => return Err(DropReason::UnknownProtocol),
         },
         _ => return Err(DropReason::UnknownProtocol),
     };
-    Ok(Parsed::Headers(headers(content, ipv6::LENGTH + offset, ipv6::LENGTH + payload.len(), ipv6.hop_limit())))
+    Ok(Parsed::Headers(headers(
+        content,
+        ipv6::LENGTH + offset,
+        ipv6::LENGTH + payload.len(),
+        ipv6.hop_limit(),
+    )))
 }
 
 #[inline(always)]

@@ -31,7 +31,8 @@ mod tests {
     /// Known answers: fail when a change of the code would make two versions of the box disagree.
     #[test]
     fn the_hash_is_the_same_in_every_version() {
-        let hash = |address: &str, port| client_hash(cluster_seed("edge-1"), address.parse().unwrap(), Port(port));
+        let hash =
+            |address: &str, port| client_hash(cluster_seed("edge-1"), address.parse().unwrap(), Port(port));
         let hashes = [hash("10.0.0.2", 40000), hash("10.0.0.2", 40001), hash("fd00::2", 40000)];
         assert_eq!(hashes, KNOWN, "{hashes:#x?}");
     }

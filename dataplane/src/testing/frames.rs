@@ -122,7 +122,8 @@ impl Build {
                 let total = u16::try_from(header + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
                 let [high, low] = self.fragment.to_be_bytes();
                 let first = 0x40 | u8::try_from(header / 4).unwrap_or(15);
-                let mut ip = vec![first, 0, total[0], total[1], 0, 7, high, low, self.ttl, self.number(), 0, 0];
+                let mut ip =
+                    vec![first, 0, total[0], total[1], 0, 7, high, low, self.ttl, self.number(), 0, 0];
                 ip.extend([source.octets(), destination.octets()].concat());
                 ip.extend(&self.extra.1);
                 let checksum = !fold(sum(0, &ip));
@@ -131,7 +132,8 @@ impl Build {
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
                 bytes.extend(0x86dd_u16.to_be_bytes());
-                let length = u16::try_from(self.extra.1.len() + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
+                let length =
+                    u16::try_from(self.extra.1.len() + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
                 let next = if self.extra.1.is_empty() { self.number() } else { self.extra.0 };
                 bytes.extend([0x60, 0, 0, 0, length[0], length[1], next, self.ttl]);
                 bytes.extend([source.octets(), destination.octets()].concat());

@@ -84,7 +84,8 @@ pub(crate) fn backend_address(last: u8, v6: bool) -> IpAddr {
 
 fn add_service(snapshot: &mut Snapshot, mode: Mode, v6: bool, protocol: Protocol, lasts: &[u8]) {
     let vip: IpAddr = vip(mode, v6).parse().expect("an address");
-    let (port, inner) = if protocol == Protocol::Tcp { (Port(80), Port(8080)) } else { (Port(53), Port(5353)) };
+    let (port, inner) =
+        if protocol == Protocol::Tcp { (Port(80), Port(8080)) } else { (Port(53), Port(5353)) };
     let inner = if mode == Mode::Dsr { port } else { inner };
     let mut candidates = Vec::new();
     for &last in lasts {
@@ -146,7 +147,11 @@ impl Rig {
     }
 
     /// Lets frames arrive and the worker make one round; gives what it sent.
-    pub(crate) fn receive(&mut self, ingress: InterfaceId, frames: &[Vec<u8>]) -> Vec<(InterfaceId, Vec<u8>)> {
+    pub(crate) fn receive(
+        &mut self,
+        ingress: InterfaceId,
+        frames: &[Vec<u8>],
+    ) -> Vec<(InterfaceId, Vec<u8>)> {
         for frame in frames {
             self.worker.io().arrive(ingress, frame);
         }

@@ -118,9 +118,8 @@ mod tests {
     use super::*;
 
     /// A packet of 4 bytes of payload and 2 bytes of Ethernet padding; RFC 1071 sum by hand.
-    const PACKET: [u8; 26] = [
-        0x45, 0, 0, 24, 0, 1, 0x40, 0, 64, 17, 0x66, 0xce, 10, 0, 0, 2, 192, 0, 2, 1, 1, 2, 3, 4, 0, 0,
-    ];
+    const PACKET: [u8; 26] =
+        [0x45, 0, 0, 24, 0, 1, 0x40, 0, 64, 17, 0x66, 0xce, 10, 0, 0, 2, 192, 0, 2, 1, 1, 2, 3, 4, 0, 0];
 
     fn with(at: usize, value: u8) -> [u8; 26] {
         let mut packet = PACKET;

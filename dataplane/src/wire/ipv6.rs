@@ -108,7 +108,8 @@ pub(crate) fn upper_layer(first: u8, payload: &[u8]) -> Result<Upper, WireError>
 fn walk(first: u8, payload: &[u8]) -> Result<Upper, WireError> {
     let (mut number, mut offset) = (first, 0);
     for _ in 0..=MAX_EXTENSION_HEADERS {
-        let extension = || payload.get(offset..).and_then(<[u8]>::first_chunk::<8>).ok_or(WireError::Truncated);
+        let extension =
+            || payload.get(offset..).and_then(<[u8]>::first_chunk::<8>).ok_or(WireError::Truncated);
         let length = match number {
             0 | 43 | 60 => (usize::from(extension()?[1]) + 1) * 8,
             51 => (usize::from(extension()?[1]) + 2) * 4,

@@ -6,9 +6,8 @@
 mod deliver;
 mod punt;
 
-
-pub use punt::{ControlFrame, Punt};
 pub(crate) use punt::Channel;
+pub use punt::{ControlFrame, Punt};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,6 +98,7 @@ impl<I: PacketIo> Worker<I> {
         self.links.table.quiescence().pass(self.keeper.worker());
         let nanos = self.account_time();
         let now = Clock::tick(nanos);
+        self.io.maintain();
         for ring in 0..self.io.rings() {
             self.one_batch(ring, now);
         }

@@ -61,7 +61,11 @@ fn a_flow_outlives_its_backends_weight_and_its_service() {
         service.schedule = std::sync::Arc::new(crate::schedule::Schedule::Empty);
     }
     rig.publisher.publish(drained);
-    assert_eq!(destination(&rig.receive(ETH0, std::slice::from_ref(&data))), 11, "no new flows, but this one");
+    assert_eq!(
+        destination(&rig.receive(ETH0, std::slice::from_ref(&data))),
+        11,
+        "no new flows, but this one"
+    );
     check(&mut rig, "a new flow", ETH0, &syn(40001), &Expect::Drops(DropReason::NoBackend));
     rig.publisher.publish(without_services(snapshot(&[11, 12], &[])));
     assert_eq!(destination(&rig.receive(ETH0, &[data])), 11, "its service is gone");

@@ -26,7 +26,9 @@ fn with(build: &Build, at: usize, bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn every_cut_of_a_frame_is_dropped_as_truncated() {
-    for (build, lengths) in [(tcp(false), 0..62), (tcp(true), 0..82), (to_vip(Mode::Dsr, false).udp(1, 53), 0..50)] {
+    for (build, lengths) in
+        [(tcp(false), 0..62), (tcp(true), 0..82), (to_vip(Mode::Dsr, false).udp(1, 53), 0..50)]
+    {
         let mut rig = rig();
         let frame = build.build();
         assert_eq!(frame.len(), lengths.end);
@@ -106,7 +108,11 @@ fn foreign_protocols_are_dropped_by_name() {
     };
     let many = tcp(true).extensions(0, &[0, 0, 1, 4, 0, 0, 0, 0].repeat(9), 64).build();
     let none = tcp(true).extensions(60, &[0, 0, 1, 4, 0, 0, 0, 0], 0).build();
-    let none = { let mut f = none; f[54] = 59; f };
+    let none = {
+        let mut f = none;
+        f[54] = 59;
+        f
+    };
     let rows = [
         ("LLDP", ether([0x88, 0xcc]), DropReason::NotIp),
         ("an 802.3 length instead of a type", ether([0, 46]), DropReason::NotIp),

@@ -24,9 +24,12 @@ fn reply_frame(v6: bool) -> Build {
 #[test]
 fn a_tcp_connection_is_translated_both_ways() {
     both_families(|rig, v6| {
-        for (sentence, flags, payload) in
-            [("SYN", SYN, &b""[..]), ("ACK", ACK, b""), ("data of odd length", ACK, b"abc"), ("FIN", FIN_ACK, b"")]
-        {
+        for (sentence, flags, payload) in [
+            ("SYN", SYN, &b""[..]),
+            ("ACK", ACK, b""),
+            ("data of odd length", ACK, b"abc"),
+            ("FIN", FIN_ACK, b""),
+        ] {
             let input = vip_frame(v6).tcp(40000, 80, flags).payload(payload).build();
             let output = to_backend(11, v6).tcp(40000, 8080, flags).payload(payload).ttl(63).build();
             check(rig, sentence, ETH0, &input, &Expect::Sends(ETH1, output));
@@ -146,7 +149,8 @@ fn what_belongs_to_no_service_or_flow_is_dropped_by_name() {
 fn what_a_backend_sends_without_a_flow_is_routed_as_it_is() {
     both_families(|rig, v6| {
         let input = from_backend(11, v6).tcp(8080, 41000, SYN_ACK).build();
-        let output = frame((BOX0, &backend(11, v6)), (CLIENT, client(v6))).tcp(8080, 41000, SYN_ACK).ttl(63).build();
+        let output =
+            frame((BOX0, &backend(11, v6)), (CLIENT, client(v6))).tcp(8080, 41000, SYN_ACK).ttl(63).build();
         check(rig, "an answer to a direct connection", ETH1, &input, &Expect::Sends(ETH0, output));
         let input = from_backend(11, v6).tcp(8080, 41000, SYN_ACK).ttl(1).build();
         check(rig, "with TTL 1", ETH1, &input, &Expect::Drops(DropReason::TtlExceeded));
