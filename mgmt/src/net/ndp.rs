@@ -148,6 +148,7 @@ fn source_link_layer(mut options: &[u8]) -> Result<Option<Mac>, Silence> {
 
 fn advertisement(vip: Ipv6Addr, own: Mac, to: Ipv6Addr, to_mac: Mac, flags: u8) -> Vec<u8> {
     const LENGTH: usize = FIXED + 8;
+    const { assert!(LENGTH == 32, "as the payload length below says") };
     let mut message = [0; LENGTH];
     message[0] = ADVERTISEMENT;
     message[4] = flags;
@@ -158,7 +159,7 @@ fn advertisement(vip: Ipv6Addr, own: Mac, to: Ipv6Addr, to_mac: Mac, flags: u8) 
     message[2..4].copy_from_slice(&checksum.to_be_bytes());
 
     let mut packet = [0; 40 + LENGTH];
-    packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, LENGTH as u8, ICMPV6, HOP_LIMIT]);
+    packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 32, ICMPV6, HOP_LIMIT]);
     packet[8..24].copy_from_slice(&vip.octets());
     packet[24..40].copy_from_slice(&to.octets());
     packet[40..].copy_from_slice(&message);

@@ -18,7 +18,7 @@ fn solicitation(source: &str, destination: &str, options: &[u8]) -> Vec<u8> {
     let mut message = vec![SOLICITATION, 0, 0, 0, 0, 0, 0, 0];
     message.extend(vip().octets());
     message.extend(options);
-    let mut packet = vec![0x60, 0, 0, 0, 0, message.len() as u8, ICMPV6, HOP_LIMIT];
+    let mut packet = vec![0x60, 0, 0, 0, 0, u8::try_from(message.len()).unwrap(), ICMPV6, HOP_LIMIT];
     packet.extend(ip(source).octets());
     packet.extend(ip(destination).octets());
     packet.extend(message);
