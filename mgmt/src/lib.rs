@@ -1,2 +1,3 @@
 //! Everything slow.
 #![forbid(unsafe_code)]
+pub mod net;

@@ -1,0 +1,48 @@
+//! The box's place in the network: what the kernel knows of links, addresses, routes and
+//! neighbours ([`Netlink`] keeps [`NetState`] current), who resolves next hops ([`Resolver`]),
+//! and the answers for virtual addresses that Linux does not have ([`arp`], [`ndp`]).
+//!
+//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs` and `resolver.rs` only.
+
+pub mod arp;
+mod frame;
+mod links;
+pub mod ndp;
+mod neighbours;
+mod netlink;
+mod resolver;
+mod routes;
+mod state;
+
+pub use links::Link;
+pub use neighbours::{Neighbour, NeighbourState};
+pub use netlink::Netlink;
+pub use resolver::{NeighbourId, Resolver};
+pub use routes::{Route, RouteKey, Target};
+pub use state::{Effect, Event, NetState};
+
+/// The kernel refused, or its socket is gone.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// No netlink socket.
+    #[error("cannot open a netlink socket: {0}")]
+    Open(#[from] std::io::Error),
+    /// The kernel's answer was an error.
+    #[error("netlink: {what}: {source}")]
+    Request {
+        /// What was asked for.
+        what: String,
+        /// The kernel's answer.
+        source: rtnetlink::Error,
+    },
+    /// The connection ended, which it never does by itself.
+    #[error("the netlink socket was closed: restart the daemon")]
+    Closed,
+}
+
+impl NetError {
+    fn request(what: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Request { what, source }
+    }
+}

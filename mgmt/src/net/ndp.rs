@@ -1,0 +1,191 @@
+//! Answers to neighbour solicitations for virtual addresses (RFC 4861).
+//!
+//! Linux does not have the VIPs configured, so nobody else on this box answers. Pure: a frame
+//! in, a frame out or the reason for silence.
+
+use std::net::Ipv6Addr;
+
+use dataplane::types::Mac;
+
+use super::frame;
+
+const ETHERTYPE: u16 = 0x86dd;
+const ICMPV6: u8 = 58;
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+const SOURCE_LINK_LAYER: u8 = 1;
+const TARGET_LINK_LAYER: u8 = 2;
+/// RFC 4861 section 11.2: only a neighbour can send a packet that arrives with this hop limit.
+const HOP_LIMIT: u8 = 255;
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+/// The fixed part of solicitation and advertisement (RFC 4861 sections 4.3 and 4.4).
+const FIXED: usize = 24;
+const FLAG_SOLICITED: u8 = 0x40;
+const FLAG_OVERRIDE: u8 = 0x20;
+
+/// Why a frame got no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Silence {
+    /// Shorter than its format or its own length fields.
+    #[error("cut short")]
+    Truncated,
+    /// Another EtherType, version, next header or ICMPv6 type.
+    #[error("not a neighbour solicitation")]
+    NotSolicitation,
+    /// It came through a router: an attempt from outside the segment.
+    #[error("hop limit is not 255")]
+    HopLimit,
+    /// Damaged on its way.
+    #[error("wrong ICMPv6 checksum")]
+    Checksum,
+    /// ICMPv6 code other than 0.
+    #[error("unknown code")]
+    Code,
+    /// Multicast target.
+    #[error("multicast target")]
+    BadTarget,
+    /// An option of length zero, or one that ends behind the packet.
+    #[error("broken option")]
+    BadOption,
+    /// A source that cannot ask: multicast, or unspecified with what RFC 4861 section 7.1.1 forbids.
+    #[error("impossible source address")]
+    BadSource,
+    /// The target is no virtual address of this box.
+    #[error("not for a virtual address")]
+    NotOurs,
+}
+
+/// The advertisement that answers a solicitation for one of the virtual addresses.
+///
+/// # Errors
+/// The reason why there is none.
+pub fn respond(request: &[u8], is_vip: impl Fn(Ipv6Addr) -> bool, own: Mac) -> Result<Vec<u8>, Silence> {
+    let (_, sender, ethertype, packet) = frame::split(request).ok_or(Silence::Truncated)?;
+    if ethertype != ETHERTYPE {
+        return Err(Silence::NotSolicitation);
+    }
+    let solicitation = Solicitation::parse(packet)?;
+    if !is_vip(solicitation.target) {
+        return Err(Silence::NotOurs);
+    }
+    if solicitation.source.is_unspecified() {
+        // RFC 4861 section 7.2.4: duplicate address detection is answered to all, not solicited.
+        return Ok(advertisement(solicitation.target, own, ALL_NODES, all_nodes(), FLAG_OVERRIDE));
+    }
+    let destination = solicitation.link_layer.unwrap_or(sender);
+    if !frame::is_station(destination) {
+        return Err(Silence::BadSource);
+    }
+    let flags = FLAG_SOLICITED | FLAG_OVERRIDE;
+    Ok(advertisement(solicitation.target, own, solicitation.source, destination, flags))
+}
+
+/// RFC 4861 section 7.2.6: tells the segment, switches included, where the address lives now.
+#[must_use]
+pub fn unsolicited_na(vip: Ipv6Addr, own: Mac) -> Vec<u8> {
+    advertisement(vip, own, ALL_NODES, all_nodes(), FLAG_OVERRIDE)
+}
+
+/// A neighbour solicitation that has passed every check of RFC 4861 section 7.1.1.
+struct Solicitation {
+    source: Ipv6Addr,
+    target: Ipv6Addr,
+    link_layer: Option<Mac>,
+}
+
+impl Solicitation {
+    fn parse(packet: &[u8]) -> Result<Self, Silence> {
+        let (header, rest) = packet.split_first_chunk::<40>().ok_or(Silence::Truncated)?;
+        // RFC 6980: extension headers have no business in front of neighbour discovery.
+        if header[0] >> 4 != 6 || header[6] != ICMPV6 {
+            return Err(Silence::NotSolicitation);
+        }
+        let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+        let message = rest.get(..length).ok_or(Silence::Truncated)?;
+        let fixed: &[u8; FIXED] = message.first_chunk().ok_or(Silence::Truncated)?;
+        if fixed[0] != SOLICITATION {
+            return Err(Silence::NotSolicitation);
+        }
+        if header[7] != HOP_LIMIT {
+            return Err(Silence::HopLimit);
+        }
+        let (source, destination) = (address(header, 8), address(header, 24));
+        if icmpv6_checksum(source, destination, message) != 0 {
+            return Err(Silence::Checksum);
+        }
+        if fixed[1] != 0 {
+            return Err(Silence::Code);
+        }
+        let target = address(fixed, 8);
+        if target.is_multicast() {
+            return Err(Silence::BadTarget);
+        }
+        let link_layer = source_link_layer(&message[FIXED..])?;
+        let forbidden = link_layer.is_some() || destination != solicited_node(target);
+        if source.is_multicast() || source.is_unspecified() && forbidden {
+            return Err(Silence::BadSource);
+        }
+        Ok(Self { source, target, link_layer })
+    }
+}
+
+/// Walks the options: each has a length in units of 8 bytes, zero is forbidden (RFC 4861
+/// section 4.6), so the walk ends. Options of other types are ignored, as section 7.1.1 demands.
+fn source_link_layer(mut options: &[u8]) -> Result<Option<Mac>, Silence> {
+    let mut found = None;
+    while !options.is_empty() {
+        let [kind, units, ..] = *options else { return Err(Silence::BadOption) };
+        let (option, rest) = options.split_at_checked(8 * usize::from(units)).ok_or(Silence::BadOption)?;
+        match *option {
+            [] => return Err(Silence::BadOption),
+            [_, _, a, b, c, d, e, f] if kind == SOURCE_LINK_LAYER => found = Some(Mac([a, b, c, d, e, f])),
+            _ => {}
+        }
+        options = rest;
+    }
+    Ok(found)
+}
+
+fn advertisement(vip: Ipv6Addr, own: Mac, to: Ipv6Addr, to_mac: Mac, flags: u8) -> Vec<u8> {
+    const LENGTH: usize = FIXED + 8;
+    const { assert!(LENGTH == 32, "as the payload length below says") };
+    let mut message = [0; LENGTH];
+    message[0] = ADVERTISEMENT;
+    message[4] = flags;
+    message[8..24].copy_from_slice(&vip.octets());
+    message[24..26].copy_from_slice(&[TARGET_LINK_LAYER, 1]);
+    message[26..].copy_from_slice(&own.0);
+    let checksum = icmpv6_checksum(vip, to, &message);
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+
+    let mut packet = [0; 40 + LENGTH];
+    packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 32, ICMPV6, HOP_LIMIT]);
+    packet[8..24].copy_from_slice(&vip.octets());
+    packet[24..40].copy_from_slice(&to.octets());
+    packet[40..].copy_from_slice(&message);
+    frame::build(to_mac, own, ETHERTYPE, &packet)
+}
+
+/// Over the pseudo-header of RFC 8200 section 8.1 and the message.
+fn icmpv6_checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &[u8]) -> u16 {
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    frame::checksum(&[&source.octets(), &destination.octets(), &length, &[0, 0, 0, ICMPV6], message])
+}
+
+/// RFC 4291 section 2.7.1.
+fn solicited_node(target: Ipv6Addr) -> Ipv6Addr {
+    let [.., high, low] = target.segments();
+    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | (high & 0xff), low)
+}
+
+fn all_nodes() -> Mac {
+    Mac::of_ipv6_group(ALL_NODES)
+}
+
+fn address<const N: usize>(bytes: &[u8; N], at: usize) -> Ipv6Addr {
+    Ipv6Addr::from(std::array::from_fn::<u8, 16, _>(|i| bytes[at + i]))
+}
+
+#[cfg(test)]
+#[path = "ndp_tests.rs"]
+mod tests;

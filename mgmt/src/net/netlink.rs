@@ -1,0 +1,213 @@
+//! The kernel's view, read once in full and then kept current by its multicast groups.
+//!
+//! Two sockets: one hears the groups, the other asks. A dump therefore never competes with a
+//! flood of notifications for one receive buffer. When that buffer overflows (ENOBUFS), or an
+//! event says that more has changed than it tells, everything is read again.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
+use rtnetlink::packet_core::{NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::route::RouteMessage;
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::{Handle, MulticastGroup};
+use tokio::task::JoinHandle;
+
+use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route};
+
+const GROUPS: [MulticastGroup; 6] = [
+    MulticastGroup::Link,
+    MulticastGroup::Neigh,
+    MulticastGroup::Ipv4Ifaddr,
+    MulticastGroup::Ipv4Route,
+    MulticastGroup::Ipv6Ifaddr,
+    MulticastGroup::Ipv6Route,
+];
+
+/// What comes in a burst, such as a link that goes down with all its routes, costs one dump.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// Notifications taken in before the caller hears of them, so that a flood of changes cannot
+/// hold back the first of them for ever.
+const BURST: usize = 1024;
+
+type Message = NetlinkMessage<RouteNetlinkMessage>;
+type Notices = Box<dyn Stream<Item = Message> + Send + Unpin>;
+
+/// A live [`NetState`]. Works in the network namespace of the thread that opened it.
+pub struct Netlink {
+    handle: Handle,
+    notices: Notices,
+    state: NetState,
+    /// Set until a dump has succeeded, so that a cancelled [`changed`](Self::changed) loses nothing.
+    stale: bool,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Netlink {
+    /// Opens the sockets and reads everything. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// No socket, or the kernel refuses a dump.
+    pub async fn open() -> Result<Self, NetError> {
+        // The groups first: what changes during the dump is heard after it.
+        let (hearing, _, notices) = rtnetlink::new_multicast_connection(&GROUPS)?;
+        let (asking, handle, _) = rtnetlink::new_connection()?;
+        let tasks = [tokio::spawn(hearing), tokio::spawn(asking)];
+        let notices = Box::new(notices.map(|(message, _)| message));
+        let mut netlink = Self { handle, notices, state: NetState::default(), stale: true, tasks };
+        netlink.dump().await?;
+        Ok(netlink)
+    }
+
+    /// The state as of the last call of [`changed`](Self::changed).
+    #[must_use]
+    pub fn state(&self) -> &NetState {
+        &self.state
+    }
+
+    /// Resolves neighbours through the same kernel.
+    #[must_use]
+    pub fn resolver(&self) -> Resolver {
+        Resolver::new(self.handle.clone())
+    }
+
+    /// Waits until something changes that a snapshot shows. May be cancelled at any point.
+    ///
+    /// # Errors
+    /// The socket is gone, or the kernel refuses a dump; the latter may be tried again.
+    pub async fn changed(&mut self) -> Result<(), NetError> {
+        loop {
+            if self.stale {
+                tokio::time::sleep(SETTLE).await;
+                self.take_in_what_waits();
+                self.dump().await?;
+                return Ok(());
+            }
+            let notice = self.notices.next().await.ok_or(NetError::Closed)?;
+            let first = self.take_in(notice);
+            let rest = self.take_in_what_waits();
+            if first.max(rest) == Effect::Changed {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take_in_what_waits(&mut self) -> Effect {
+        let mut effect = Effect::Nothing;
+        for _ in 0..BURST {
+            let Some(Some(notice)) = self.notices.next().now_or_never() else { break };
+            effect = effect.max(self.take_in(notice));
+        }
+        effect
+    }
+
+    fn take_in(&mut self, notice: Message) -> Effect {
+        let effect = match notice.payload {
+            NetlinkPayload::InnerMessage(message) => {
+                let replace = notice.header.flags & NLM_F_REPLACE != 0;
+                event(message, replace).map_or(Effect::Nothing, |event| self.state.apply(event))
+            }
+            NetlinkPayload::Overrun(_) => Effect::Incomplete,
+            _ => Effect::Nothing,
+        };
+        self.stale |= effect == Effect::Incomplete;
+        effect
+    }
+
+    async fn dump(&mut self) -> Result<(), NetError> {
+        let mut fresh = NetState::default();
+        let links = self.handle.link().get().execute();
+        read(&mut fresh, "links", links, RouteNetlinkMessage::NewLink).await?;
+        let addresses = self.handle.address().get().execute();
+        read(&mut fresh, "addresses", addresses, RouteNetlinkMessage::NewAddress).await?;
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut filter = RouteMessage::default();
+            filter.header.address_family = family;
+            let routes = self.handle.route().get(filter).execute();
+            read(&mut fresh, "routes", routes, RouteNetlinkMessage::NewRoute).await?;
+        }
+        let neighbours = self.handle.neighbours().get().execute();
+        read(&mut fresh, "neighbours", neighbours, RouteNetlinkMessage::NewNeighbour).await?;
+        self.state = fresh;
+        self.stale = false;
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Netlink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Netlink").field("state", &self.state).field("stale", &self.stale).finish()
+    }
+}
+
+impl Drop for Netlink {
+    fn drop(&mut self) {
+        // The task that hears; the one that asks ends with the last resolver's handle.
+        self.tasks[0].abort();
+    }
+}
+
+async fn read<M>(
+    state: &mut NetState,
+    what: &str,
+    messages: impl Stream<Item = Result<M, rtnetlink::Error>>,
+    wrap: fn(M) -> RouteNetlinkMessage,
+) -> Result<(), NetError> {
+    let mut messages = std::pin::pin!(messages);
+    while let Some(message) =
+        messages.try_next().await.map_err(NetError::request(format!("cannot read the {what}")))?
+    {
+        if let Some(event) = event(wrap(message), false) {
+            state.apply(event);
+        }
+    }
+    Ok(())
+}
+
+fn event(message: RouteNetlinkMessage, replace: bool) -> Option<Event> {
+    match message {
+        RouteNetlinkMessage::NewLink(m) => link(m).map(Event::Link),
+        // A port that leaves its bridge is told as a deletion too, of the bridge's family.
+        RouteNetlinkMessage::DelLink(m) if m.header.interface_family == AddressFamily::Unspec => {
+            Some(Event::LinkGone(m.header.index))
+        }
+        RouteNetlinkMessage::NewAddress(m) => {
+            address(&m).map(|address| Event::Address(m.header.index, address))
+        }
+        RouteNetlinkMessage::DelAddress(m) => {
+            address(&m).map(|address| Event::AddressGone(m.header.index, address))
+        }
+        RouteNetlinkMessage::NewRoute(m) => Route::from_message(m).map(|route| Event::Route(route, replace)),
+        RouteNetlinkMessage::DelRoute(m) => Route::from_message(m).map(Event::RouteGone),
+        RouteNetlinkMessage::NewNeighbour(m) => Neighbour::from_message(&m).map(Event::Neighbour),
+        RouteNetlinkMessage::DelNeighbour(m) => {
+            Neighbour::from_message(&m).map(|n| Event::NeighbourGone(n.interface, n.address))
+        }
+        _ => None,
+    }
+}
+
+fn link(message: rtnetlink::packet_route::link::LinkMessage) -> Option<Link> {
+    (message.header.interface_family == AddressFamily::Unspec).then(|| Link::from_message(message))?
+}
+
+/// On a point-to-point link the plain attribute is the peer's address, the local one the box's.
+fn address(message: &AddressMessage) -> Option<IpAddr> {
+    let local = message.attributes.iter().find_map(|a| match a {
+        AddressAttribute::Local(address) => Some(*address),
+        _ => None,
+    });
+    local.or_else(|| {
+        message.attributes.iter().find_map(|a| match a {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        })
+    })
+}
+
+#[cfg(test)]
+#[path = "netlink_tests.rs"]
+mod tests;

@@ -1,0 +1,203 @@
+//! With the real kernel, in a network namespace that lives as long as one process.
+
+use std::collections::BTreeSet;
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+use crate::net::NeighbourState;
+
+const DEADLINE: Duration = Duration::from_secs(10);
+const PEER4: &str = "10.77.0.2";
+const INSIDE: &str = "PENSTOCK_TEST_NAMESPACE";
+
+/// Runs the test of that name again inside a new namespace, where it returns `true`.
+fn inside(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let this = std::env::current_exe().unwrap();
+    let name = format!("net::netlink::tests::{test}");
+    let status = Command::new("unshare")
+        .args(["--net", "--"])
+        .arg(this)
+        .args(["--exact", &name, "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .status()
+        .expect("unshare (package util-linux) runs");
+    assert!(status.success(), "{test}: failed in its own network namespace; it needs root");
+    false
+}
+
+fn ip(command: &str) {
+    let status = Command::new("ip").args(command.split_whitespace()).status().expect("ip runs");
+    assert!(status.success(), "ip {command}");
+}
+
+/// A second namespace: that of a process which does nothing.
+struct Peer(Child);
+
+impl Peer {
+    fn start() -> Self {
+        let child = Command::new("unshare").args(["--net", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
+        let peer = Self(child);
+        let ours = std::fs::read_link("/proc/self/ns/net").unwrap();
+        let theirs = format!("/proc/{}/ns/net", peer.0.id());
+        while std::fs::read_link(&theirs).unwrap() == ours {
+            std::thread::yield_now();
+        }
+        ip(&format!("link add eth0 type veth peer name peer0 netns {}", peer.0.id()));
+        peer.ip("link set peer0 address 02:00:00:00:00:99 up");
+        peer.ip(&format!("address add {PEER4}/24 dev peer0"));
+        ip("address add 10.77.0.1/24 dev eth0");
+        ip("link set eth0 address 02:00:00:00:00:01 up");
+        peer
+    }
+
+    fn ip(&self, command: &str) {
+        let target = self.0.id().to_string();
+        let mut enter = Command::new("nsenter");
+        enter.args(["-t", &target, "-n", "ip"]).args(command.split_whitespace());
+        assert!(enter.status().unwrap().success(), "peer: ip {command}");
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(DEADLINE, test).await.expect("within the deadline") });
+}
+
+async fn until(netlink: &mut Netlink, condition: impl Fn(&NetState) -> bool) {
+    while !condition(netlink.state()) {
+        netlink.changed().await.unwrap();
+    }
+}
+
+/// Changes of an entry's flags alone are nothing that a snapshot shows: ask the kernel.
+fn kernel_says(what: &str) -> bool {
+    let output = Command::new("ip").args(["neighbour", "show", PEER4, "dev", "eth0"]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().contains(what)
+}
+
+#[test]
+fn links_addresses_and_routes_follow_the_kernel() {
+    if !inside("links_addresses_and_routes_follow_the_kernel") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        let mut netlink = Netlink::open().await.unwrap();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        let link = netlink.state().link("eth0").unwrap().clone();
+        assert_eq!((link.mac.to_string().as_str(), link.mtu), ("02:00:00:00:00:01", 1500));
+        assert!(netlink.state().local_addresses().contains(&"10.77.0.1".parse().unwrap()));
+
+        let hop = |s: &NetState, to: &str| s.fib(&["eth0"]).lookup(to.parse().unwrap());
+        let waits =
+            |s: &NetState, to: &str| matches!(hop(s, to), dataplane::snapshot::Hop::NeighbourMissing { .. });
+        assert!(waits(netlink.state(), PEER4));
+        assert!(!waits(netlink.state(), "192.0.2.1"));
+        ip("route add 192.0.2.0/24 nexthop via 10.77.0.2 nexthop via 10.77.0.3");
+        until(&mut netlink, |s| waits(s, "192.0.2.1")).await;
+        ip("route add blackhole 192.0.2.128/25");
+        until(&mut netlink, |s| !waits(s, "192.0.2.129") && waits(s, "192.0.2.1")).await;
+        ip("link set eth0 mtu 1400");
+        until(&mut netlink, |s| s.link("eth0").is_some_and(|l| l.mtu == 1400)).await;
+        // The kernel says nothing about the IPv4 routes that leave with the link.
+        ip("link set eth0 down");
+        until(&mut netlink, |s| !waits(s, "192.0.2.1")).await;
+        ip("link delete eth0");
+        until(&mut netlink, |s| s.link("eth0").is_none() && s.local_addresses().is_empty()).await;
+        ip("link add eth0 type veth");
+        until(&mut netlink, |s| s.link("eth0").is_some_and(|l| l.index != link.index)).await;
+    });
+}
+
+#[test]
+fn kept_neighbours_are_resolved_before_use_and_released_afterwards() {
+    if !inside("kept_neighbours_are_resolved_before_use_and_released_afterwards") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        let mut netlink = Netlink::open().await.unwrap();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        let (index, peer) = (netlink.state().link("eth0").unwrap().index, PEER4.parse().unwrap());
+        let mut resolver = netlink.resolver();
+
+        assert!(resolver.keep(&BTreeSet::from([(index, peer)])).await.is_empty());
+        let resolved = |s: &NetState| s.neighbour(index, peer).and_then(Neighbour::usable_mac).is_some();
+        until(&mut netlink, resolved).await;
+        assert_eq!(netlink.state().neighbour(index, peer).unwrap().mac, "02:00:00:00:00:99".parse().ok());
+        assert!(kernel_says("managed"));
+        resolver.resolve(index, peer).await.unwrap();
+        assert!(kernel_says("managed"), "resolving again does not end the kernel's care");
+
+        ip("neighbour flush dev eth0");
+        assert!(resolver.keep(&BTreeSet::from([(index, peer)])).await.is_empty());
+        assert!(kernel_says("managed"));
+        resolver.release().await;
+        assert!(!kernel_says("managed"));
+    });
+}
+
+#[test]
+fn one_resolution_without_keeping_finds_the_neighbour() {
+    if !inside("one_resolution_without_keeping_finds_the_neighbour") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        let mut netlink = Netlink::open().await.unwrap();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        let (index, peer) = (netlink.state().link("eth0").unwrap().index, PEER4.parse().unwrap());
+        netlink.resolver().resolve(index, peer).await.unwrap();
+        until(&mut netlink, |s| s.neighbour(index, peer).and_then(Neighbour::usable_mac).is_some()).await;
+        assert!(!kernel_says("managed"));
+        assert!(netlink.resolver().resolve(9999, peer).await.is_err());
+    });
+}
+
+#[test]
+fn an_operator_s_permanent_entry_is_never_touched() {
+    if !inside("an_operator_s_permanent_entry_is_never_touched") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        ip("neighbour add 10.77.0.2 lladdr 02:00:00:00:00:42 dev eth0 nud permanent");
+        let netlink = Netlink::open().await.unwrap();
+        let (index, peer) = (netlink.state().link("eth0").unwrap().index, PEER4.parse().unwrap());
+        assert_eq!(netlink.state().neighbour(index, peer).unwrap().state, NeighbourState::Permanent);
+        let mut resolver = netlink.resolver();
+        assert!(resolver.keep(&BTreeSet::from([(index, peer)])).await.is_empty());
+        resolver.resolve(index, peer).await.unwrap();
+        resolver.release().await;
+        assert!(kernel_says("02:00:00:00:00:42 PERMANENT") && !kernel_says("managed"));
+    });
+}
+
+#[test]
+fn an_overflow_of_the_socket_is_made_good_by_a_fresh_dump() {
+    if !inside("an_overflow_of_the_socket_is_made_good_by_a_fresh_dump") {
+        return;
+    }
+    run(async {
+        let mut netlink = Netlink::open().await.unwrap();
+        // The runtime does not run meanwhile, so far more is told than a socket buffer holds.
+        let batch: String =
+            (0..6000).map(|i| format!("route add blackhole 10.{}.{}.0/24\n", i / 256, i % 256)).collect();
+        let file = std::env::temp_dir().join(format!("penstock-routes-{}", std::process::id()));
+        std::fs::write(&file, batch).unwrap();
+        ip(&format!("-batch {}", file.display()));
+        std::fs::remove_file(&file).unwrap();
+        ip("link add last0 type veth");
+        until(&mut netlink, |s| s.link("last0").is_some()).await;
+    });
+}

@@ -1,0 +1,126 @@
+use super::*;
+use crate::net::NeighbourState;
+use dataplane::snapshot::{Hop, NextHop};
+
+const INTERFACES: [&str; 2] = ["eth0", "eth1"];
+const PEER: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn link(index: u32, name: &str) -> Link {
+    Link { index, name: name.into(), mac: Mac([2; 6]), mtu: 1500, up: true, carrier: true }
+}
+
+fn route(prefix: &str, metric: u32, interface: Option<u32>, gateway: Option<&str>) -> Route {
+    let (address, length) = prefix.split_once('/').unwrap();
+    let key = RouteKey { main: true, metric, prefix: ip(address), length: length.parse().unwrap(), tos: 0 };
+    Route { key, target: Target { interface, gateway: gateway.map(ip) } }
+}
+
+fn neighbour(interface: u32, address: &str, state: NeighbourState) -> Neighbour {
+    Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false }
+}
+
+fn known(id: u16) -> Hop {
+    Hop::Known(NextHop { interface: InterfaceId(id), mac: PEER })
+}
+
+/// Two data-plane links (numbers 7 and 8) and a management link (9) with the default route.
+fn state() -> NetState {
+    let mut state = NetState::default();
+    for (index, name) in [(7, "eth0"), (8, "eth1"), (9, "mgmt0")] {
+        state.apply(Event::Link(link(index, name)));
+    }
+    state.apply(Event::Route(route("10.0.0.0/24", 0, Some(7), None), false));
+    state.apply(Event::Route(route("10.0.1.0/24", 0, Some(8), None), false));
+    state.apply(Event::Route(route("0.0.0.0/0", 0, Some(9), Some("192.0.2.1")), false));
+    state.apply(Event::Neighbour(neighbour(7, "10.0.0.2", NeighbourState::Reachable)));
+    state
+}
+
+fn hop(state: &NetState, address: &str) -> Hop {
+    state.fib(&INTERFACES).lookup(ip(address))
+}
+
+#[test]
+fn the_fib_knows_neighbours_by_interface_and_refuses_foreign_routes() {
+    let state = state();
+    assert_eq!(hop(&state, "10.0.0.2"), known(0));
+    let missing = Hop::NeighbourMissing { interface: InterfaceId(1), address: ip("10.0.1.11") };
+    assert_eq!(hop(&state, "10.0.1.11"), missing);
+    assert_eq!(hop(&state, "198.51.100.1"), Hop::NoRoute);
+}
+
+#[test]
+fn the_lower_metric_wins_whatever_the_order_of_arrival() {
+    let mut state = state();
+    state.apply(Event::Route(route("172.16.0.0/16", 100, Some(9), None), false));
+    assert_eq!(hop(&state, "172.16.0.1"), Hop::NoRoute);
+    let better = route("172.16.0.0/16", 10, Some(7), Some("10.0.0.2"));
+    assert_eq!(state.apply(Event::Route(better, false)), Effect::Changed);
+    assert_eq!(hop(&state, "172.16.0.1"), known(0));
+    assert_eq!(state.apply(Event::RouteGone(better)), Effect::Changed);
+    assert_eq!(hop(&state, "172.16.0.1"), Hop::NoRoute);
+}
+
+#[test]
+fn a_blackhole_hides_the_wider_route() {
+    let mut state = state();
+    state.apply(Event::Route(route("10.0.0.2/32", 0, None, None), false));
+    assert_eq!(hop(&state, "10.0.0.2"), Hop::NoRoute);
+}
+
+#[test]
+fn a_replaced_route_leaves_nothing_of_the_old_one_and_an_appended_one_waits_its_turn() {
+    let mut state = state();
+    let (old, new) =
+        (route("10.9.0.0/16", 0, Some(9), None), route("10.9.0.0/16", 0, Some(7), Some("10.0.0.2")));
+    state.apply(Event::Route(old, false));
+    assert_eq!(state.apply(Event::Route(new, false)), Effect::Nothing);
+    assert_eq!(hop(&state, "10.9.0.1"), Hop::NoRoute);
+    assert_eq!(state.apply(Event::Route(new, true)), Effect::Changed);
+    assert_eq!(hop(&state, "10.9.0.1"), known(0));
+    assert_eq!(state.apply(Event::RouteGone(old)), Effect::Incomplete);
+}
+
+#[test]
+fn only_usable_neighbours_count_and_a_state_alone_changes_nothing() {
+    use NeighbourState::*;
+    for usable in [Reachable, Stale, Delay, Probe, Noarp, Permanent] {
+        let mut state = state();
+        assert_eq!(state.apply(Event::Neighbour(neighbour(7, "10.0.0.2", usable))), Effect::Nothing);
+        assert_eq!(hop(&state, "10.0.0.2"), known(0), "{usable}");
+    }
+    for useless in [Incomplete, Failed, None] {
+        let mut state = state();
+        assert_eq!(state.apply(Event::Neighbour(neighbour(7, "10.0.0.2", useless))), Effect::Changed);
+        assert_ne!(hop(&state, "10.0.0.2"), known(0), "{useless}");
+    }
+}
+
+#[test]
+fn a_deleted_link_takes_its_routes_along_and_comes_back_under_another_number() {
+    let mut state = state();
+    state.apply(Event::Address(7, ip("10.0.0.1")));
+    assert_eq!(state.apply(Event::LinkGone(7)), Effect::Incomplete);
+    assert!(state.link("eth0").is_none() && state.local_addresses().is_empty());
+    assert_eq!(hop(&state, "10.0.0.2"), Hop::NoRoute);
+    state.apply(Event::Link(link(12, "eth0")));
+    state.apply(Event::Route(route("10.0.0.0/24", 0, Some(12), None), false));
+    state.apply(Event::Neighbour(neighbour(12, "10.0.0.2", NeighbourState::Stale)));
+    assert_eq!(hop(&state, "10.0.0.2"), known(0));
+}
+
+#[test]
+fn losing_carrier_or_an_address_asks_for_a_fresh_dump() {
+    let mut state = state();
+    let mut down = link(7, "eth0");
+    down.carrier = false;
+    assert_eq!(state.apply(Event::Link(down.clone())), Effect::Incomplete);
+    assert_eq!(state.apply(Event::Link(down)), Effect::Nothing);
+    assert_eq!(state.apply(Event::Address(7, ip("10.0.0.1"))), Effect::Changed);
+    assert_eq!(state.apply(Event::AddressGone(7, ip("10.0.0.1"))), Effect::Incomplete);
+    assert_eq!(state.apply(Event::AddressGone(7, ip("10.0.0.1"))), Effect::Nothing);
+}
