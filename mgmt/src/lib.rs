@@ -1,2 +1,4 @@
 //! Everything slow.
 #![forbid(unsafe_code)]
+
+pub mod config;
