@@ -135,3 +135,81 @@ fn described(service: &Service) -> String {
     let plural = if backends == 1 { "" } else { "s" };
     format!("{} {endpoint}, {} mode, {scheduler}, {backends} backend{plural}", service.protocol, service.mode)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Machine, load_str};
+
+    const OLD: &str = r#"
+        [[interface]]
+        name = "eth0"
+        [[service]]
+        name = "web"
+        address = "10.0.0.100"
+        port = 80
+        mode = "router"
+        backend = [{ address = "10.0.1.11" }, { address = "10.0.1.12", port = 8080 }]
+        [[service]]
+        name = "dns"
+        address = "2001:db8::100"
+        port = 53
+        protocol = "udp"
+        mode = "dsr"
+        backend = [{ address = "2001:db8:1::11" }]
+    "#;
+
+    fn config(text: &str) -> Config {
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        load_str("lb.toml", text, &machine).unwrap().0
+    }
+
+    fn changed(edits: &[(&str, &str)]) -> Plan {
+        let edited = edits.iter().fold(OLD.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        plan(&config(OLD), &config(&edited))
+    }
+
+    #[test]
+    fn the_same_file_changes_nothing() {
+        assert!(changed(&[]).is_empty());
+    }
+
+    #[test]
+    fn services_and_backends_are_told_by_name_with_old_and_new_values() {
+        let plan = changed(&[
+            ("\"dns\"", "\"dns6\""),
+            ("port = 80\n", "port = 80\nscheduler = \"rr\"\n"),
+            ("{ address = \"10.0.1.11\" }", "{ address = \"10.0.1.13\" }"),
+            ("port = 8080", "port = 8080, weight = 0"),
+        ]);
+        let expected = [
+            "service dns is removed: udp [2001:db8::100]:53, dsr mode, maglev, 1 backend",
+            "service web: scheduler: maglev -> rr",
+            "service web: backend 10.0.1.11:80 is removed; it takes no new flows",
+            "service web: backend 10.0.1.13:80 is added, weight 100",
+            "service web: backend 10.0.1.12:8080: weight: 100 -> 0",
+            "service dns6 is added: udp [2001:db8::100]:53, dsr mode, maglev, 1 backend",
+        ];
+        assert_eq!(plan.changes, expected);
+        assert!(plan.needs_restart.is_empty());
+    }
+
+    #[test]
+    fn what_is_fixed_while_the_daemon_runs_is_named_apart() {
+        let head = "[node]\nrun_dir = \"/run/lb\"\n[dataplane]\ncores = [1]\npoll = \"busy\"\n\
+                    flow_timeouts = { udp = \"5s\" }\n[[interface]]\nname = \"eth1\"\n[[interface]]\nxdp = \"copy\"";
+        let plan = changed(&[("[[interface]]", head)]);
+        assert_eq!(plan.changes, ["dataplane.flow_timeouts.udp: 1m -> 5s"]);
+        let expected = [
+            "node.run_dir: /run/penstock -> /run/lb",
+            "dataplane.cores: [1, 2, 3] -> [1]",
+            "dataplane.poll: adaptive -> busy",
+            "interfaces: [\"eth0\"] -> [\"eth1\", \"eth0\"]",
+            "interface eth0: xdp: auto -> copy",
+        ];
+        assert_eq!(plan.needs_restart, expected);
+    }
+}

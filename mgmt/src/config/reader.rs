@@ -113,7 +113,9 @@ impl<'r, 'i, 't> Reader<'r, 'i, 't> {
     pub(super) fn tables(&mut self, key: &'static str) -> Tables<'r, 'i> {
         let Some(found) = self.value(key) else { return Vec::new() };
         let DeValue::Array(items) = found.get_ref() else {
-            let help = format!("write it with two pairs of brackets: [[{key}]]");
+            let parent = self.name.strip_prefix("[[").and_then(|name| name.strip_suffix("]]"));
+            let path = parent.map_or(key.to_owned(), |parent| format!("{parent}.{key}"));
+            let help = format!("write it with two pairs of brackets: [[{path}]]");
             let wrong = value::wrong_type("a list of tables", found.get_ref()).with_help(help);
             self.refuse(key, &found.span(), wrong);
             return Vec::new();

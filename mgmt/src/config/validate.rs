@@ -274,7 +274,7 @@ fn host_address(address: &Spanned<IpAddr>, what: &str, report: &mut Report<'_>) 
         IpAddr::V4(v4) if v4.is_broadcast() => "is the broadcast address",
         IpAddr::V4(v4) if v4.octets()[0] == 0 => "belongs to no network that exists",
         IpAddr::V6(v6) if v6.is_unicast_link_local() => "is a link-local address, which names no network",
-        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => "is an IPv4 address in IPv6 clothes: write it as IPv4",
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => "is an IPv4 address written as IPv6",
         _ => return,
     };
     report.error(&address.span(), format!("{} {problem}: it cannot be {what}", address.get_ref()));
