@@ -1,4 +1,6 @@
 //! Everything slow.
 #![forbid(unsafe_code)]
 
+pub mod api;
+pub mod cli;
 pub mod config;
