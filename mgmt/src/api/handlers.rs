@@ -18,8 +18,9 @@ use super::view;
 /// The supervisor answers between two events, in far less than a second; later than this, it hangs.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Flows in one answer, unless asked for otherwise.
+/// Flows in one answer, unless asked for otherwise; and at most: the supervisor has other work.
 const FLOWS: usize = 100;
+const MAX_FLOWS: usize = 100_000;
 
 type Requests = State<mpsc::Sender<Request>>;
 type Answer<T> = Result<Json<T>, Refusal>;
@@ -71,7 +72,12 @@ pub(super) async fn flows(
     parameters: Result<Query<FlowParameters>, QueryRejection>,
 ) -> Answer<Vec<view::Flow>> {
     let Query(FlowParameters { service, limit }) = parameters?;
-    let query = FlowQuery { service, limit: limit.unwrap_or(FLOWS) };
+    let limit = limit.unwrap_or(FLOWS);
+    if limit > MAX_FLOWS {
+        let message = format!("limit={limit}: at most {MAX_FLOWS} flows are listed at a time");
+        return Err(Refusal::new(RefusalKind::Malformed, message));
+    }
+    let query = FlowQuery { service, limit };
     ask(&requests, |reply| Request::Flows(query, reply)).await.map(Json)
 }
 
@@ -139,7 +145,8 @@ pub(super) async fn set_backend(
     path: Result<Path<(String, String)>, PathRejection>,
     body: Body,
 ) -> Answer<view::Backend> {
-    const EXAMPLE: &str = r#"send {"admin": "enabled" | "disabled" | "drain"}, {"weight": 0 to 65535}, or both"#;
+    const EXAMPLE: &str =
+        r#"send {"admin": "enabled" | "disabled" | "drain"}, {"weight": 0 to 65535}, or both"#;
     let malformed = |message: String| Refusal::new(RefusalKind::Malformed, message);
     let Path((service, backend)) = path?;
     let backend = BackendRef::parse(&service, &backend).map_err(malformed)?;

@@ -120,7 +120,8 @@ macro_rules! family {
     ($page:ident, $name:literal, $kind:literal, $help:literal, $things:expr => $value:expr) => {
         $page.metric($name, $kind, $help);
         for (labels, thing) in $things {
-            let labels: Vec<(&str, &dyn Display)> = labels.iter().map(|(k, v)| (*k, v as &dyn Display)).collect();
+            let labels: Vec<(&str, &dyn Display)> =
+                labels.iter().map(|(k, v)| (*k, v as &dyn Display)).collect();
             $page.value($name, &labels, $value(thing));
         }
     };

@@ -8,10 +8,14 @@
 //!
 //! A refusal is a status of 400 or above and a body `{"error": "...", "details": [...]}`.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod handlers;
 mod metrics;
 pub mod request;
 pub mod server;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 use axum::Router;

@@ -272,7 +272,10 @@ mod tests {
     #[test]
     fn rendering_points_at_the_column() {
         let mut report = Report::new(Source::new("lb.toml", "[node]\n  nme = \"x\"\n"));
-        report.error(&(9..12), "unknown key `nme`").note("a table begins", &(0..6)).help("did you mean `name`?");
+        report
+            .error(&(9..12), "unknown key `nme`")
+            .note("a table begins", &(0..6))
+            .help("did you mean `name`?");
         let expected = "error: unknown key `nme`\n --> lb.toml:2:3\n  |\n2 |   nme = \"x\"\n  |   ^^^\n  \
                         = note: a table begins at lb.toml:1:1\n  = help: did you mean `name`?";
         assert_eq!(report.finish()[0].to_string(), expected);

@@ -12,6 +12,7 @@
 
 mod diagnostic;
 mod later;
+mod machine;
 mod model;
 pub mod plan;
 mod read;
@@ -29,20 +30,12 @@ use dataplane::{HugePages, Poll, XdpPreference};
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
+pub use machine::Machine;
 
 use diagnostic::{Report, Source};
 
 /// The longest file that is read, in bytes: room for the largest number of backends.
 pub const MAX_FILE: usize = 32 << 20;
-
-/// What a configuration is checked against and takes defaults from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Machine {
-    /// How many cores there are; they are counted from 0.
-    pub cores: usize,
-    /// The default of `node.name`.
-    pub hostname: String,
-}
 
 /// A checked configuration, every default filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,11 +171,7 @@ pub fn read_file(path: &Path) -> Result<String, Errors> {
 
 /// Checks a text; `file_name` is what its errors call it. Gives the warnings back with the
 /// configuration.
-pub fn load_str(
-    file_name: &str,
-    text: &str,
-    machine: &Machine,
-) -> Result<(Config, Vec<Diagnostic>), Errors> {
+pub fn load_str(file_name: &str, text: &str, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
     let mut report = Report::new(Source::new(file_name, text));
     let (tree, syntax_errors) = DeTable::parse_recoverable(text);
     for error in &syntax_errors {

@@ -157,11 +157,7 @@ impl<'r, 'i, 't> Reader<'r, 'i, 't> {
 }
 
 /// Reports a key that does not exist, with the nearest one that does.
-pub(super) fn unknown_key(
-    key: &Spanned<impl AsRef<str>>,
-    known: &[&'static str],
-    report: &mut Report<'_>,
-) {
+pub(super) fn unknown_key(key: &Spanned<impl AsRef<str>>, known: &[&'static str], report: &mut Report<'_>) {
     let written = key.get_ref().as_ref();
     let finding = report.error(&key.span(), format!("unknown key `{written}`"));
     match value::nearest(written, known) {

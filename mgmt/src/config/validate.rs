@@ -45,7 +45,9 @@ fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Nod
     }
     let name = written.name.map_or_else(|| machine.hostname.clone(), Spanned::into_inner);
     Node {
-        run_dir: PathBuf::from(written.run_dir.map_or_else(|| DEFAULT_RUN_DIR.to_owned(), Spanned::into_inner)),
+        run_dir: PathBuf::from(
+            written.run_dir.map_or_else(|| DEFAULT_RUN_DIR.to_owned(), Spanned::into_inner),
+        ),
         cluster: written.cluster.map_or_else(|| name.clone(), Spanned::into_inner),
         name,
     }
@@ -83,7 +85,8 @@ fn check_cores(list: &Spanned<Vec<Spanned<usize>>>, machine: &Machine, report: &
         report.error(&list.span(), "`cores` is empty: no worker would run").help(help);
     }
     if count > MAX_WORKERS {
-        report.error(&list.span(), format!("`cores` lists {count} cores, at most {MAX_WORKERS} are possible"));
+        report
+            .error(&list.span(), format!("`cores` lists {count} cores, at most {MAX_WORKERS} are possible"));
     }
     let mut seen = HashMap::new();
     for core in list.get_ref() {
@@ -91,7 +94,10 @@ fn check_cores(list: &Spanned<Vec<Spanned<usize>>>, machine: &Machine, report: &
         if number >= machine.cores {
             let message = format!("core {number} does not exist: this machine has {}", machine.cores);
             let finding = report.error(&core.span(), message);
-            finding.help(format!("cores are counted from 0; the last one is {}", machine.cores.saturating_sub(1)));
+            finding.help(format!(
+                "cores are counted from 0; the last one is {}",
+                machine.cores.saturating_sub(1)
+            ));
         }
         unique(&mut seen, number, &core.span(), report, || format!("core {number} is listed twice"));
     }
@@ -100,7 +106,9 @@ fn check_cores(list: &Spanned<Vec<Spanned<usize>>>, machine: &Machine, report: &
 fn interfaces(written: Vec<model::Interface>, report: &mut Report<'_>) -> Vec<Interface> {
     if written.is_empty() {
         let finding = report.error(&(0..0), "there is no [[interface]]: the box would see no traffic");
-        finding.help("add one for each network interface that carries service traffic: [[interface]] name = \"eth0\"");
+        finding.help(
+            "add one for each network interface that carries service traffic: [[interface]] name = \"eth0\"",
+        );
     }
     if written.len() > MAX_INTERFACES {
         let message = format!("{} interfaces, at most {MAX_INTERFACES} are possible", written.len());
@@ -191,7 +199,9 @@ fn advise(written: &model::Service, backends: &[Backend], report: &mut Report<'_
     let service = name.get_ref();
     if written.backends.is_empty() {
         let finding = report.warning(&written.span, format!("service `{service}` has no backend"));
-        finding.help("its clients are not answered until it has one: [[service.backend]] address = \"10.0.1.11\"");
+        finding.help(
+            "its clients are not answered until it has one: [[service.backend]] address = \"10.0.1.11\"",
+        );
     } else if !backends.is_empty() && backends.iter().all(|b| b.weight == 0) {
         let message = format!("no backend of service `{service}` takes new connections: all weights are 0");
         report.warning(&written.span, message);
@@ -218,7 +228,8 @@ fn backend(
         let message = format!("{} is not of the same family as the service's address", address.get_ref());
         let finding = report.error(&address.span(), message);
         finding.note(format!("the service's address is {}", vip.get_ref()), &vip.span());
-        finding.help("give the service an address of each family, as two services, each with its own backends");
+        finding
+            .help("give the service an address of each family, as two services, each with its own backends");
     } else if let Some(vip) = vips.get(address.get_ref()) {
         let message = format!("{} is a virtual IP of this box and cannot be a backend", address.get_ref());
         report.error(&address.span(), message).note("it is a service's address", vip);
@@ -233,7 +244,9 @@ fn backend(
 
 /// DSR leaves the packet as it is but for its MAC addresses, and so its destination port.
 fn backend_port(written: &model::Backend, service: &model::Service, report: &mut Report<'_>) {
-    let (Some(port), Some(wanted), Some(mode)) = (&written.port, &service.port, &service.mode) else { return };
+    let (Some(port), Some(wanted), Some(mode)) = (&written.port, &service.port, &service.mode) else {
+        return;
+    };
     if *mode.get_ref() == Mode::Dsr && port.get_ref() != wanted.get_ref() {
         let message = format!("a backend in DSR mode cannot have a port of its own, here {}", port.get_ref());
         let finding = report.error(&port.span(), message);

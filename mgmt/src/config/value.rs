@@ -71,9 +71,7 @@ where
 }
 
 /// A length of time, within bounds.
-pub(super) fn duration(
-    bounds: RangeInclusive<Duration>,
-) -> impl Fn(&DeValue<'_>) -> Result<Duration, Wrong> {
+pub(super) fn duration(bounds: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Result<Duration, Wrong> {
     const EXAMPLE: &str = "write a number and a unit in quotes, as in \"100ms\", \"2s\" or \"15m\"";
     move |value| {
         let text = value.as_str().ok_or_else(|| wrong_type("a duration", value).with_help(EXAMPLE))?;
@@ -99,7 +97,9 @@ pub(super) fn address(value: &DeValue<'_>) -> Result<IpAddr, Wrong> {
         } else if text.starts_with('[') {
             wrong.with_help("brackets are only for an address with a port")
         } else {
-            wrong.with_help("write an address, as in \"10.0.0.100\" or \"2001:db8::100\"; names are not looked up")
+            wrong.with_help(
+                "write an address, as in \"10.0.0.100\" or \"2001:db8::100\"; names are not looked up",
+            )
         }
     })
 }
