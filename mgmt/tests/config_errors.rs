@@ -97,3 +97,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn deep_nesting_is_an_error_and_not_the_end_of_the_process() {
+    const DEEP: usize = 200_000;
+    for text in [
+        format!("a = {}", "[".repeat(DEEP)),
+        format!("a = {}", "{b=".repeat(DEEP)),
+        format!("a{} = 1", ".a".repeat(DEEP)),
+        format!("[a{}]\nb = 1", ".a".repeat(DEEP)),
+    ] {
+        assert!(errors("deep.toml", &text).count() > 0);
+    }
+}
+
+#[test]
+fn a_large_file_is_read_and_compared_in_no_time() {
+    use std::fmt::Write;
+    let mut text = "[[interface]]\nname = \"eth0\"\n".to_owned();
+    for service in 0..20 {
+        let address = format!("10.0.0.{}", service + 1);
+        write!(
+            text,
+            "[[service]]\nname = \"s{service}\"\naddress = \"{address}\"\nport = 80\nmode = \"router\"\n"
+        )
+        .unwrap();
+        for backend in 0..1000 {
+            let address = format!("10.{}.{}.{}", service + 1, backend / 250, backend % 250 + 1);
+            write!(text, "[[service.backend]]\naddress = \"{address}\"\n").unwrap();
+        }
+    }
+    let (old, _) = config::load_str("large.toml", &text, &machine()).unwrap();
+    let (new, _) = config::load_str("large.toml", &text.replace(".3.250\"", ".3.251\""), &machine()).unwrap();
+    assert_eq!(config::plan::plan(&old, &new).changes.len(), 40);
+}

@@ -1,8 +1,8 @@
 //! The configuration file: text to [`Config`] in three steps.
 //!
 //! 1. The TOML parser gives a tree with the place of each key and value.
-//! 2. [`read`] turns it into a [`model`]: what was written, each value readable by itself.
-//! 3. [`validate`] checks the model against the machine and itself, and builds the [`Config`].
+//! 2. `read` turns it into a `model`: what was written, each value readable by itself.
+//! 3. `validate` checks the model against the machine and itself, and builds the [`Config`].
 //!
 //! All errors are reported in one run, each with its place and what to do. Only a syntax error stops
 //! early: after one, the parser can no longer tell where the following keys belong, and what it would

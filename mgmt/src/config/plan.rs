@@ -1,6 +1,8 @@
 //! What a new configuration would change, in plain sentences; and what of it needs a restart.
 
+use std::collections::HashMap;
 use std::fmt::{Debug, Display};
+use std::hash::Hash;
 
 use dataplane::snapshot::FlowTimeouts;
 use serde::{Deserialize, Serialize};
@@ -91,11 +93,12 @@ fn interfaces(changes: &mut Changes, old: &[Interface], new: &[Interface]) {
 }
 
 fn services(changes: &mut Changes, old: &[Service], new: &[Service]) {
-    for gone in old.iter().filter(|s| new.iter().all(|n| n.name != s.name)) {
+    let [before, after] = [old, new].map(|list| index(list, |service| service.name.as_str()));
+    for gone in old.iter().filter(|s| !after.contains_key(s.name.as_str())) {
         changes.say(format!("service {} is removed: {}", gone.name, described(gone)));
     }
     for service in new {
-        match old.iter().find(|s| s.name == service.name) {
+        match before.get(service.name.as_str()) {
             None => changes.say(format!("service {} is added: {}", service.name, described(service))),
             Some(before) => self::service(changes, before, service),
         }
@@ -110,22 +113,28 @@ fn service(changes: &mut Changes, old: &Service, new: &Service) {
     changes.field(&name("mode"), old.mode, new.mode);
     let [before, after] = [old, new].map(|s| read::scheduler_word(s.scheduler));
     changes.field(&name("scheduler"), before, after);
-    let same = |a: &Backend, b: &Backend| (a.address, a.port) == (b.address, b.port);
-    for gone in old.backends.iter().filter(|b| !new.backends.iter().any(|n| same(b, n))) {
-        changes.say(name(&format!("backend {} is removed; it takes no new flows", gone.name())));
+    backends(changes, &new.name, &old.backends, &new.backends);
+}
+
+fn backends(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backend]) {
+    let [before, after] = [old, new].map(|list| index(list, |backend| (backend.address, backend.port)));
+    for gone in old.iter().filter(|b| !after.contains_key(&(b.address, b.port))) {
+        let name = gone.name();
+        changes.say(format!("service {service}: backend {name} is removed; it takes no new flows"));
     }
-    for backend in &new.backends {
-        match old.backends.iter().find(|b| same(b, backend)) {
-            None => {
-                let added = format!("backend {} is added, weight {}", backend.name(), backend.weight);
-                changes.say(name(&added));
-            }
+    for backend in new {
+        let (name, weight) = (backend.name(), backend.weight);
+        match before.get(&(backend.address, backend.port)) {
+            None => changes.say(format!("service {service}: backend {name} is added, weight {weight}")),
             Some(before) => {
-                let field = name(&format!("backend {}: weight", backend.name()));
-                changes.field(&field, before.weight, backend.weight);
+                changes.field(&format!("service {service}: backend {name}: weight"), before.weight, weight);
             }
         }
     }
+}
+
+fn index<'c, T, K: Hash + Eq>(list: &'c [T], key: impl Fn(&'c T) -> K) -> HashMap<K, &'c T> {
+    list.iter().map(|item| (key(item), item)).collect()
 }
 
 fn described(service: &Service) -> String {
