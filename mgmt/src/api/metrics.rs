@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write};
 use std::net::SocketAddr;
 
-use super::view::{BackendState, Service, Stats, Status};
+use super::view::{Backend, BackendState, Service, Stats, Status};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -91,11 +91,8 @@ fn frames(page: &mut Page, stats: &Stats) {
 fn interfaces(page: &mut Page, status: &Status, stats: &Stats) {
     page.metric("interface_packets_total", "counter", "Frames taken from and sent by an interface.");
     for interface in &status.interfaces {
-        let label = |direction: &'static str| (interface.name.clone(), direction);
-        for ((name, direction), count) in
-            [(label("rx"), interface.rx_packets), (label("tx"), interface.tx_packets)]
-        {
-            let labels: Labels<'_> = &[("interface", &name), ("direction", &direction)];
+        for (direction, count) in [("rx", interface.rx_packets), ("tx", interface.tx_packets)] {
+            let labels: Labels<'_> = &[("interface", &interface.name), ("direction", &direction)];
             page.value("interface_packets_total", labels, count);
         }
     }
@@ -115,43 +112,45 @@ fn interfaces(page: &mut Page, status: &Status, stats: &Stats) {
     }
 }
 
-/// One metric over a list of things, each with its labels.
-macro_rules! family {
-    ($page:ident, $name:literal, $kind:literal, $help:literal, $things:expr => $value:expr) => {
-        $page.metric($name, $kind, $help);
-        for (labels, thing) in $things {
-            let labels: Vec<(&str, &dyn Display)> =
-                labels.iter().map(|(k, v)| (*k, v as &dyn Display)).collect();
-            $page.value($name, &labels, $value(thing));
-        }
-    };
-}
+/// A metric that every service or every backend has: name, kind, help, value.
+type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
+
+const SERVICES: &[Family<Service>] = &[
+    ("service_up", "gauge", "Whether enough backends are up.", |s| u64::from(s.up)),
+    ("service_flows", "gauge", "Flows in the table.", |s| s.active_flows),
+    ("service_packets_in_total", "counter", "Packets from clients.", |s| s.packets_in),
+    ("service_bytes_in_total", "counter", "Bytes from clients.", |s| s.bytes_in),
+    ("service_packets_out_total", "counter", "Packets to clients.", |s| s.packets_out),
+    ("service_bytes_out_total", "counter", "Bytes to clients.", |s| s.bytes_out),
+];
+
+const BACKENDS: &[Family<Backend>] = &[
+    ("backend_up", "gauge", "Whether it takes new flows.", |b| u64::from(b.state == BackendState::Up)),
+    ("backend_weight", "gauge", "Its share of the new flows.", |b| u64::from(b.weight)),
+    ("backend_flows", "gauge", "Flows in the table.", |b| b.active_flows),
+    ("backend_flows_total", "counter", "Flows since the start.", |b| b.total_flows),
+    ("backend_packets_in_total", "counter", "Packets to the backend.", |b| b.packets_in),
+    ("backend_bytes_in_total", "counter", "Bytes to the backend.", |b| b.bytes_in),
+];
 
 fn services(page: &mut Page, services: &[Service]) {
-    let all: Vec<_> = services.iter().map(|s| ([("service", s.name.clone())], s)).collect();
-    family!(page, "service_up", "gauge", "Whether enough backends are up.", &all => |s: &&Service| u8::from(s.up));
-    family!(page, "service_flows", "gauge", "Flows in the table.", &all => |s: &&Service| s.active_flows);
-    family!(page, "service_packets_in_total", "counter", "Packets from clients.", &all => |s: &&Service| s.packets_in);
-    family!(page, "service_bytes_in_total", "counter", "Bytes from clients.", &all => |s: &&Service| s.bytes_in);
-    family!(page, "service_packets_out_total", "counter", "Packets to clients.", &all => |s: &&Service| s.packets_out);
-    family!(page, "service_bytes_out_total", "counter", "Bytes to clients.", &all => |s: &&Service| s.bytes_out);
+    for (name, kind, help, value) in SERVICES {
+        page.metric(name, kind, help);
+        for service in services {
+            page.value(name, &[("service", &service.name)], value(service));
+        }
+    }
 }
 
 fn backends(page: &mut Page, services: &[Service]) {
-    use super::view::Backend;
-
-    let mut all = Vec::new();
-    for service in services {
-        for backend in &service.backends {
-            let name = SocketAddr::new(backend.address, backend.port).to_string();
-            all.push(([("service", service.name.clone()), ("backend", name)], backend));
+    for (name, kind, help, value) in BACKENDS {
+        page.metric(name, kind, help);
+        for service in services {
+            for backend in &service.backends {
+                let endpoint = SocketAddr::new(backend.address, backend.port);
+                let labels: Labels<'_> = &[("service", &service.name), ("backend", &endpoint)];
+                page.value(name, labels, value(backend));
+            }
         }
     }
-    let up = |b: &&Backend| u8::from(b.state == BackendState::Up);
-    family!(page, "backend_up", "gauge", "Whether the backend takes new flows.", &all => up);
-    family!(page, "backend_weight", "gauge", "The backend's share.", &all => |b: &&Backend| b.weight);
-    family!(page, "backend_flows", "gauge", "Flows in the table.", &all => |b: &&Backend| b.active_flows);
-    family!(page, "backend_flows_total", "counter", "Flows since the start.", &all => |b: &&Backend| b.total_flows);
-    family!(page, "backend_packets_in_total", "counter", "Packets to the backend.", &all => |b: &&Backend| b.packets_in);
-    family!(page, "backend_bytes_in_total", "counter", "Bytes to the backend.", &all => |b: &&Backend| b.bytes_in);
 }
