@@ -22,7 +22,7 @@ mod io;
 pub mod limits;
 mod mem;
 mod mode;
-pub mod pipeline;
+mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
@@ -35,6 +35,7 @@ mod xdp;
 
 pub use engine::{Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
 pub use error::{StartError, SteeringError};
+pub use pipeline::DropReason;
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };

@@ -221,7 +221,9 @@ mod tests {
     }
 
     fn web(backends: &[(u8, u16)]) -> String {
-        let mut text = "[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\nmode = \"router\"\n".to_owned();
+        let mut text =
+            "[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\nmode = \"router\"\n"
+                .to_owned();
         for (last, weight) in backends {
             text += &format!("[[service.backend]]\naddress = \"10.0.1.{last}\"\nweight = {weight}\n");
         }

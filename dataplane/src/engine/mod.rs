@@ -121,6 +121,11 @@ impl Dataplane {
         self.punt_event.clear();
     }
 
+    /// Makes the event readable again, for whoever has not taken everything.
+    pub fn ring_punt_event(&self) {
+        self.punt_event.wake();
+    }
+
     /// Each worker's counters.
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerStats> {

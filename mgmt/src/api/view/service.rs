@@ -89,9 +89,9 @@ pub enum BackendState {
 pub enum Admin {
     /// Flows, as its health allows.
     Enabled,
-    /// No new flows, and those it has end.
+    /// Taken out of service: no new flows; those it has are left to themselves.
     Disabled,
-    /// No new flows; those it has go on.
+    /// On its way out: no new flows; those it has go on to their end.
     Drain,
 }
 
