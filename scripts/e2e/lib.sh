@@ -95,12 +95,17 @@ penstock() {
   lab_in box timeout 10 "$BIN/penstock" --socket "$(control_socket)" "$@"
 }
 
-# A configuration of the lab to stdout: WEIGHTS are those of the web backends, in order; as many
-# backends as weights. iperf3 opens two connections that must meet the same server: one backend.
+# configure WEIGHT...: writes the configuration file; the weights are those of the web backends, in
+# order, as many backends as weights. iperf3 opens two connections that must meet the same server,
+# so its service has one backend.
+configure() {
+  write_config "$@" >"$(config_file)"
+}
+
 write_config() {
-  local topology n mode
-  topology=$(<"$LAB_DIR/topology")
-  mode=$topology
+  local mode web_port=8080
+  mode=$(<"$LAB_DIR/topology")
+  [[ $mode == router ]] || web_port=80 # DSR keeps the service's port
   cat <<TOML
 [node]
 name = "lab"
@@ -113,13 +118,9 @@ flows = 65_536
 [[interface]]
 name = "eth0"
 TOML
-  [[ $topology == dsr ]] || printf '\n[[interface]]\nname = "eth1"\n'
-  local web_port=80
-  [[ $topology == dsr ]] || web_port=8080
-  local weights=("$@")
-  ((${#weights[@]})) || for ((n = 1; n <= BACKENDS; n++)); do weights+=(100); done
-  service web4 "$VIP4" 80 tcp "$mode" "$web_port" lab_backend4 "${weights[@]}"
-  service web6 "$VIP6" 80 tcp "$mode" "$web_port" lab_backend6 "${weights[@]}"
+  [[ $mode == dsr ]] || printf '\n[[interface]]\nname = "eth1"\n'
+  service web4 "$VIP4" 80 tcp "$mode" "$web_port" lab_backend4 "$@"
+  service web6 "$VIP6" 80 tcp "$mode" "$web_port" lab_backend6 "$@"
   service dns4 "$VIP4" 53 udp "$mode" 53 lab_backend4 100 100 100
   service dns6 "$VIP6" 53 udp "$mode" 53 lab_backend6 100 100 100
   service iperf4 "$VIP4" 5201 tcp "$mode" 5201 lab_backend4 100
@@ -148,7 +149,7 @@ TOML
 
 start_penstockd() {
   [[ -x $BIN/penstockd ]] || refute "there is no $BIN/penstockd: build it with cargo build --release"
-  [[ -f $(config_file) ]] || write_config >"$(config_file)"
+  [[ -f $(config_file) ]] || configure 100 100 100
   lab_start box penstockd "$BIN/penstockd" --config "$(config_file)"
   wait_for 20 "penstockd to answer on its socket" daemon_answers || refute "penstockd does not start"
 }
@@ -158,8 +159,17 @@ daemon_answers() {
   penstock status
 }
 
+# services_show FILTER: a jq condition on `penstock services --json`.
+services_show() {
+  penstock --json services | jq -e "$1"
+}
+
 daemon_lives() {
   lab_alive penstockd && penstock status >/dev/null
+}
+
+reload_by_signal() {
+  kill -s HUP "$(lab_pid penstockd)"
 }
 
 # The XDP program's number on a device of the box; nothing if there is none.

@@ -22,7 +22,7 @@ daemon off;
 user root;
 worker_processes 1;
 pid $directory/nginx.pid;
-error_log stderr notice;
+error_log stderr warn;
 events { worker_connections 4096; }
 http {
   log_format client '\$remote_addr \$request_method \$uri \$status';
