@@ -26,9 +26,7 @@ pub mod types;
 mod worker;
 mod xdp;
 
-pub use engine::{
-    Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference,
-};
+pub use engine::{Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
 pub use error::{StartError, SteeringError};
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,

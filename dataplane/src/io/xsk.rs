@@ -107,6 +107,20 @@ impl XskIo {
         self.finish_closing();
     }
 
+    /// An interface of which one socket has lost the device is gone as a whole: says so to other
+    /// threads, and refuses frames for it.
+    fn note_vanished(&mut self) {
+        for slot in &self.slots {
+            if let Slot::Open(socket) = slot
+                && socket.is_gone()
+            {
+                let interface = socket.interface().index();
+                self.traffic[interface].gone.store(true, Ordering::Relaxed);
+                self.egress[interface].clear();
+            }
+        }
+    }
+
     fn finish_closing(&mut self) {
         for (place, slot) in self.slots.iter_mut().enumerate() {
             if matches!(slot, Slot::Closing(_))
@@ -146,9 +160,6 @@ impl PacketIo for XskIo {
         let place = egress.iter().find(|(queue, _)| *queue == self.queue).or(egress.first());
         let Some(&(_, place)) = place else { return Err((frame, Refused::Gone)) };
         let Some(Slot::Open(socket)) = self.slots.get_mut(place) else { return Err((frame, Refused::Gone)) };
-        if socket.is_gone() {
-            return Err((frame, Refused::Gone));
-        }
         let range = (frame.start(), frame.len());
         match socket.transmit(&mut self.umem, borrower(place), frame.into_chunk(), range) {
             Ok(()) => {
@@ -163,11 +174,9 @@ impl PacketIo for XskIo {
         for slot in &mut self.slots {
             if let Slot::Open(socket) = slot {
                 socket.kick();
-                if socket.is_gone() {
-                    self.traffic[socket.interface().index()].gone.store(true, Ordering::Relaxed);
-                }
             }
         }
+        self.note_vanished();
     }
 
     fn recycle(&mut self, frame: Frame) {
@@ -183,18 +192,16 @@ impl PacketIo for XskIo {
         if self.watched[0].is_ready() {
             self.wake.clear();
         }
-        for (slot, watched) in self.slots.iter_mut().zip(&mut self.watched[1..]) {
-            // A failed descriptor ends every later poll at once, so a dead one leaves the list.
-            if watched.is_failed()
-                && let Slot::Open(socket) = slot
-            {
+        if self.watched.iter().any(Watched::is_ready) {
+            return;
+        }
+        // poll(2) says nothing of a device that has vanished, so an idle worker asks.
+        for slot in &mut self.slots {
+            if let Slot::Open(socket) = slot {
                 socket.probe();
-                if socket.is_gone() {
-                    *watched = Watched::nothing();
-                    self.traffic[socket.interface().index()].gone.store(true, Ordering::Relaxed);
-                }
             }
         }
+        self.note_vanished();
     }
 }
 

@@ -56,7 +56,8 @@ impl Program {
         let refuse = |error: &dyn std::error::Error| StartError::Program { reason: reason(error) };
         let mut ebpf = aya::Ebpf::load(OBJECT).map_err(|error| refuse(&error))?;
         let program = ebpf.program_mut("steer").ok_or_else(missing)?;
-        let program: &mut Xdp = program.try_into().map_err(|error: aya::programs::ProgramError| refuse(&error))?;
+        let program: &mut Xdp =
+            program.try_into().map_err(|error: aya::programs::ProgramError| refuse(&error))?;
         program.load().map_err(|error| refuse(&error))?;
         let steering = Steering::new(&mut ebpf).map_err(|error| refuse(&error))?;
         Ok(Self { ebpf, attached: [const { None }; MAX_INTERFACES], steering })
@@ -192,7 +193,9 @@ fn explain(error: &io::Error, interface: &str, mtu: u32) -> String {
             "another XDP program is on {interface}: end whatever put it there ('ip link show dev {interface}' \
              names the program), or a second penstockd that runs with this interface"
         ),
-        Some(libc::ERANGE) => too_large(interface, mtu, "its driver takes XDP programs with smaller ones only"),
+        Some(libc::ERANGE) => {
+            too_large(interface, mtu, "its driver takes XDP programs with smaller ones only")
+        }
         Some(libc::EOPNOTSUPP) => {
             "its driver has no XDP: set xdp = \"auto\" or \"generic\" to run it behind the driver".into()
         }

@@ -298,11 +298,7 @@ fn offset(ring: libc::c_ulonglong) -> io::Result<libc::off_t> {
     libc::off_t::try_from(ring).map_err(|_| io::ErrorKind::Unsupported.into())
 }
 
-fn map<T>(
-    fd: BorrowedFd<'_>,
-    ring: libc::off_t,
-    offsets: &xdp_ring_offset,
-) -> io::Result<(Mapping, Layout)> {
+fn map<T>(fd: BorrowedFd<'_>, ring: libc::off_t, offsets: &xdp_ring_offset) -> io::Result<(Mapping, Layout)> {
     let usize = |offset| usize::try_from(offset).map_err(|_| io::Error::from(io::ErrorKind::Unsupported));
     let layout = Layout {
         producer: usize(offsets.producer)?,

@@ -88,7 +88,8 @@ impl<K: aya::Pod + std::hash::Hash + Eq> Set<K> {
 }
 
 fn refused(map: &'static str, error: &MapError) -> SteeringError {
-    let full = matches!(error, MapError::SyscallError(call) if call.io_error.raw_os_error() == Some(libc::E2BIG));
+    let full =
+        matches!(error, MapError::SyscallError(call) if call.io_error.raw_os_error() == Some(libc::E2BIG));
     let reason = if full { "it is full".into() } else { reason(error) };
     SteeringError { map, reason }
 }

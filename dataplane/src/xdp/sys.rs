@@ -81,8 +81,7 @@ pub(crate) fn bind(fd: BorrowedFd<'_>, address: &libc::sockaddr_xdp) -> io::Resu
 /// Makes the kernel look at the TX ring.
 pub(crate) fn send(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: no data and no address are passed.
-    let sent =
-        unsafe { libc::sendto(fd.as_raw_fd(), ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0) };
+    let sent = unsafe { libc::sendto(fd.as_raw_fd(), ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0) };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -134,10 +133,6 @@ impl Watched {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.0.revents & libc::POLLIN != 0
-    }
-
-    pub(crate) fn is_failed(&self) -> bool {
-        self.0.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0
     }
 }
 
@@ -280,7 +275,8 @@ pub(super) fn xdp_link(program: BorrowedFd<'_>, index: u32, generic: bool) -> io
         flags: if generic { XDP_FLAGS_SKB_MODE } else { XDP_FLAGS_DRV_MODE },
     };
     // SAFETY: pointer and length are those of `create`, which outlives the call.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_CREATE, &raw const create, size_of::<LinkCreate>()) };
+    let fd =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_CREATE, &raw const create, size_of::<LinkCreate>()) };
     let fd = c_int::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
     // SAFETY: just opened, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(check(fd)?) })

@@ -15,7 +15,12 @@ pub(crate) fn in_namespace<T: Send + 'static>(test: impl FnOnce() -> T + Send + 
     let thread = std::thread::spawn(|| {
         // SAFETY: takes no pointers; moves this thread only.
         let result = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-        assert_eq!(result, 0, "this test needs root, to make a network namespace: {}", io::Error::last_os_error());
+        assert_eq!(
+            result,
+            0,
+            "this test needs root, to make a network namespace: {}",
+            io::Error::last_os_error()
+        );
         // Without this the kernel's own neighbour discovery would mix with the test's frames.
         std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("IPv6 can be disabled");
         test()
@@ -53,7 +58,8 @@ impl Tap {
     pub(crate) fn open(interface: &str) -> Self {
         let all = u16::to_be(libc::ETH_P_ALL as u16);
         // SAFETY: takes no pointers.
-        let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, i32::from(all)) };
+        let fd =
+            unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, i32::from(all)) };
         assert!(fd >= 0, "a packet socket");
         // SAFETY: just opened, and nobody else knows it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };

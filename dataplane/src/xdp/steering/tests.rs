@@ -6,9 +6,7 @@ use aya::programs::{TestRun, TestRunOptions, Xdp};
 use crate::engine::XdpPreference;
 use crate::snapshot::{Endpoint, Snapshot};
 use crate::types::{InterfaceId, Port, Protocol, QueueId};
-use crate::xdp::testing::{
-    ARP, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4,
-};
+use crate::xdp::testing::{ARP, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4};
 use crate::xdp::{Program, Queue, Socket, Umem};
 
 const VIP: &str = "10.0.0.100";
@@ -109,7 +107,8 @@ fn extended(headers: &[(u8, &[u8])]) -> Vec<u8> {
 const OPTIONS: (u8, &[u8]) = (60, &[0, 0, 1, 4, 0, 0, 0, 0]);
 const LONG_HOP_BY_HOP: (u8, &[u8]) = (0, &[0, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 const ROUTING: (u8, &[u8]) = (43, &[0, 0, 4, 0, 0, 0, 0, 0]);
-const AUTHENTICATION: (u8, &[u8]) = (51, &[0, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+const AUTHENTICATION: (u8, &[u8]) =
+    (51, &[0, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 const FIRST_FRAGMENT: (u8, &[u8]) = (44, &[0, 0, 0, 1, 0, 0, 0, 9]);
 const LATER_FRAGMENT: (u8, &[u8]) = (44, &[0, 0, 0, 9, 0, 0, 0, 9]);
 
@@ -119,8 +118,16 @@ fn vip_rows() -> Vec<(&'static str, Vec<u8>, To)> {
         ("TCP to a VIP", tcp4(CLIENT, 4000, VIP, 80), Worker),
         ("UDP to a VIP, to a port without a service", udp4(CLIENT, VIP, 4000, 9, b""), Worker),
         ("an echo request to a VIP", ethernet(IPV4, &[&ipv4(CLIENT, VIP, 1, 0, 0), &icmp]), Worker),
-        ("a first fragment to a VIP", ethernet(IPV4, &[&ipv4(CLIENT, VIP, UDP, 0x2000, 0), &[0; 40]]), Worker),
-        ("a later fragment to a VIP", ethernet(IPV4, &[&ipv4(CLIENT, VIP, UDP, 0x00b9, 0), &[0; 40]]), Worker),
+        (
+            "a first fragment to a VIP",
+            ethernet(IPV4, &[&ipv4(CLIENT, VIP, UDP, 0x2000, 0), &[0; 40]]),
+            Worker,
+        ),
+        (
+            "a later fragment to a VIP",
+            ethernet(IPV4, &[&ipv4(CLIENT, VIP, UDP, 0x00b9, 0), &[0; 40]]),
+            Worker,
+        ),
         ("an unknown protocol to a VIP", ethernet(IPV4, &[&ipv4(CLIENT, VIP, 253, 0, 0)]), Worker),
         ("a VIP that is an address of the box as well", tcp4(CLIENT, 4000, OWN_VIP, 80), Worker),
         ("a backend's endpoint that calls a VIP", tcp4(BACKEND, 8080, VIP, 80), Worker),
@@ -128,8 +135,16 @@ fn vip_rows() -> Vec<(&'static str, Vec<u8>, To)> {
         ("TCP to the box itself", tcp4(CLIENT, 4000, OWN, 22), Linux),
         ("TCP to an address next to the VIP", tcp4(CLIENT, 4000, "10.0.0.102", 80), Linux),
         ("TCP to an IPv6 VIP", ethernet(IPV6, &[&ipv6(CLIENT6, VIP6, TCP), &ports(4000, 80)]), Worker),
-        ("an IPv6 fragment to a VIP", ethernet(IPV6, &[&ipv6(CLIENT6, VIP6, 44), &[17, 0, 5, 0, 0, 0, 0, 1]]), Worker),
-        ("UDP to the box itself over IPv6", ethernet(IPV6, &[&ipv6(CLIENT6, OWN6, UDP), &ports(1, 2)]), Linux),
+        (
+            "an IPv6 fragment to a VIP",
+            ethernet(IPV6, &[&ipv6(CLIENT6, VIP6, 44), &[17, 0, 5, 0, 0, 0, 0, 1]]),
+            Worker,
+        ),
+        (
+            "UDP to the box itself over IPv6",
+            ethernet(IPV6, &[&ipv6(CLIENT6, OWN6, UDP), &ports(1, 2)]),
+            Linux,
+        ),
         (
             "an IPv6 address that looks like the IPv4 VIP in its first bytes",
             ethernet(IPV6, &[&ipv6(CLIENT6, "0a00:0064::", TCP), &ports(4000, 80)]),
