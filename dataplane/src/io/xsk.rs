@@ -13,7 +13,7 @@ use super::{Frame, PacketIo, Refused};
 use crate::limits::{HEADROOM, MAX_INTERFACES};
 use crate::stats::Counter;
 use crate::types::{InterfaceId, QueueId};
-use crate::xdp::{Borrower, Closing, Socket, Umem, Wake, Watched, poll};
+use crate::xdp::{Closing, Socket, Umem, Wake, Watched, poll};
 
 /// What a worker counts per interface. Written by the worker, read by anyone.
 #[derive(Debug, Default)]
@@ -27,9 +27,9 @@ pub(crate) struct Traffic {
     pub(crate) gone: AtomicBool,
 }
 
-/// A socket's place. Its number is what its chunks are lent to, so a place is empty only when the
-/// chunks are back.
+/// A socket's place: the number of its ring.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all places are open")]
 enum Slot {
     Empty,
     Open(Socket),
@@ -84,7 +84,7 @@ impl XskIo {
                 self.watched.push(Watched::nothing());
                 self.slots.len() - 1
             });
-            socket.exchange(&mut self.umem, borrower(place));
+            socket.join(&mut self.umem);
             self.watched[place + 1] = Watched::new(socket.as_fd());
             let interface = socket.interface().index();
             self.egress[interface].push((socket.queue(), place));
@@ -122,20 +122,15 @@ impl XskIo {
     }
 
     fn finish_closing(&mut self) {
-        for (place, slot) in self.slots.iter_mut().enumerate() {
+        for slot in &mut self.slots {
             if matches!(slot, Slot::Closing(_))
                 && let Slot::Closing(closing) = std::mem::replace(slot, Slot::Empty)
             {
-                let left = closing.finish(&mut self.umem, borrower(place));
+                let left = closing.finish(&mut self.umem);
                 *slot = left.err().map_or(Slot::Empty, Slot::Closing);
             }
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "MAX_INTERFACES * MAX_QUEUES places at most")]
-fn borrower(place: usize) -> Borrower {
-    Borrower(place as u16)
 }
 
 impl PacketIo for XskIo {
@@ -145,12 +140,12 @@ impl PacketIo for XskIo {
 
     fn receive(&mut self, ring: usize, room: usize, mut take: impl FnMut(InterfaceId, Frame)) -> usize {
         let Some(Slot::Open(socket)) = self.slots.get_mut(ring) else { return 0 };
-        let (me, interface) = (borrower(ring), socket.interface());
+        let interface = socket.interface();
         self.queue = socket.queue();
-        let taken = socket.receive(&mut self.umem, me, room, |chunk, start, length| {
+        let taken = socket.receive(&mut self.umem, room, |chunk, start, length| {
             take(interface, Frame::new(chunk, start, length));
         });
-        socket.exchange(&mut self.umem, me);
+        socket.exchange(&mut self.umem);
         self.traffic[interface.index()].received.add(taken as u64);
         taken
     }
@@ -161,7 +156,7 @@ impl PacketIo for XskIo {
         let Some(&(_, place)) = place else { return Err((frame, Refused::Gone)) };
         let Some(Slot::Open(socket)) = self.slots.get_mut(place) else { return Err((frame, Refused::Gone)) };
         let range = (frame.start(), frame.len());
-        match socket.transmit(&mut self.umem, borrower(place), frame.into_chunk(), range) {
+        match socket.transmit(&mut self.umem, frame.into_chunk(), range) {
             Ok(()) => {
                 self.traffic[interface.index()].transmitted.add(1);
                 Ok(())
