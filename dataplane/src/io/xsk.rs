@@ -27,29 +27,22 @@ pub(crate) struct Traffic {
     pub(crate) gone: AtomicBool,
 }
 
-/// A socket's place: the number of its ring.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all places are open")]
-enum Slot {
-    Empty,
-    Open(Socket),
-    /// Closed, but another thread reads its statistics at this moment.
-    Closing(Closing),
-}
-
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct XskIo {
     umem: Umem,
-    slots: Vec<Slot>,
-    /// Per interface: the queues and slots to send by.
+    /// By ring; empty where an interface has left.
+    sockets: Vec<Option<Socket>>,
+    /// Closed, but another thread was reading their statistics at that moment.
+    closing: Vec<Closing>,
+    /// Per interface: the queues to send by, and their sockets' places.
     egress: [Vec<(QueueId, usize)>; MAX_INTERFACES],
     /// The queue that was received from last; a frame leaves by the same one where it can, so that
     /// the queues' load stays spread as the network card has spread it.
     queue: QueueId,
     traffic: Arc<[Traffic; MAX_INTERFACES]>,
     wake: Arc<Wake>,
-    /// The wake event, then one place per slot.
+    /// The wake event, then one place per socket.
     watched: Vec<Watched>,
 }
 
@@ -59,7 +52,8 @@ impl XskIo {
         let watched = vec![Watched::new(wake.as_fd())];
         Self {
             umem,
-            slots: Vec::new(),
+            sockets: Vec::new(),
+            closing: Vec::new(),
             egress: std::array::from_fn(|_| Vec::new()),
             queue: QueueId(0),
             traffic: Arc::new(std::array::from_fn(|_| Traffic::default())),
@@ -78,29 +72,26 @@ impl XskIo {
     pub(crate) fn attach(&mut self, sockets: impl IntoIterator<Item = Socket>) {
         self.finish_closing();
         for mut socket in sockets {
-            let place = self.slots.iter().position(|slot| matches!(slot, Slot::Empty));
-            let place = place.unwrap_or_else(|| {
-                self.slots.push(Slot::Empty);
+            let place = self.sockets.iter().position(Option::is_none).unwrap_or(self.sockets.len());
+            if place == self.sockets.len() {
+                self.sockets.push(None);
                 self.watched.push(Watched::nothing());
-                self.slots.len() - 1
-            });
+            }
             socket.join(&mut self.umem);
             self.watched[place + 1] = Watched::new(socket.as_fd());
             let interface = socket.interface().index();
             self.egress[interface].push((socket.queue(), place));
             self.traffic[interface].gone.store(false, Ordering::Relaxed);
-            self.slots[place] = Slot::Open(socket);
+            self.sockets[place] = Some(socket);
         }
     }
 
     /// Closes the sockets of an interface. Frames for it are refused as [`Refused::Gone`].
     pub(crate) fn detach(&mut self, interface: InterfaceId) {
         self.egress[interface.index()].clear();
-        for (slot, watched) in self.slots.iter_mut().zip(&mut self.watched[1..]) {
-            if matches!(slot, Slot::Open(socket) if socket.interface() == interface)
-                && let Slot::Open(socket) = std::mem::replace(slot, Slot::Empty)
-            {
-                *slot = Slot::Closing(socket.close());
+        for (place, watched) in self.sockets.iter_mut().zip(&mut self.watched[1..]) {
+            if let Some(socket) = place.take_if(|socket| socket.interface() == interface) {
+                self.closing.push(socket.close());
                 *watched = Watched::nothing();
             }
         }
@@ -110,36 +101,27 @@ impl XskIo {
     /// An interface of which one socket has lost the device is gone as a whole: says so to other
     /// threads, and refuses frames for it.
     fn note_vanished(&mut self) {
-        for slot in &self.slots {
-            if let Slot::Open(socket) = slot
-                && socket.is_gone()
-            {
-                let interface = socket.interface().index();
-                self.traffic[interface].gone.store(true, Ordering::Relaxed);
-                self.egress[interface].clear();
-            }
+        for socket in self.sockets.iter().flatten().filter(|socket| socket.is_gone()) {
+            let interface = socket.interface().index();
+            self.traffic[interface].gone.store(true, Ordering::Relaxed);
+            self.egress[interface].clear();
         }
     }
 
     fn finish_closing(&mut self) {
-        for slot in &mut self.slots {
-            if matches!(slot, Slot::Closing(_))
-                && let Slot::Closing(closing) = std::mem::replace(slot, Slot::Empty)
-            {
-                let left = closing.finish(&mut self.umem);
-                *slot = left.err().map_or(Slot::Empty, Slot::Closing);
-            }
+        for closing in std::mem::take(&mut self.closing) {
+            self.closing.extend(closing.finish(&mut self.umem).err());
         }
     }
 }
 
 impl PacketIo for XskIo {
     fn rings(&self) -> usize {
-        self.slots.len()
+        self.sockets.len()
     }
 
     fn receive(&mut self, ring: usize, room: usize, mut take: impl FnMut(InterfaceId, Frame)) -> usize {
-        let Some(Slot::Open(socket)) = self.slots.get_mut(ring) else { return 0 };
+        let Some(Some(socket)) = self.sockets.get_mut(ring) else { return 0 };
         let interface = socket.interface();
         self.queue = socket.queue();
         let taken = socket.receive(&mut self.umem, room, |chunk, start, length| {
@@ -154,7 +136,7 @@ impl PacketIo for XskIo {
         let Some(egress) = self.egress.get(interface.index()) else { return Err((frame, Refused::Gone)) };
         let place = egress.iter().find(|(queue, _)| *queue == self.queue).or(egress.first());
         let Some(&(_, place)) = place else { return Err((frame, Refused::Gone)) };
-        let Some(Slot::Open(socket)) = self.slots.get_mut(place) else { return Err((frame, Refused::Gone)) };
+        let Some(Some(socket)) = self.sockets.get_mut(place) else { return Err((frame, Refused::Gone)) };
         let range = (frame.start(), frame.len());
         match socket.transmit(&mut self.umem, frame.into_chunk(), range) {
             Ok(()) => {
@@ -166,11 +148,7 @@ impl PacketIo for XskIo {
     }
 
     fn flush(&mut self) {
-        for slot in &mut self.slots {
-            if let Slot::Open(socket) = slot {
-                socket.kick();
-            }
-        }
+        self.sockets.iter_mut().flatten().for_each(Socket::kick);
         self.note_vanished();
     }
 
@@ -191,11 +169,7 @@ impl PacketIo for XskIo {
             return;
         }
         // poll(2) says nothing of a device that has vanished, so an idle worker asks.
-        for slot in &mut self.slots {
-            if let Slot::Open(socket) = slot {
-                socket.probe();
-            }
-        }
+        self.sockets.iter_mut().flatten().for_each(Socket::probe);
         self.note_vanished();
     }
 }

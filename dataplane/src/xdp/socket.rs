@@ -68,7 +68,7 @@ impl Socket {
 
     /// Puts it into service: fills its FILL ring from the memory that it was opened on.
     pub(crate) fn join(&mut self, umem: &mut Umem) {
-        self.borrower.get_or_insert_with(|| umem.admit());
+        self.borrower = self.borrower.or_else(|| umem.admit());
         self.exchange(umem);
     }
 

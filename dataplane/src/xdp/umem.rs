@@ -122,13 +122,14 @@ impl Umem {
     }
 
     /// A number for a socket, so that chunks can be lent to it: no other has it until `dismiss`.
-    pub(super) fn admit(&mut self) -> Borrower {
+    /// `None` if there are no more numbers.
+    pub(super) fn admit(&mut self) -> Option<Borrower> {
         let unused = self.borrowers.iter().position(|used| !used);
         let place = unused.unwrap_or(self.borrowers.len());
+        let borrower = u16::try_from(place).map(Borrower).ok().filter(|b| *b != NOBODY)?;
         self.borrowers.resize(self.borrowers.len().max(place + 1), false);
         self.borrowers[place] = true;
-        let number = u16::try_from(place).ok().filter(|n| Borrower(*n) != NOBODY);
-        Borrower(number.expect("fewer sockets than 2^16: limits.rs sees to that"))
+        Some(borrower)
     }
 
     /// Lends a chunk to a socket; returns its address as rings carry it. The right to its bytes ends
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn a_lent_chunk_comes_back_with_its_bytes_from_any_address_inside_it() {
         let mut umem = Umem::new(2).unwrap();
-        let a = umem.admit();
+        let a = umem.admit().unwrap();
         let mut chunk = umem.take().unwrap();
         chunk.bytes_mut()[300] = 7;
         let address = umem.lend(chunk, a);
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn what_was_not_lent_to_a_socket_is_not_taken_from_it() {
         let mut umem = Umem::new(2).unwrap();
-        let (a, b) = (umem.admit(), umem.admit());
+        let (a, b) = (umem.admit().unwrap(), umem.admit().unwrap());
         let chunk = umem.take().unwrap();
         let address = umem.lend(chunk, a);
         assert!(umem.reclaim(address, b).is_none(), "another socket's");
@@ -220,14 +221,14 @@ mod tests {
     #[test]
     fn a_closed_sockets_chunks_are_free_again_and_nobody_elses() {
         let mut umem = Umem::new(6).unwrap();
-        let (a, b) = (umem.admit(), umem.admit());
+        let (a, b) = (umem.admit().unwrap(), umem.admit().unwrap());
         for borrower in [a, a, b, a] {
             let chunk = umem.take().unwrap();
             umem.lend(chunk, borrower);
         }
         umem.dismiss(a);
         assert_eq!(umem.free(), 5);
-        assert_eq!(umem.admit(), a, "the number is free as well");
+        assert_eq!(umem.admit(), Some(a), "the number is free as well");
         umem.dismiss(b);
         assert_eq!(umem.free(), 6);
     }
