@@ -70,7 +70,7 @@ impl Program {
         id: InterfaceId,
     ) -> Result<XdpAttachment, StartError> {
         let refuse = |reason| StartError::Attach { interface: interface.name.clone(), reason };
-        let mtu = sys::mtu(&interface.name).map_err(|error| refuse(error.to_string()))?;
+        let mtu = sys::mtu(&interface.name).map_err(|error| refuse(explain(&error, &interface.name, 0)))?;
         if mtu as usize + FRAMING > MAX_FRAME {
             let limit = MAX_FRAME - FRAMING;
             return Err(refuse(too_large(&interface.name, mtu, &format!("frames of at most {limit} fit"))));
