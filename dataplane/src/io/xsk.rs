@@ -13,7 +13,7 @@ use super::{Frame, PacketIo, Refused};
 use crate::limits::{HEADROOM, MAX_INTERFACES};
 use crate::stats::Counter;
 use crate::types::{InterfaceId, QueueId};
-use crate::xdp::{Closing, Socket, Umem, Wake, Watched, poll};
+use crate::xdp::{Socket, Umem, Wake, Watched, poll};
 
 /// What a worker counts per interface. Written by the worker, read by anyone.
 #[derive(Debug, Default)]
@@ -33,8 +33,6 @@ pub(crate) struct XskIo {
     umem: Umem,
     /// By ring; empty where an interface has left.
     sockets: Vec<Option<Socket>>,
-    /// Closed, but another thread was reading their statistics at that moment.
-    closing: Vec<Closing>,
     /// Per interface: the queues to send by, and their sockets' places.
     egress: [Vec<(QueueId, usize)>; MAX_INTERFACES],
     /// The queue that was received from last; a frame leaves by the same one where it can, so that
@@ -53,7 +51,6 @@ impl XskIo {
         Self {
             umem,
             sockets: Vec::new(),
-            closing: Vec::new(),
             egress: std::array::from_fn(|_| Vec::new()),
             queue: QueueId(0),
             traffic: Arc::new(std::array::from_fn(|_| Traffic::default())),
@@ -70,7 +67,6 @@ impl XskIo {
     /// Takes sockets that were opened on this worker's memory and fills their rings. Allocates: for
     /// the start and for the rare moment when an interface comes back.
     pub(crate) fn attach(&mut self, sockets: impl IntoIterator<Item = Socket>) {
-        self.finish_closing();
         for mut socket in sockets {
             let place = self.sockets.iter().position(Option::is_none).unwrap_or(self.sockets.len());
             if place == self.sockets.len() {
@@ -86,16 +82,16 @@ impl XskIo {
         }
     }
 
-    /// Closes the sockets of an interface. Frames for it are refused as [`Refused::Gone`].
+    /// Closes the sockets of an interface that has vanished. Frames for it are refused as
+    /// [`Refused::Gone`] from then on.
     pub(crate) fn detach(&mut self, interface: InterfaceId) {
         self.egress[interface.index()].clear();
         for (place, watched) in self.sockets.iter_mut().zip(&mut self.watched[1..]) {
             if let Some(socket) = place.take_if(|socket| socket.interface() == interface) {
-                self.closing.push(socket.close());
+                socket.close(&mut self.umem);
                 *watched = Watched::nothing();
             }
         }
-        self.finish_closing();
     }
 
     /// An interface of which one socket has lost the device is gone as a whole: says so to other
@@ -105,12 +101,6 @@ impl XskIo {
             let interface = socket.interface().index();
             self.traffic[interface].gone.store(true, Ordering::Relaxed);
             self.egress[interface].clear();
-        }
-    }
-
-    fn finish_closing(&mut self) {
-        for closing in std::mem::take(&mut self.closing) {
-            self.closing.extend(closing.finish(&mut self.umem).err());
         }
     }
 }

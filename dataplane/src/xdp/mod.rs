@@ -43,7 +43,7 @@ mod wake;
 pub(crate) use open::Queue;
 pub(crate) use program::Program;
 pub(crate) use queues::queues;
-pub(crate) use socket::{Closing, Socket, SocketHandle};
+pub(crate) use socket::{Socket, SocketHandle};
 pub(crate) use sys::{Watched, poll};
 pub(crate) use umem::{Chunk, Region, Umem};
 pub(crate) use wake::Wake;

@@ -15,7 +15,6 @@ use crate::types::{InterfaceId, QueueId};
 /// See the module's head. Bound; serves frames once a worker has given it chunks.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    // The rings come first so that they are unmapped first: a mapping keeps the socket open.
     pub(super) fill: Producer<u64>,
     pub(super) completion: Consumer<u64>,
     pub(super) rx: Consumer<xdp_desc>,
@@ -138,6 +137,8 @@ impl Socket {
         chunk: Chunk,
         (start, length): (usize, usize),
     ) -> Result<(), Chunk> {
+        // The kernel skips an empty descriptor without ever completing it: the chunk would be lost.
+        debug_assert!(length > 0, "an empty frame cannot be sent");
         let Some(me) = self.borrower(umem) else { return Err(chunk) };
         if self.tx.room(1) == 0 {
             return Err(chunk);
@@ -180,41 +181,23 @@ impl Socket {
         }
     }
 
-    /// Closes the socket. What is left may still be open for a moment, while another thread reads
-    /// the socket's statistics.
-    pub(crate) fn close(mut self) -> Closing {
+    /// Closes the socket. Its chunks are free again if its device has vanished. If not, they are
+    /// lost: nothing tells when the kernel is done with them, for a driver in zero-copy mode goes on
+    /// for a while after the last descriptor is closed, and the last one may be in a child process
+    /// between fork and exec.
+    pub(crate) fn close(mut self, umem: &mut Umem) {
         self.probe();
-        // A driver in zero-copy mode can use its chunks until the kernel has taken the queue away
-        // from the socket, some time after close; only a vanished device is surely done with them.
-        let reusable = self.gone || !self.zero_copy;
-        Closing { fd: self.fd, borrower: self.borrower.filter(|_| reusable) }
+        if let Some(me) = self.borrower(umem)
+            && self.gone
+        {
+            umem.dismiss(me);
+        }
     }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
-    }
-}
-
-/// What is left of a socket that its worker has closed: its rings are unmapped already.
-#[derive(Debug)]
-pub(crate) struct Closing {
-    fd: Arc<OwnedFd>,
-    /// Whose chunks can be used again once the socket is closed.
-    borrower: Option<Borrower>,
-}
-
-impl Closing {
-    /// Frees the socket's chunks if nobody else holds it open any more.
-    pub(crate) fn finish(self, umem: &mut Umem) -> Result<(), Self> {
-        let Self { fd, borrower } = self;
-        let fd = Arc::try_unwrap(fd).map_err(|fd| Self { fd, borrower })?;
-        drop(fd);
-        if let Some(borrower) = borrower {
-            umem.dismiss(borrower);
-        }
-        Ok(())
     }
 }
 

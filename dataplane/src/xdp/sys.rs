@@ -282,6 +282,16 @@ pub(super) fn xdp_link(program: BorrowedFd<'_>, index: u32, generic: bool) -> io
     Ok(unsafe { OwnedFd::from_raw_fd(check(fd)?) })
 }
 
+/// Takes an attached program off its interface, also if a child process that is just being started
+/// has a copy of the descriptor.
+pub(super) fn xdp_unlink(link: BorrowedFd<'_>) {
+    const BPF_LINK_DETACH: libc::c_long = 34;
+    let link = link.as_raw_fd();
+    // SAFETY: pointer and length are those of `link`, the structure's only field. The only failure is
+    // that the interface is gone.
+    unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, &raw const link, size_of::<c_int>()) };
+}
+
 fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

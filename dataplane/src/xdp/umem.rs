@@ -158,8 +158,8 @@ impl Umem {
         Some(Chunk(unsafe { self.region.start.add(index).as_mut() }))
     }
 
-    /// Frees all that is lent to a socket which is closed, so that the kernel has no use for it, and
-    /// the socket's number.
+    /// Frees all that is lent to a socket whose device has vanished, so that the kernel has no use for
+    /// it, and the socket's number.
     pub(super) fn dismiss(&mut self, borrower: Borrower) {
         for index in 0..self.lent.len() {
             if let Some(chunk) = self.reclaim((index * CHUNK) as u64, borrower) {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_sockets_chunks_are_free_again_and_nobody_elses() {
+    fn a_dismissed_sockets_chunks_are_free_again_and_nobody_elses() {
         let mut umem = Umem::new(6).unwrap();
         let (a, b) = (umem.admit().unwrap(), umem.admit().unwrap());
         for borrower in [a, a, b, a] {

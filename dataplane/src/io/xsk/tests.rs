@@ -103,13 +103,21 @@ impl Bench {
         total
     }
 
+    /// A frame that the box itself has to send.
+    fn own_frame(&mut self, number: u16) -> Frame {
+        let empty = self.io.allocate().unwrap();
+        Frame::copied(empty.into_chunk(), &frame(number))
+    }
+
     fn counters(&self, interface: InterfaceId) -> (u64, u64, bool) {
         let traffic = &self.io.traffic()[interface.index()];
         (traffic.received.get(), traffic.transmitted.get(), traffic.gone.load(Ordering::Relaxed))
     }
 
-    /// Takes every socket out; whatever is not free then is lost.
+    /// Deletes the devices and takes every socket out; whatever is not free then is lost.
     fn lost_chunks(mut self) -> usize {
+        ip("link del la");
+        ip("link del lb");
         self.io.detach(A);
         self.io.detach(B);
         CHUNKS - self.io.umem.free()
@@ -193,11 +201,11 @@ fn what_the_box_sends_itself_leaves_from_allocated_chunks() {
     in_namespace(|| {
         let mut bench = Bench::new(XdpPreference::Copy);
         let gb = Tap::open("gb");
-        let chunk = bench.io.allocate().unwrap().into_chunk();
-        bench.io.transmit(B, Frame::copied(chunk, &frame(1))).unwrap();
+        let own = bench.own_frame(1);
+        bench.io.transmit(B, own).unwrap();
         bench.io.flush();
         assert_eq!(arrived(&gb, 1), BTreeSet::from([frame(1)]));
-        let unknown = bench.io.allocate().unwrap();
+        let unknown = bench.own_frame(0);
         let Err((unknown, reason)) = bench.io.transmit(InterfaceId(2), unknown) else { panic!("sent") };
         assert_eq!(reason, Refused::Gone);
         bench.io.recycle(unknown);
@@ -213,11 +221,11 @@ fn a_stopped_device_fills_the_ring_and_sends_all_of_it_when_it_is_up_again() {
         ip("link set lb down");
         let length = u16::try_from(RING).unwrap();
         for number in 0..length {
-            let chunk = bench.io.allocate().unwrap().into_chunk();
-            bench.io.transmit(B, Frame::copied(chunk, &frame(number))).unwrap();
+            let own = bench.own_frame(number);
+            bench.io.transmit(B, own).unwrap();
         }
         bench.io.flush();
-        let extra = bench.io.allocate().unwrap();
+        let extra = bench.own_frame(0);
         let Err((extra, reason)) = bench.io.transmit(B, extra) else { panic!("no room is left") };
         assert_eq!(reason, Refused::Full);
         bench.io.recycle(extra);
@@ -249,16 +257,14 @@ fn a_sleeping_worker_is_woken_by_a_frame_or_by_another_thread() {
 /// Deletes `la`, lets the worker meet that, and checks that it comes back to life with `la`.
 fn interface_returns(bench: &mut Bench) {
     ip("link del la");
-    let frame_for_a = bench.io.allocate().unwrap();
-    if let Err((refused, _)) = bench.io.transmit(A, frame_for_a) {
-        bench.io.recycle(refused);
-    }
+    let last = bench.own_frame(9);
+    bench.io.transmit(A, last).unwrap();
     bench.forward();
     assert!(bench.counters(A).2, "the loss is visible to other threads");
-    let frame_for_a = bench.io.allocate().unwrap();
-    let Err((refused, reason)) = bench.io.transmit(A, frame_for_a) else { panic!("la is gone") };
+    let late = bench.own_frame(9);
+    let Err((late, reason)) = bench.io.transmit(A, late) else { panic!("la is gone") };
     assert_eq!(reason, Refused::Gone);
-    bench.io.recycle(refused);
+    bench.io.recycle(late);
 
     bench.program.detach(A);
     bench.io.detach(A);
@@ -316,6 +322,16 @@ fn all_interfaces_may_vanish_and_come_back() {
         bench.forward_all(1);
         assert_eq!(arrived(&gb, 1), BTreeSet::from([frame(1)]));
         assert_eq!(bench.lost_chunks(), 0);
+    });
+}
+
+#[test]
+fn chunks_that_the_kernel_may_still_write_to_are_not_used_again() {
+    in_namespace(|| {
+        let mut bench = Bench::new(XdpPreference::Copy);
+        let free = bench.io.umem.free();
+        bench.io.detach(A);
+        assert_eq!(bench.io.umem.free(), free);
     });
 }
 
