@@ -10,6 +10,7 @@ use super::ring::{Consumer, Producer};
 use super::sys;
 use super::umem::{Borrower, Chunk, Region, Umem};
 use crate::limits::{BATCH, CHUNK};
+use crate::stats::RingStatus;
 use crate::types::{InterfaceId, QueueId};
 
 /// See the module's head. Bound; serves frames once a worker has given it chunks.
@@ -41,8 +42,17 @@ pub(crate) struct SocketHandle {
 
 impl SocketHandle {
     /// The kernel's counters of its rings (`XDP_STATISTICS`); `None` when the socket is closed.
-    pub(crate) fn statistics(&self) -> Option<libc::xdp_statistics> {
-        sys::get_option(self.fd.upgrade()?.as_fd(), libc::XDP_STATISTICS).ok()
+    pub(crate) fn statistics(&self) -> Option<RingStatus> {
+        let fd = self.fd.upgrade()?;
+        let counted: libc::xdp_statistics = sys::get_option(fd.as_fd(), libc::XDP_STATISTICS).ok()?;
+        Some(RingStatus {
+            interface: self.interface,
+            queue: self.queue,
+            rx_ring_full: counted.rx_ring_full,
+            fill_ring_empty: counted.rx_fill_ring_empty_descs,
+            tx_ring_empty: counted.tx_ring_empty_descs,
+            rx_dropped: counted.rx_dropped,
+        })
     }
 }
 
