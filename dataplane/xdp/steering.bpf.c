@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0 OR MIT)
+// SPDX-License-Identifier: (Apache-2.0 OR MIT OR GPL-2.0-only)
 //
 // The steering program: the only code of Penstock inside the kernel. It decides one thing, frame by
 // frame: to the worker that owns the queue, or on to Linux. It changes nothing in a frame.
@@ -328,5 +328,5 @@ int steer(struct xdp_md *ctx)
 	return action;
 }
 
-// The helpers that redirect are only for programs that say this.
-char _license[] SEC("license") = "GPL";
+// The words by which the kernel knows a licence that goes with its own.
+char _license[] SEC("license") = "Dual MIT/GPL";

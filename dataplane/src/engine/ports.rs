@@ -127,18 +127,7 @@ impl Ports {
 
     pub(super) fn rings(&self) -> Vec<RingStatus> {
         let sockets = self.ports.iter().flat_map(|port| &port.sockets);
-        let status = |socket: &SocketHandle| {
-            let statistics = socket.statistics()?;
-            Some(RingStatus {
-                interface: socket.interface,
-                queue: socket.queue,
-                rx_ring_full: statistics.rx_ring_full,
-                fill_ring_empty: statistics.rx_fill_ring_empty_descs,
-                tx_ring_empty: statistics.tx_ring_empty_descs,
-                rx_dropped: statistics.rx_dropped,
-            })
-        };
-        sockets.filter_map(status).collect()
+        sockets.filter_map(SocketHandle::statistics).collect()
     }
 }
 

@@ -113,7 +113,6 @@ impl Entry<'_> {
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the top byte")]
     fn kind(&self) -> Kind {
         Kind((self.word(0) >> 24) as u8)
     }

@@ -36,7 +36,6 @@ impl Slot {
     }
 
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the low 31 bits")]
     pub(super) fn entry(self) -> EntryRef {
         EntryRef::from_number((self.0 & (Self::RETURN - 1)) as u32)
     }
@@ -69,7 +68,7 @@ impl Index {
     fn places(&self, hash: FlowHash) -> [usize; 2] {
         let count = self.buckets().len() as u64;
         let (low, tag) = (hash.0 as u32, (hash.0 >> 32) as u32);
-        let scaled = |bits: u32| (u64::from(bits) * count >> 32) as usize;
+        let scaled = |bits: u32| ((u64::from(bits) * count) >> 32) as usize;
         let first = scaled(low);
         let second = scaled(low.rotate_left(16) ^ tag.wrapping_mul(0x9e37_79b1));
         [first, if second == first { (first + 1) % self.buckets().len() } else { second }]

@@ -217,7 +217,7 @@ impl Keeper {
         let elapsed = u64::from(now.millis_since(self.last_sweep));
         self.last_sweep = now;
         let steps: u64 = self.blocks.iter().map(|b| u64::from(b.size.per_block().div_ceil(STEP))).sum();
-        self.sweep_credit += (steps * elapsed << 16) / u64::from(timeouts.smallest().div_ceil(2));
+        self.sweep_credit += ((steps * elapsed) << 16) / u64::from(timeouts.smallest().div_ceil(2));
         self.sweep_credit = self.sweep_credit.min(steps << 16);
         for _ in 0..SWEEP_STEPS_PER_ROUND {
             // A step retires at most STEP entries; beyond that the grace period has to end first.

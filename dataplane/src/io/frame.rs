@@ -1,6 +1,6 @@
 //! A frame in a chunk of UMEM.
 
-use crate::limits::{CHUNK, HEADROOM};
+use crate::limits::CHUNK;
 use crate::xdp::Chunk;
 
 /// A frame and the chunk it lives in, with free space in front of it for an outer header.
@@ -20,9 +20,10 @@ impl Frame {
         Self { chunk, start: start as u16, length: length as u16 }
     }
 
-    /// A copy of `bytes` in `chunk`; what would not fit is cut.
+    /// For tests: a copy of `bytes` in `chunk`; what would not fit is cut.
+    #[cfg(test)]
     pub(crate) fn copied(chunk: Chunk, bytes: &[u8]) -> Self {
-        let mut frame = Self::new(chunk, HEADROOM, 0);
+        let mut frame = Self::new(chunk, crate::limits::HEADROOM, 0);
         frame.fill(bytes);
         frame
     }

@@ -14,7 +14,7 @@ use crate::limits::{HEADROOM, MAX_INTERFACES};
 use crate::stats::Counter;
 use crate::types::{InterfaceId, QueueId};
 use crate::worker::Channel;
-use crate::xdp::{Borrower, Closing, Socket, Umem, Wake, Watched, poll};
+use crate::xdp::{Socket, Umem, Wake, Watched, poll};
 
 /// What a worker counts per interface. Written by the worker, read by anyone.
 #[derive(Debug, Default)]
@@ -37,22 +37,13 @@ pub(crate) enum Command {
     Detach(InterfaceId),
 }
 
-/// A socket's place. Its number is what its chunks are lent to, so a place is empty only when the
-/// chunks are back.
-#[derive(Debug)]
-enum Slot {
-    Empty,
-    Open(Socket),
-    /// Closed, but another thread reads its statistics at this moment.
-    Closing(Closing),
-}
-
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct XskIo {
     umem: Umem,
-    slots: Vec<Slot>,
-    /// Per interface: the queues and slots to send by.
+    /// By ring; empty where an interface has left.
+    sockets: Vec<Option<Socket>>,
+    /// Per interface: the queues to send by, and their sockets' places.
     egress: [Vec<(QueueId, usize)>; MAX_INTERFACES],
     /// The queue that was received from last; a frame leaves by the same one where it can, so that
     /// the queues' load stays spread as the network card has spread it.
@@ -60,7 +51,7 @@ pub(crate) struct XskIo {
     traffic: Arc<[Traffic; MAX_INTERFACES]>,
     wake: Arc<Wake>,
     commands: Arc<Channel<Command>>,
-    /// The wake event, then one place per slot.
+    /// The wake event, then one place per socket.
     watched: Vec<Watched>,
 }
 
@@ -70,7 +61,7 @@ impl XskIo {
         let watched = vec![Watched::new(wake.as_fd())];
         Self {
             umem,
-            slots: Vec::new(),
+            sockets: Vec::new(),
             egress: std::array::from_fn(|_| Vec::new()),
             queue: QueueId(0),
             traffic: Arc::new(std::array::from_fn(|_| Traffic::default())),
@@ -88,67 +79,57 @@ impl XskIo {
     /// Takes sockets that were opened on this worker's memory and fills their rings. Allocates: for
     /// the start and for the rare moment when an interface comes back.
     pub(crate) fn attach(&mut self, sockets: impl IntoIterator<Item = Socket>) {
-        self.finish_closing();
         for mut socket in sockets {
-            let place = self.slots.iter().position(|slot| matches!(slot, Slot::Empty));
-            let place = place.unwrap_or_else(|| {
-                self.slots.push(Slot::Empty);
+            let place = self.sockets.iter().position(Option::is_none).unwrap_or(self.sockets.len());
+            if place == self.sockets.len() {
+                self.sockets.push(None);
                 self.watched.push(Watched::nothing());
-                self.slots.len() - 1
-            });
-            socket.exchange(&mut self.umem, borrower(place));
+            }
+            socket.join(&mut self.umem);
             self.watched[place + 1] = Watched::new(socket.as_fd());
             let interface = socket.interface().index();
             self.egress[interface].push((socket.queue(), place));
             self.traffic[interface].gone.store(false, Ordering::Relaxed);
-            self.slots[place] = Slot::Open(socket);
+            self.sockets[place] = Some(socket);
         }
     }
 
-    /// Closes the sockets of an interface. Frames for it are refused as [`Refused::Gone`].
+    /// Closes the sockets of an interface that has vanished. Frames for it are refused as
+    /// [`Refused::Gone`] from then on.
     pub(crate) fn detach(&mut self, interface: InterfaceId) {
         self.egress[interface.index()].clear();
-        for (slot, watched) in self.slots.iter_mut().zip(&mut self.watched[1..]) {
-            if matches!(slot, Slot::Open(socket) if socket.interface() == interface)
-                && let Slot::Open(socket) = std::mem::replace(slot, Slot::Empty)
-            {
-                *slot = Slot::Closing(socket.close());
+        for (place, watched) in self.sockets.iter_mut().zip(&mut self.watched[1..]) {
+            if let Some(socket) = place.take_if(|socket| socket.interface() == interface) {
+                socket.close(&mut self.umem);
                 *watched = Watched::nothing();
             }
         }
-        self.finish_closing();
     }
 
-    fn finish_closing(&mut self) {
-        for (place, slot) in self.slots.iter_mut().enumerate() {
-            if matches!(slot, Slot::Closing(_))
-                && let Slot::Closing(closing) = std::mem::replace(slot, Slot::Empty)
-            {
-                let left = closing.finish(&mut self.umem, borrower(place));
-                *slot = left.err().map_or(Slot::Empty, Slot::Closing);
-            }
+    /// An interface of which one socket has lost the device is gone as a whole: says so to other
+    /// threads, and refuses frames for it.
+    fn note_vanished(&mut self) {
+        for socket in self.sockets.iter().flatten().filter(|socket| socket.is_gone()) {
+            let interface = socket.interface().index();
+            self.traffic[interface].gone.store(true, Ordering::Relaxed);
+            self.egress[interface].clear();
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "MAX_INTERFACES * MAX_QUEUES places at most")]
-fn borrower(place: usize) -> Borrower {
-    Borrower(place as u16)
 }
 
 impl PacketIo for XskIo {
     fn rings(&self) -> usize {
-        self.slots.len()
+        self.sockets.len()
     }
 
     fn receive(&mut self, ring: usize, room: usize, mut take: impl FnMut(InterfaceId, Frame)) -> usize {
-        let Some(Slot::Open(socket)) = self.slots.get_mut(ring) else { return 0 };
-        let (me, interface) = (borrower(ring), socket.interface());
+        let Some(Some(socket)) = self.sockets.get_mut(ring) else { return 0 };
+        let interface = socket.interface();
         self.queue = socket.queue();
-        let taken = socket.receive(&mut self.umem, me, room, |chunk, start, length| {
+        let taken = socket.receive(&mut self.umem, room, |chunk, start, length| {
             take(interface, Frame::new(chunk, start, length));
         });
-        socket.exchange(&mut self.umem, me);
+        socket.exchange(&mut self.umem);
         self.traffic[interface.index()].received.add(taken as u64);
         taken
     }
@@ -157,12 +138,9 @@ impl PacketIo for XskIo {
         let Some(egress) = self.egress.get(interface.index()) else { return Err((frame, Refused::Gone)) };
         let place = egress.iter().find(|(queue, _)| *queue == self.queue).or(egress.first());
         let Some(&(_, place)) = place else { return Err((frame, Refused::Gone)) };
-        let Some(Slot::Open(socket)) = self.slots.get_mut(place) else { return Err((frame, Refused::Gone)) };
-        if socket.is_gone() {
-            return Err((frame, Refused::Gone));
-        }
+        let Some(Some(socket)) = self.sockets.get_mut(place) else { return Err((frame, Refused::Gone)) };
         let range = (frame.start(), frame.len());
-        match socket.transmit(&mut self.umem, borrower(place), frame.into_chunk(), range) {
+        match socket.transmit(&mut self.umem, frame.into_chunk(), range) {
             Ok(()) => {
                 self.traffic[interface.index()].transmitted.add(1);
                 Ok(())
@@ -172,14 +150,8 @@ impl PacketIo for XskIo {
     }
 
     fn flush(&mut self) {
-        for slot in &mut self.slots {
-            if let Slot::Open(socket) = slot {
-                socket.kick();
-                if socket.is_gone() {
-                    self.traffic[socket.interface().index()].gone.store(true, Ordering::Relaxed);
-                }
-            }
-        }
+        self.sockets.iter_mut().flatten().for_each(Socket::kick);
+        self.note_vanished();
     }
 
     fn recycle(&mut self, frame: Frame) {
@@ -204,18 +176,12 @@ impl PacketIo for XskIo {
         if self.watched[0].is_ready() {
             self.wake.clear();
         }
-        for (slot, watched) in self.slots.iter_mut().zip(&mut self.watched[1..]) {
-            // A failed descriptor ends every later poll at once, so a dead one leaves the list.
-            if watched.is_failed()
-                && let Slot::Open(socket) = slot
-            {
-                socket.probe();
-                if socket.is_gone() {
-                    *watched = Watched::nothing();
-                    self.traffic[socket.interface().index()].gone.store(true, Ordering::Relaxed);
-                }
-            }
+        if self.watched.iter().any(Watched::is_ready) {
+            return;
         }
+        // poll(2) says nothing of a device that has vanished, so an idle worker asks.
+        self.sockets.iter_mut().flatten().for_each(Socket::probe);
+        self.note_vanished();
     }
 }
 

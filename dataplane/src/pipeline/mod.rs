@@ -17,7 +17,8 @@ mod verdict;
 pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Missing};
 pub(crate) use parse::Headers;
-pub use verdict::{DropReason, Verdict};
+pub use verdict::DropReason;
+pub(crate) use verdict::Verdict;
 
 type Stage = fn(&mut Batch, &mut Context<'_>);
 

@@ -4,7 +4,7 @@ use crate::types::InterfaceId;
 
 /// See the module's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Not decided yet: later stages go on with this frame.
     #[default]
     Undecided,

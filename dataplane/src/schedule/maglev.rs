@@ -44,6 +44,7 @@ impl Maglev {
     }
 
     /// The backend of `hash`: its high bits pick the slot by multiplication, no division.
+    #[expect(clippy::cast_possible_truncation, reason = "below MAGLEV_SLOTS")]
     pub(super) fn choose(&self, hash: u64) -> BackendId {
         let slot = (u128::from(hash) * MAGLEV_SLOTS as u128) >> 64;
         self.backends[usize::from(self.slots[slot as usize])]

@@ -1,6 +1,6 @@
 //! Ethernet II.
 
-use super::{WireError, be16, bytes_at, header};
+use super::{WireError, be16, header};
 use crate::types::Mac;
 
 /// Bytes of the header.
@@ -27,10 +27,6 @@ impl<'f> Ethernet<'f> {
         Ok((Self(header), payload))
     }
 
-    pub(crate) fn source(&self) -> Mac {
-        Mac(bytes_at::<6, 6, _>(self.0))
-    }
-
     #[inline(always)]
     pub(crate) fn ethertype(&self) -> u16 {
         be16::<12, _>(self.0)
@@ -55,7 +51,7 @@ mod tests {
         let mut frame = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x08, 0x06, 0xaa];
         readdress(&mut frame, Mac([2, 0, 0, 0, 0, 9]), Mac([2, 0, 0, 0, 0, 8]));
         let (ethernet, payload) = Ethernet::new_checked(&frame).unwrap();
-        assert_eq!((ethernet.source(), frame[5]), (Mac([2, 0, 0, 0, 0, 8]), 9));
+        assert_eq!((frame[5], frame[11]), (9, 8));
         assert_eq!((ethernet.ethertype(), payload), (ethertype::ARP, &[0xaa][..]));
     }
 

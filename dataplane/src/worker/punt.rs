@@ -6,7 +6,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 
@@ -59,36 +58,25 @@ pub enum Punt {
     },
 }
 
-/// A bounded channel that counts what did not fit.
+/// A bounded channel.
 #[derive(Debug)]
-pub(crate) struct Channel<T> {
-    queue: ArrayQueue<T>,
-    overflow: AtomicU64,
-}
+pub(crate) struct Channel<T>(ArrayQueue<T>);
 
 impl<T> Channel<T> {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { queue: ArrayQueue::new(PUNT_QUEUE), overflow: AtomicU64::new(0) })
+        Arc::new(Self(ArrayQueue::new(PUNT_QUEUE)))
     }
 
-    /// Whether there was room.
+    /// Whether there was room; the caller counts what there was none for.
     pub(crate) fn send(&self, item: T) -> bool {
-        let sent = self.queue.push(item).is_ok();
-        if !sent {
-            self.overflow.fetch_add(1, Ordering::Relaxed);
-        }
-        sent
+        self.0.push(item).is_ok()
     }
 
     pub(crate) fn receive(&self) -> Option<T> {
-        self.queue.pop()
+        self.0.pop()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
-    }
-
-    pub(crate) fn overflow(&self) -> u64 {
-        self.overflow.load(Ordering::Relaxed)
+        self.0.is_empty()
     }
 }

@@ -21,13 +21,14 @@
 //! Acquire; the reader gives slots back the same way ([`ring`]).
 //!
 //! **Sockets.** One per (interface, queue). The sockets of a worker share its memory, so a frame
-//! received by one interface is sent by another without a copy ([`socket`]).
+//! received by one interface is sent by another without a copy ([`open`], [`socket`]).
 //!
 //! **Steering.** [`program`] loads and attaches the program that chooses which frames come to a
 //! socket at all; [`steering`] keeps its maps in step with the snapshot.
 
 #![allow(unsafe_code)]
 
+mod open;
 mod program;
 mod queues;
 mod ring;
@@ -39,10 +40,10 @@ pub(crate) mod testing;
 mod umem;
 mod wake;
 
+pub(crate) use open::Queue;
 pub(crate) use program::Program;
 pub(crate) use queues::queues;
-pub(crate) use socket::{Closing, Queue, Socket, SocketHandle};
-pub(crate) use steering::Steering;
+pub(crate) use socket::{Socket, SocketHandle};
 pub(crate) use sys::{Watched, poll};
-pub(crate) use umem::{Borrower, Chunk, Region, Umem};
+pub(crate) use umem::{Chunk, Region, Umem};
 pub(crate) use wake::Wake;

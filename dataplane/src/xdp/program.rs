@@ -37,8 +37,14 @@ pub(crate) struct Program {
 #[derive(Debug)]
 struct Attached {
     index: u32,
-    /// Open: attached.
-    _link: OwnedFd,
+    /// Attached for as long as this is open.
+    link: OwnedFd,
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        sys::xdp_unlink(self.link.as_fd());
+    }
 }
 
 /// Where the program sent an interface's frames.
@@ -70,7 +76,7 @@ impl Program {
         id: InterfaceId,
     ) -> Result<XdpAttachment, StartError> {
         let refuse = |reason| StartError::Attach { interface: interface.name.clone(), reason };
-        let mtu = sys::mtu(&interface.name).map_err(|error| refuse(error.to_string()))?;
+        let mtu = sys::mtu(&interface.name).map_err(|error| refuse(explain(&error, &interface.name, 0)))?;
         if mtu as usize + FRAMING > MAX_FRAME {
             let limit = MAX_FRAME - FRAMING;
             return Err(refuse(too_large(&interface.name, mtu, &format!("frames of at most {limit} fit"))));
@@ -90,16 +96,15 @@ impl Program {
             },
         };
         let (link, attachment) = attached.map_err(|error| refuse(explain(&error, &interface.name, mtu)))?;
-        self.attached[id.index()] = Some(Attached { index: interface.index, _link: link });
+        self.attached[id.index()] = Some(Attached { index: interface.index, link });
         Ok(attachment)
     }
 
     /// Takes the program off an interface; its frames are Linux's from then on.
     pub(crate) fn detach(&mut self, id: InterfaceId) {
-        if let Some(attached) = self.attached[id.index()].take()
-            && let Ok(mut numbers) = self.numbers()
-        {
-            // Not there: nothing to take away.
+        let Some(attached) = self.attached[id.index()].take() else { return };
+        if let Ok(mut numbers) = self.numbers() {
+            // The only failure is that it is not there.
             let _ = numbers.remove(&attached.index);
         }
     }

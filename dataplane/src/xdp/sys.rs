@@ -9,14 +9,14 @@ use std::time::Duration;
 use libc::{c_int, c_void};
 
 /// Frames that one send call may take from the TX ring in copy mode (linux/if_xdp.h, 6.17).
-pub(crate) const XDP_MAX_TX_SKB_BUDGET: c_int = 9;
+pub(super) const XDP_MAX_TX_SKB_BUDGET: c_int = 9;
 
 /// A value that the kernel reads or writes as plain bytes.
 ///
 /// # Safety
 ///
 /// Every bit pattern is a value of the type.
-pub(crate) unsafe trait Plain: Copy {}
+pub(super) unsafe trait Plain: Copy {}
 // SAFETY: integers, and structures of nothing but integers.
 unsafe impl Plain for u32 {}
 // SAFETY: as above.
@@ -29,7 +29,7 @@ unsafe impl Plain for libc::xdp_statistics {}
 unsafe impl Plain for libc::xdp_options {}
 
 /// An `AF_XDP` socket that is bound to nothing yet.
-pub(crate) fn xdp_socket() -> io::Result<OwnedFd> {
+pub(super) fn xdp_socket() -> io::Result<OwnedFd> {
     // SAFETY: takes no pointers.
     let fd = check(unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: just opened, and nobody else knows it.
@@ -37,7 +37,7 @@ pub(crate) fn xdp_socket() -> io::Result<OwnedFd> {
 }
 
 /// An event counter that never blocks.
-pub(crate) fn event_fd() -> io::Result<OwnedFd> {
+pub(super) fn event_fd() -> io::Result<OwnedFd> {
     // SAFETY: takes no pointers.
     let fd = check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
     // SAFETY: just opened, and nobody else knows it.
@@ -45,7 +45,7 @@ pub(crate) fn event_fd() -> io::Result<OwnedFd> {
 }
 
 /// Sets an option of level `SOL_XDP`.
-pub(crate) fn set_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<()> {
+pub(super) fn set_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<()> {
     // SAFETY: pointer and length are those of `value`, which outlives the call.
     let result = unsafe {
         libc::setsockopt(fd.as_raw_fd(), libc::SOL_XDP, option, ptr::from_ref(value).cast(), length_of::<T>())
@@ -54,7 +54,7 @@ pub(crate) fn set_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int, value: &T)
 }
 
 /// Reads an option of level `SOL_XDP`. A kernel that knows fewer fields than we leaves them zero.
-pub(crate) fn get_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int) -> io::Result<T> {
+pub(super) fn get_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int) -> io::Result<T> {
     let mut value = MaybeUninit::<T>::zeroed();
     let mut length = length_of::<T>();
     // SAFETY: pointer and length are those of `value`; the kernel writes at most `length` bytes.
@@ -72,21 +72,21 @@ fn length_of<T>() -> libc::socklen_t {
 }
 
 /// Binds a socket to a queue.
-pub(crate) fn bind(fd: BorrowedFd<'_>, address: &libc::sockaddr_xdp) -> io::Result<()> {
+pub(super) fn bind(fd: BorrowedFd<'_>, address: &libc::sockaddr_xdp) -> io::Result<()> {
     let length = length_of::<libc::sockaddr_xdp>();
     // SAFETY: pointer and length are those of `address`, which outlives the call.
     check(unsafe { libc::bind(fd.as_raw_fd(), ptr::from_ref(address).cast(), length) }).map(drop)
 }
 
 /// Makes the kernel look at the TX ring.
-pub(crate) fn send(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(super) fn send(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: no data and no address are passed.
     let sent = unsafe { libc::sendto(fd.as_raw_fd(), ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0) };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Makes the kernel look at the FILL ring.
-pub(crate) fn receive(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(super) fn receive(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: no buffer and no address are passed.
     let received = unsafe {
         libc::recvfrom(
@@ -102,7 +102,7 @@ pub(crate) fn receive(fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Adds one to an event counter.
-pub(crate) fn event_add(fd: BorrowedFd<'_>) {
+pub(super) fn event_add(fd: BorrowedFd<'_>) {
     let one = 1_u64;
     // SAFETY: writes 8 bytes from `one`. The only failure, a counter at its end, leaves it readable,
     // which is all that is wanted.
@@ -110,7 +110,7 @@ pub(crate) fn event_add(fd: BorrowedFd<'_>) {
 }
 
 /// Sets an event counter to zero.
-pub(crate) fn event_clear(fd: BorrowedFd<'_>) {
+pub(super) fn event_clear(fd: BorrowedFd<'_>) {
     let mut count = 0_u64;
     // SAFETY: reads 8 bytes into `count`. The only failure is that it was zero already.
     unsafe { libc::read(fd.as_raw_fd(), ptr::from_mut(&mut count).cast(), size_of::<u64>()) };
@@ -133,10 +133,6 @@ impl Watched {
 
     pub(crate) fn is_ready(&self) -> bool {
         self.0.revents & libc::POLLIN != 0
-    }
-
-    pub(crate) fn is_failed(&self) -> bool {
-        self.0.revents & (libc::POLLERR | libc::POLLHUP | libc::POLLNVAL) != 0
     }
 }
 
@@ -164,7 +160,7 @@ pub(crate) fn poll(watched: &mut [Watched], timeout: Duration) {
 
 /// Memory from mmap(2), unmapped when dropped.
 #[derive(Debug)]
-pub(crate) struct Mapping {
+pub(super) struct Mapping {
     start: NonNull<c_void>,
     length: usize,
 }
@@ -174,7 +170,7 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     /// Fresh zeroed memory, in huge pages where the kernel has some, present before this returns.
-    pub(crate) fn anonymous(length: usize) -> io::Result<Self> {
+    pub(super) fn anonymous(length: usize) -> io::Result<Self> {
         let mapping = Self::map(length, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)?;
         // SAFETY: the range is this mapping's. Huge pages are a wish: a refusal changes nothing.
         unsafe { libc::madvise(mapping.start.as_ptr(), length, libc::MADV_HUGEPAGE) };
@@ -184,7 +180,7 @@ impl Mapping {
     }
 
     /// One of a socket's rings.
-    pub(crate) fn ring(fd: BorrowedFd<'_>, ring: libc::off_t, length: usize) -> io::Result<Self> {
+    pub(super) fn ring(fd: BorrowedFd<'_>, ring: libc::off_t, length: usize) -> io::Result<Self> {
         Self::map(length, libc::MAP_SHARED | libc::MAP_POPULATE, fd.as_raw_fd(), ring)
     }
 
@@ -203,7 +199,7 @@ impl Mapping {
     /// # Panics
     ///
     /// If that, with a `T` there, lies beyond its end.
-    pub(crate) fn at<T>(&self, offset: usize) -> NonNull<T> {
+    pub(super) fn at<T>(&self, offset: usize) -> NonNull<T> {
         assert!(offset + size_of::<T>() <= self.length, "inside the mapping");
         // SAFETY: just checked that it stays inside.
         unsafe { self.start.byte_add(offset) }.cast()
@@ -284,6 +280,16 @@ pub(super) fn xdp_link(program: BorrowedFd<'_>, index: u32, generic: bool) -> io
     let fd = c_int::try_from(fd).map_err(|_| io::ErrorKind::InvalidData)?;
     // SAFETY: just opened, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(check(fd)?) })
+}
+
+/// Takes an attached program off its interface, also if a child process that is just being started
+/// has a copy of the descriptor.
+pub(super) fn xdp_unlink(link: BorrowedFd<'_>) {
+    const BPF_LINK_DETACH: libc::c_long = 34;
+    let link = link.as_raw_fd();
+    // SAFETY: pointer and length are those of `link`, the structure's only field. The only failure is
+    // that the interface is gone.
+    unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, &raw const link, size_of::<c_int>()) };
 }
 
 fn check(result: c_int) -> io::Result<c_int> {

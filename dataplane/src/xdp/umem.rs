@@ -22,9 +22,9 @@ impl Chunk {
     }
 }
 
-/// Who a chunk is lent to: a number that the owner of the sockets gives to each.
+/// A socket that chunks are lent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Borrower(pub(crate) u16);
+pub(super) struct Borrower(u16);
 
 const NOBODY: Borrower = Borrower(u16::MAX);
 
@@ -63,7 +63,10 @@ impl Region {
 pub(crate) struct Umem {
     region: Arc<Region>,
     free: Vec<Chunk>,
+    /// By chunk: who has it.
     lent: Box<[Borrower]>,
+    /// By borrower: whether it is one.
+    borrowers: Vec<bool>,
 }
 
 impl Umem {
@@ -87,6 +90,7 @@ impl Umem {
             region: Arc::new(Region { start, chunks, registrations }),
             free,
             lent: vec![NOBODY; chunks].into(),
+            borrowers: Vec::new(),
         })
     }
 
@@ -117,6 +121,17 @@ impl Umem {
         self.free.len()
     }
 
+    /// A number for a socket, so that chunks can be lent to it: no other has it until `dismiss`.
+    /// `None` if there are no more numbers.
+    pub(super) fn admit(&mut self) -> Option<Borrower> {
+        let unused = self.borrowers.iter().position(|used| !used);
+        let place = unused.unwrap_or(self.borrowers.len());
+        let borrower = u16::try_from(place).map(Borrower).ok().filter(|b| *b != NOBODY)?;
+        self.borrowers.resize(self.borrowers.len().max(place + 1), false);
+        self.borrowers[place] = true;
+        Some(borrower)
+    }
+
     /// Lends a chunk to a socket; returns its address as rings carry it. The right to its bytes ends
     /// with the `Chunk`, for as long as the table says so.
     ///
@@ -143,13 +158,15 @@ impl Umem {
         Some(Chunk(unsafe { self.region.start.add(index).as_mut() }))
     }
 
-    /// Frees all that is lent to a socket which is closed, so that the kernel has no use for it.
-    pub(super) fn reclaim_all(&mut self, borrower: Borrower) {
+    /// Frees all that is lent to a socket whose device has vanished, so that the kernel has no use for
+    /// it, and the socket's number.
+    pub(super) fn dismiss(&mut self, borrower: Borrower) {
         for index in 0..self.lent.len() {
             if let Some(chunk) = self.reclaim((index * CHUNK) as u64, borrower) {
                 self.free.push(chunk);
             }
         }
+        self.borrowers[usize::from(borrower.0)] = false;
     }
 
     fn index_of(&self, chunk: &Chunk) -> usize {
@@ -161,9 +178,6 @@ impl Umem {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const A: Borrower = Borrower(0);
-    const B: Borrower = Borrower(1);
 
     #[test]
     fn every_chunk_is_handed_out_once_and_they_do_not_overlap() {
@@ -183,35 +197,39 @@ mod tests {
     #[test]
     fn a_lent_chunk_comes_back_with_its_bytes_from_any_address_inside_it() {
         let mut umem = Umem::new(2).unwrap();
+        let a = umem.admit().unwrap();
         let mut chunk = umem.take().unwrap();
         chunk.bytes_mut()[300] = 7;
-        let address = umem.lend(chunk, A);
-        let chunk = umem.reclaim(address + 256, A).unwrap();
+        let address = umem.lend(chunk, a);
+        let chunk = umem.reclaim(address + 256, a).unwrap();
         assert_eq!(chunk.bytes()[300], 7);
     }
 
     #[test]
     fn what_was_not_lent_to_a_socket_is_not_taken_from_it() {
         let mut umem = Umem::new(2).unwrap();
+        let (a, b) = (umem.admit().unwrap(), umem.admit().unwrap());
         let chunk = umem.take().unwrap();
-        let address = umem.lend(chunk, A);
-        assert!(umem.reclaim(address, B).is_none(), "another socket's");
-        assert!(umem.reclaim(address ^ CHUNK as u64, A).is_none(), "never lent");
-        assert!(umem.reclaim(u64::MAX, A).is_none(), "outside");
-        assert!(umem.reclaim(address, A).is_some());
-        assert!(umem.reclaim(address, A).is_none(), "a second time");
+        let address = umem.lend(chunk, a);
+        assert!(umem.reclaim(address, b).is_none(), "another socket's");
+        assert!(umem.reclaim(address ^ CHUNK as u64, a).is_none(), "never lent");
+        assert!(umem.reclaim(u64::MAX, a).is_none(), "outside");
+        assert!(umem.reclaim(address, a).is_some());
+        assert!(umem.reclaim(address, a).is_none(), "a second time");
     }
 
     #[test]
-    fn a_closed_sockets_chunks_are_free_again_and_nobody_elses() {
+    fn a_dismissed_sockets_chunks_are_free_again_and_nobody_elses() {
         let mut umem = Umem::new(6).unwrap();
-        for borrower in [A, A, B, A] {
+        let (a, b) = (umem.admit().unwrap(), umem.admit().unwrap());
+        for borrower in [a, a, b, a] {
             let chunk = umem.take().unwrap();
             umem.lend(chunk, borrower);
         }
-        umem.reclaim_all(A);
+        umem.dismiss(a);
         assert_eq!(umem.free(), 5);
-        umem.reclaim_all(B);
+        assert_eq!(umem.admit(), Some(a), "the number is free as well");
+        umem.dismiss(b);
         assert_eq!(umem.free(), 6);
     }
 }

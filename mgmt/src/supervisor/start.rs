@@ -51,6 +51,10 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     let first = compiler.compile(&config, &inventory, netlink.state());
     let dataplane = Dataplane::start(&setup, first)?;
     let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for descriptors that may close; this one is owned"
+    )]
     let punt_event = AsyncFd::with_interest(event, Interest::READABLE)?;
     let resolver = netlink.resolver();
     let mut supervisor = Supervisor {

@@ -271,7 +271,7 @@ fn what_is_new_is_added_at_once_and_what_is_stale_goes_in_the_second_phase() {
         let to_new = tcp4(CLIENT, 4000, "10.0.0.200", 80);
         let answer = tcp4(BACKEND, 8080, CLIENT, 4000);
         let check = tcp4(BACKEND, 8080, OWN, 4000);
-        let mut verdicts = |bench: &mut Bench| [&to_vip, &to_new, &answer, &check].map(|f| bench.verdict(f));
+        let verdicts = |bench: &mut Bench| [&to_vip, &to_new, &answer, &check].map(|f| bench.verdict(f));
         assert_eq!(verdicts(&mut bench), [Linux; 4]);
         bench.program.steering.add(&snapshot()).unwrap();
         assert_eq!(verdicts(&mut bench), [Worker, Linux, Worker, Linux]);

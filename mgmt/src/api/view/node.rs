@@ -206,13 +206,13 @@ pub struct Ring {
     pub rx_dropped: u64,
 }
 
-/// Where the steering program runs: `native`, `generic`, or `none` when the interface has vanished.
+/// Where the steering program runs: `native`, `generic`, or `gone` when the interface has vanished.
 #[must_use]
 pub fn xdp_word(attachment: Option<XdpAttachment>) -> &'static str {
     match attachment {
         Some(XdpAttachment::Native) => "native",
         Some(XdpAttachment::Generic) => "generic",
-        None => "none",
+        None => "gone",
     }
 }
 
