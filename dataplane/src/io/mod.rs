@@ -3,7 +3,8 @@
 //! [`xsk`] is AF_XDP; [`memory`] is vectors, for tests and benches of everything above this seam.
 
 mod frame;
-#[cfg(test)]
+#[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "benches bring rings of their own"))]
 pub(crate) mod memory;
 pub(crate) mod xsk;
 
