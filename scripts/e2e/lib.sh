@@ -12,7 +12,7 @@ ROOT=$(cd "$E2E/../.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=capture.sh
 . "$E2E/capture.sh"
 
-BIN=${PENSTOCK_BIN_DIR:-$ROOT/target/release}
+BIN=${PENSTOCK_BIN_DIR:-${CARGO_TARGET_DIR:-$ROOT/target}/release}
 BACKENDS=3
 
 say() {
