@@ -6,7 +6,9 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The flow table did not get its memory.
-    #[error("flows = {flows} needs {need_mib} MiB of memory, which the kernel refused: {error}; set a smaller number")]
+    #[error(
+        "flows = {flows} needs {need_mib} MiB of memory, which the kernel refused: {error}; set a smaller number"
+    )]
     Memory {
         /// Configured flows.
         flows: usize,
@@ -16,7 +18,9 @@ pub enum StartError {
         error: io::Error,
     },
     /// `hugepages = "require"` and there are not enough.
-    #[error("flows = {flows} needs {need_mib} MiB of huge pages and the kernel has not as many free: reserve {pages} in vm.nr_hugepages, or set hugepages = \"auto\"")]
+    #[error(
+        "flows = {flows} needs {need_mib} MiB of huge pages and the kernel has not as many free: reserve {pages} in vm.nr_hugepages, or set hugepages = \"auto\""
+    )]
     HugePages {
         /// Configured flows.
         flows: usize,
@@ -26,7 +30,9 @@ pub enum StartError {
         pages: usize,
     },
     /// The steering program was refused.
-    #[error("cannot load the XDP steering program: {reason}; this needs root or CAP_BPF and CAP_NET_ADMIN, and a kernel of 6.1 or newer")]
+    #[error(
+        "cannot load the XDP steering program: {reason}; this needs root or CAP_BPF and CAP_NET_ADMIN, and a kernel of 6.1 or newer"
+    )]
     Program {
         /// The loader's words.
         reason: String,

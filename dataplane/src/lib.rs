@@ -14,20 +14,28 @@
 
 #![deny(unsafe_code)]
 
+mod clock;
 mod engine;
 mod error;
+mod flow;
+mod io;
 pub mod limits;
-pub mod pipeline;
+mod mem;
+mod mode;
+mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
+#[cfg(test)]
+mod testing;
 pub mod types;
+mod wire;
 mod worker;
+mod xdp;
 
-pub use engine::{
-    Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference,
-};
+pub use engine::{Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
 pub use error::{StartError, SteeringError};
+pub use pipeline::DropReason;
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };

@@ -40,6 +40,15 @@ pub const PUNT_QUEUE: usize = 1024;
 /// IPv6 extension headers that are walked before a packet is refused.
 pub const MAX_EXTENSION_HEADERS: usize = 8;
 
+/// Entries of the flow table that one worker lets wait for their grace period.
+pub(crate) const LIMBO: usize = 4096;
+
+/// Steps of 64 entries that a worker's sweep takes at most between two batches.
+pub(crate) const SWEEP_STEPS_PER_ROUND: u64 = 64;
+
+/// How often an insert is tried again because another worker inserted the same flow.
+pub(crate) const INSERT_TRIES: usize = 4;
+
 const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
 const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
 const _: () = assert!(MAX_BACKENDS <= 1 << 24, "a flow entry keeps a backend in 24 bits");

@@ -24,6 +24,11 @@ impl Counter {
         self.0.store(self.get().wrapping_sub(n), Ordering::Relaxed);
     }
 
+    /// Replaces, on the owning worker only.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -125,6 +130,21 @@ pub struct FrameStats {
     pub dropped: u64,
     /// Sent by the box itself.
     pub originated: u64,
+}
+
+impl std::ops::Add for FrameStats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            received: self.received + other.received,
+            forwarded: self.forwarded + other.forwarded,
+            to_linux: self.to_linux + other.to_linux,
+            to_management: self.to_management + other.to_management,
+            dropped: self.dropped + other.dropped,
+            originated: self.originated + other.originated,
+        }
+    }
 }
 
 /// One worker's counters.

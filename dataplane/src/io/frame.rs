@@ -22,10 +22,19 @@ impl Frame {
 
     /// A copy of `bytes` in `chunk`; what would not fit is cut.
     pub(crate) fn copied(chunk: Chunk, bytes: &[u8]) -> Self {
-        let mut frame = Self::new(chunk, HEADROOM, bytes.len());
-        let length = usize::from(frame.length);
-        frame.bytes_mut().copy_from_slice(&bytes[..length]);
+        let mut frame = Self::new(chunk, HEADROOM, 0);
+        frame.fill(bytes);
         frame
+    }
+
+    /// Replaces what is in the frame by `bytes`; what would not fit is cut.
+    pub(crate) fn fill(&mut self, bytes: &[u8]) {
+        let length = bytes.len().min(CHUNK - usize::from(self.start));
+        #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK")]
+        {
+            self.length = length as u16;
+        }
+        self.bytes_mut().copy_from_slice(&bytes[..length]);
     }
 
     /// The frame, from its Ethernet header on.

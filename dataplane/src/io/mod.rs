@@ -3,6 +3,9 @@
 //! [`xsk`] is AF_XDP; [`memory`] is vectors, for tests and benches of everything above this seam.
 
 mod frame;
+#[cfg(test)]
+pub(crate) mod memory;
+pub(crate) mod xsk;
 
 pub(crate) use frame::Frame;
 
@@ -33,6 +36,9 @@ pub(crate) trait PacketIo {
 
     /// An empty frame for something that the box itself sends; `None`: all chunks are under way.
     fn allocate(&mut self) -> Option<Frame>;
+
+    /// Does what its owner has asked for since the last call. Once per round; rarely anything.
+    fn maintain(&mut self);
 
     /// Sleeps until a frame arrives, the worker is woken, or `timeout` has passed.
     fn wait(&mut self, timeout: Duration);

@@ -1,3 +1,38 @@
-//! The stages.
+//! The stages that every batch of frames passes, in order. The first file to read.
+//!
+//! Each stage walks the whole batch once, so that its code stays in the instruction cache and the
+//! memory accesses of one frame hide behind those of the others. A stage looks at frames that no
+//! earlier stage has decided about, and nothing else is passed between stages than what stands in the
+//! [`Packet`]. After the last stage every frame has a [`Verdict`]; the worker carries it out.
+
+mod batch;
+mod choose;
+mod classify;
+mod context;
+mod lookup;
+mod parse;
+mod rewrite;
 mod verdict;
+
+pub(crate) use batch::{Batch, Packet};
+pub(crate) use context::{Context, Missing};
+pub(crate) use parse::Headers;
 pub use verdict::{DropReason, Verdict};
+
+type Stage = fn(&mut Batch, &mut Context<'_>);
+
+/// The drawing of the data plane.
+pub(crate) const STAGES: [Stage; 5] = [
+    parse::run,    // frame -> headers; what is broken or no IP gets its verdict here
+    classify::run, // control frames to management, echoes answered, the rest is a flow's
+    lookup::run,   // hash all, prefetch all, then read: which flow
+    choose::run,   // no flow: a new one of a service, or a reason why not
+    rewrite::run,  // the mode's rewrite, and the interface to leave by
+];
+
+/// Runs all stages over a batch.
+pub(crate) fn run(batch: &mut Batch, context: &mut Context<'_>) {
+    for stage in STAGES {
+        stage(batch, context);
+    }
+}

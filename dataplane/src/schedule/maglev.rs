@@ -92,14 +92,18 @@ impl Turns {
     }
 }
 
-/// A hash that never changes between versions or machines: FNV-1a, its bits then spread by the
-/// finaliser of SplitMix64.
-fn stable_hash(seed: u64, bytes: &[u8]) -> u64 {
+/// A hash that never changes between versions or machines: FNV-1a, its bits then spread.
+pub(super) fn stable_hash(seed: u64, bytes: &[u8]) -> u64 {
     let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = seed.to_le_bytes().iter().chain(bytes).fold(0xcbf2_9ce4_8422_2325, fnv);
-    let hash = (hash ^ hash >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let hash = (hash ^ hash >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    hash ^ hash >> 31
+    spread(seed.to_le_bytes().iter().chain(bytes).fold(0xcbf2_9ce4_8422_2325, fnv))
+}
+
+/// Makes every bit of the result depend on every bit of `word`: the finaliser of SplitMix64.
+#[inline(always)]
+pub(super) fn spread(word: u64) -> u64 {
+    let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
 }
 
 #[cfg(test)]

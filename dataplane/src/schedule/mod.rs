@@ -3,11 +3,13 @@
 //! A scheduler is compiled from the backends that take new flows, and is then immutable but for a
 //! place in the order that each worker keeps for itself: no worker waits for another.
 
+mod client;
 mod maglev;
 mod round_robin;
 
 use crate::types::{BackendId, WorkerId};
 
+pub use client::{client_hash, cluster_seed};
 pub use maglev::Maglev;
 pub use round_robin::{RoundRobin, WeightedRoundRobin};
 
@@ -65,7 +67,7 @@ impl Schedule {
     }
 
     /// The backend for a new flow; `hash` is that of its client, from
-    /// [`client_hash`](crate::flow::client_hash). `None`: no backend takes new flows.
+    /// [`client_hash`]. `None`: no backend takes new flows.
     #[must_use]
     pub fn choose(&self, worker: WorkerId, hash: u64) -> Option<BackendId> {
         match self {

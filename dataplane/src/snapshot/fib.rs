@@ -74,14 +74,24 @@ impl Fib {
         fib
     }
 
+    /// The interface and the neighbour that a packet for `destination` is handed to.
+    #[must_use]
+    pub fn neighbour_towards(&self, destination: IpAddr) -> Option<(InterfaceId, IpAddr)> {
+        let family = if destination.is_ipv4() { &self.v4 } else { &self.v6 };
+        let Target { interface, gateway } = family.find(bits(destination))?;
+        Some((interface?, gateway.unwrap_or(destination)))
+    }
+
+    /// The routers that routes lead to.
+    pub fn gateways(&self) -> impl Iterator<Item = (InterfaceId, IpAddr)> {
+        let targets = [&self.v4, &self.v6].into_iter().flat_map(|routes| &routes.0);
+        targets.flat_map(|(_, routes)| routes.values()).filter_map(|t| Some((t.interface?, t.gateway?)))
+    }
+
     /// The next hop towards `destination`.
     #[must_use]
     pub fn lookup(&self, destination: IpAddr) -> Hop {
-        let family = if destination.is_ipv4() { &self.v4 } else { &self.v6 };
-        let Some(Target { interface: Some(interface), gateway }) = family.find(bits(destination)) else {
-            return Hop::NoRoute;
-        };
-        let address = gateway.unwrap_or(destination);
+        let Some((interface, address)) = self.neighbour_towards(destination) else { return Hop::NoRoute };
         match self.neighbours.get(&(interface, address)) {
             Some(&mac) => Hop::Known(NextHop { interface, mac }),
             None => Hop::NeighbourMissing { interface, address },
@@ -154,6 +164,8 @@ mod tests {
         assert_eq!(hop("2001:db8::1"), known);
         let address = "10.0.1.11".parse().unwrap();
         assert_eq!(hop("10.0.1.11"), Hop::NeighbourMissing { interface: ETH1, address });
+        assert_eq!(fib().neighbour_towards(address), Some((ETH1, address)));
+        assert_eq!(fib().gateways().count(), 2);
     }
 
     #[test]

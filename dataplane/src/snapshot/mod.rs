@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub local_addresses: Vec<std::net::IpAddr>,
     /// Routes and neighbours.
     pub fib: Arc<Fib>,
+    /// What hashing schedulers start from, see [`cluster_seed`](crate::schedule::cluster_seed).
+    pub hash_seed: u64,
     /// How long an idle flow is remembered.
     pub timeouts: FlowTimeouts,
 }

@@ -1,3 +1,177 @@
-//! The poll loop.
+//! The poll loop of a worker: receive, run the stages, deliver, and a little housekeeping.
+//!
+//! After its start a worker takes no lock, allocates no memory and writes no log. It makes a system
+//! call per batch where the driver needs to be told of frames to send, and none per frame.
+
+mod deliver;
 mod punt;
+
+pub(crate) use punt::Channel;
 pub use punt::{ControlFrame, Punt};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::clock::{Clock, Tick};
+use crate::engine::Poll;
+use crate::flow::{FlowTable, Keeper, Timeouts};
+use crate::io::PacketIo;
+use crate::limits::BATCH;
+use crate::pipeline::{self, Batch, Context, Missing};
+use crate::snapshot::Reader;
+use crate::stats::WorkerCounters;
+use crate::types::WorkerId;
+use crate::xdp::Wake;
+
+/// How long an adaptive worker spins without a frame before it sleeps.
+const SPIN_NANOS: u64 = 100_000;
+/// How long it sleeps at most: idle flows still have to expire.
+const SLEEP: Duration = Duration::from_millis(100);
+
+/// A worker's ties to the rest of the box.
+#[derive(Debug)]
+pub(crate) struct Links {
+    pub(crate) table: Arc<FlowTable>,
+    pub(crate) counters: Arc<WorkerCounters>,
+    pub(crate) snapshots: Reader,
+    /// To management, with the event that wakes it.
+    pub(crate) punts: Arc<Channel<Punt>>,
+    pub(crate) punt_event: Arc<Wake>,
+    /// From management.
+    pub(crate) outbox: Arc<Channel<ControlFrame>>,
+    pub(crate) clock: Clock,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Worker<I> {
+    io: I,
+    links: Links,
+    keeper: Keeper,
+    batch: Batch,
+    began: u64,
+    last_frame: u64,
+    last_round: u64,
+    was_busy: bool,
+    sweep_is_behind: bool,
+    punted: bool,
+}
+
+impl<I: PacketIo> Worker<I> {
+    pub(crate) fn new(id: WorkerId, io: I, links: Links) -> Self {
+        let now = links.clock.nanos();
+        Self {
+            keeper: Keeper::new(&links.table, id),
+            io,
+            links,
+            batch: Batch::new(),
+            began: now,
+            last_frame: now,
+            last_round: now,
+            was_busy: false,
+            sweep_is_behind: false,
+            punted: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn io(&mut self) -> &mut I {
+        &mut self.io
+    }
+
+    /// Runs until `stop`.
+    pub(crate) fn run(&mut self, poll: Poll, stop: &AtomicBool) {
+        let _leave = LeaveAtEnd(Arc::clone(&self.links.table), self.keeper.worker());
+        while !stop.load(Ordering::Relaxed) {
+            self.round();
+            let idle = self.last_round.saturating_sub(self.last_frame) > SPIN_NANOS;
+            if poll == Poll::Adaptive && idle && !self.sweep_is_behind && self.links.outbox.is_empty() {
+                self.links.table.quiescence().leave(self.keeper.worker());
+                self.io.wait(SLEEP);
+            }
+        }
+    }
+
+    /// One pass over all rings.
+    pub(crate) fn round(&mut self) {
+        self.links.table.quiescence().pass(self.keeper.worker());
+        let nanos = self.account_time();
+        let now = Clock::tick(nanos);
+        self.io.maintain();
+        for ring in 0..self.io.rings() {
+            self.one_batch(ring, now);
+        }
+        self.send_control_frames();
+        self.io.flush();
+        self.housekeeping(now);
+    }
+
+    /// The time of the round before was spent on frames if there were any.
+    fn account_time(&mut self) -> u64 {
+        let now = self.links.clock.nanos();
+        let counters = &self.links.counters;
+        if self.was_busy {
+            counters.busy_nanos.add(now.saturating_sub(self.last_round));
+            self.last_frame = now;
+        }
+        counters.total_nanos.set(now.saturating_sub(self.began));
+        self.was_busy = false;
+        self.last_round = now;
+        now
+    }
+
+    fn one_batch(&mut self, ring: usize, now: Tick) {
+        let batch = &mut self.batch;
+        let received = self.io.receive(ring, BATCH, |ingress, frame| batch.push(ingress, frame));
+        if received == 0 {
+            return;
+        }
+        self.was_busy = true;
+        let counters = &self.links.counters;
+        counters.received.add(received as u64);
+        counters.batches.add(1);
+        let mut context = Context {
+            snapshot: self.links.snapshots.load(),
+            table: &self.links.table,
+            keeper: &mut self.keeper,
+            counters,
+            now,
+            missing: None,
+        };
+        pipeline::run(&mut self.batch, &mut context);
+        let missing = context.missing;
+        self.deliver();
+        self.report(missing);
+    }
+
+    /// Tells management of a neighbour to resolve, and wakes it for that and for control frames.
+    fn report(&mut self, missing: Option<Missing>) {
+        if let Some(Missing { interface, address }) = missing {
+            self.punted |= self.links.punts.send(Punt::NeighbourMissing { interface, address });
+        }
+        if std::mem::take(&mut self.punted) {
+            self.links.punt_event.wake();
+        }
+    }
+
+    fn housekeeping(&mut self, now: Tick) {
+        let (table, counters) = (&self.links.table, &self.links.counters);
+        let snapshot = self.links.snapshots.load();
+        let timeouts = Timeouts::from(&snapshot.timeouts);
+        self.sweep_is_behind = self.keeper.sweep(table, snapshot, &timeouts, now, |backend| {
+            counters.flows_expired.add(1);
+            counters.backend(backend).active_flows.sub(1);
+        });
+        self.keeper.reclaim(table);
+    }
+}
+
+/// A worker that ends, in whatever way, holds no memory back.
+struct LeaveAtEnd(Arc<FlowTable>, WorkerId);
+
+impl Drop for LeaveAtEnd {
+    fn drop(&mut self) {
+        self.0.quiescence().leave(self.1);
+    }
+}

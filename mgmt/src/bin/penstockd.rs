@@ -1,2 +1,104 @@
-//! The daemon.
-fn main() {}
+//! The appliance daemon: workers and the management thread.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use mgmt::api::{request, server::Server};
+use mgmt::config::{self, Machine};
+use mgmt::supervisor;
+use sd_notify::NotifyState;
+use tracing_subscriber::EnvFilter;
+
+/// Requests under way may take this long to finish when the daemon ends.
+const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// An L4 load balancer over AF_XDP: workers on dedicated cores, and the management thread.
+///
+/// Runs in the foreground and logs to standard error. SIGHUP reads the configuration anew, SIGTERM ends
+/// it gracefully. The operator's tool is `penstock`.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  penstockd --config /etc/penstock/penstock.toml\n\nThe log's detail is set by the environment variable RUST_LOG, as in RUST_LOG=debug."
+)]
+struct Arguments {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The form of log lines
+    #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    set_up_log(arguments.log_format);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(&arguments.config)),
+        Err(error) => Err(format!("cannot start the management thread: {error}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            tracing::error!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn set_up_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => {
+            log.with_target(false).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init()
+        }
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+async fn run(file: &Path) -> Result<(), String> {
+    let machine = Machine::this();
+    let (config, warnings) =
+        config::load(file, &machine).map_err(|errors| format!("cannot start:\n{errors}"))?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    let socket = config.node.control_socket();
+    let server = Server::bind(&socket).map_err(|error| error.to_string())?;
+    let started = supervisor::start(file.to_owned(), machine, config).await;
+    let mut supervisor = started.map_err(|error| format!("cannot start: {error}"))?;
+    let (sender, requests) = request::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(sender, async {
+        // Also when the sending end is dropped.
+        let _: Result<(), _> = stopped.await;
+    }));
+    notify(&[NotifyState::Ready]);
+    tracing::info!(socket = %socket.display(), "ready");
+
+    let end = supervisor.run(requests).await;
+    notify(&[NotifyState::Stopping]);
+    tracing::info!("stopping");
+    supervisor.stop().await;
+    drop(stop);
+    // Whoever still waits for an answer gets none: the daemon ends.
+    let _: Result<_, _> = tokio::time::timeout(LAST_REQUESTS, serving).await;
+    end.map(drop).map_err(|error| format!("cannot hear signals: {error}"))
+}
+
+/// Tells systemd, if it started the daemon.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd was not told");
+    }
+}

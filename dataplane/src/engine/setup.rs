@@ -1,14 +1,9 @@
-//! The data plane as its owner sees it: start, publish, ask, stop.
+//! What the data plane is told at its start, and what it tells of a flow.
 
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use crate::error::{StartError, SteeringError};
-use crate::snapshot::Snapshot;
-use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
 use crate::types::{BackendId, Protocol};
-use crate::worker::{ControlFrame, Punt};
 
 /// What is fixed from start to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,72 +100,4 @@ pub struct FlowInfo {
     pub packets_in: u32,
     /// Packets back, where they pass through the box.
     pub packets_out: u32,
-}
-
-/// The running data plane. Dropping it stops the workers and takes the steering program away.
-#[derive(Debug)]
-pub struct Dataplane {}
-
-impl Dataplane {
-    /// Allocates the table, loads and attaches the steering program, opens the sockets and starts
-    /// the workers; nothing stays behind if any of it fails.
-    pub fn start(_setup: &Setup, _first: Snapshot) -> Result<Self, StartError> {
-        todo!()
-    }
-
-    /// Puts a new snapshot in force: steering maps first for what is added, last for what is gone.
-    pub fn publish(&mut self, _next: Snapshot) -> Result<(), SteeringError> {
-        todo!()
-    }
-
-    /// Hands a frame to a worker, which sends it at once. `false`: no room, or nobody owns a queue
-    /// of that interface.
-    pub fn transmit(&self, _frame: ControlFrame) -> bool {
-        todo!()
-    }
-
-    /// The next thing that workers handed over.
-    pub fn punted(&self) -> Option<Punt> {
-        todo!()
-    }
-
-    /// Readable (an eventfd; read 8 bytes to clear) after workers have handed something over.
-    pub fn punt_event(&self) -> BorrowedFd<'_> {
-        todo!()
-    }
-
-    /// Each worker's counters.
-    pub fn workers(&self) -> Vec<WorkerStats> {
-        todo!()
-    }
-
-    /// All frames, those that the steering program passed to Linux included.
-    pub fn frames(&self) -> FrameStats {
-        todo!()
-    }
-
-    /// One backend's counters.
-    pub fn backend(&self, _id: BackendId) -> BackendStats {
-        todo!()
-    }
-
-    /// The flow table's figures.
-    pub fn flow_stats(&self) -> FlowStats {
-        todo!()
-    }
-
-    /// Up to `limit` flows for which `wanted` says yes.
-    pub fn flows(&self, _limit: usize, _wanted: impl Fn(&FlowInfo) -> bool) -> Vec<FlowInfo> {
-        todo!()
-    }
-
-    /// The interfaces.
-    pub fn interfaces(&self) -> Vec<InterfaceStatus> {
-        todo!()
-    }
-
-    /// The sockets' rings.
-    pub fn rings(&self) -> Vec<RingStatus> {
-        todo!()
-    }
 }

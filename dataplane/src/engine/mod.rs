@@ -1,0 +1,208 @@
+//! The data plane as its owner sees it: start, publish, ask, stop.
+
+mod ports;
+mod setup;
+mod threads;
+
+pub use setup::{FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::error::{StartError, SteeringError};
+use crate::flow::FlowTable;
+use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
+use crate::mem::PageKind;
+use crate::snapshot::{Publisher, Snapshot};
+use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
+use crate::types::{BackendId, InterfaceId, WorkerId};
+use crate::worker::{Channel, ControlFrame, Punt};
+use crate::xdp::{Program, Wake};
+
+use ports::Ports;
+use threads::Thread;
+
+/// The running data plane. Dropping it takes the steering program away and stops the workers.
+#[derive(Debug)]
+pub struct Dataplane {
+    // Declared in the order of the end: no more frames, then no more workers.
+    ports: Ports,
+    threads: Vec<Thread>,
+    publisher: Publisher,
+    table: Arc<FlowTable>,
+    punts: Arc<Channel<Punt>>,
+    punt_event: Arc<Wake>,
+    clock: Clock,
+}
+
+impl Dataplane {
+    /// Allocates the table, loads and attaches the steering program, opens the sockets and starts
+    /// the workers; nothing stays behind if any of it fails.
+    pub fn start(setup: &Setup, first: Snapshot) -> Result<Self, StartError> {
+        within("interfaces", setup.interfaces.len(), MAX_INTERFACES)?;
+        within("workers", setup.cores.len(), MAX_WORKERS)?;
+        let mut program = Program::load()?;
+        let refused = |error: SteeringError| StartError::Program { reason: error.to_string() };
+        program.steering.add(&first).map_err(refused)?;
+        let table = Arc::new(FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages)?);
+        announce(&table);
+        let publisher = Publisher::new(first);
+        let punts = Channel::new();
+        let punt_event = Arc::new(Wake::new().map_err(|error| worker_error(WorkerId(0), &error))?);
+        let clock = Clock::start();
+
+        let ties = threads::Ties {
+            table: &table,
+            publisher: &publisher,
+            punts: &punts,
+            punt_event: &punt_event,
+            clock,
+            poll: setup.poll,
+        };
+        let sockets = ports::queue_count(&setup.interfaces)?.div_ceil(setup.cores.len().max(1));
+        let threads =
+            (0..).zip(&setup.cores).map(|(id, core)| Thread::start(WorkerId(id), *core, sockets, &ties));
+        let threads: Vec<_> = threads.collect::<Result<_, _>>()?;
+        let mut ports = Ports::new(program, &setup.interfaces);
+        for id in ports.ids() {
+            ports.attach(id, &threads)?;
+        }
+        Ok(Self { ports, threads, publisher, table, punts, punt_event, clock })
+    }
+
+    /// Puts a new snapshot in force: what it adds is steered to the workers first, what it leaves
+    /// out is steered away last, so that no frame meets a worker that does not know its service.
+    pub fn publish(&mut self, next: Snapshot) -> Result<(), SteeringError> {
+        self.ports.program.steering.add(&next)?;
+        self.publisher.publish(next);
+        self.ports.program.steering.remove_stale(&self.publisher.current())
+    }
+
+    /// The snapshot in force.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.publisher.current()
+    }
+
+    /// Gives up an interface that has vanished: the others go on.
+    pub fn detach(&mut self, id: InterfaceId) {
+        self.ports.detach(id, &self.threads);
+    }
+
+    /// Takes an interface in use again that had vanished and is back, as number `index` of the kernel.
+    pub fn attach(&mut self, id: InterfaceId, index: u32) -> Result<(), StartError> {
+        self.ports.renumber(id, index);
+        self.ports.attach(id, &self.threads)
+    }
+
+    /// Hands a frame to a worker, which sends it at once. `false`: no room, or nobody has a queue of
+    /// that interface.
+    #[must_use]
+    pub fn transmit(&self, frame: ControlFrame) -> bool {
+        let Some(owner) = self.ports.an_owner_of(frame.interface) else { return false };
+        self.threads.get(owner.index()).is_some_and(|thread| thread.send(frame))
+    }
+
+    /// The next thing that workers handed over.
+    #[must_use]
+    pub fn punted(&self) -> Option<Punt> {
+        self.punts.receive()
+    }
+
+    /// Readable after workers have handed something over; [`Self::clear_punt_event`] ends that.
+    #[must_use]
+    pub fn punt_event(&self) -> BorrowedFd<'_> {
+        self.punt_event.as_fd()
+    }
+
+    /// To be called before [`Self::punted`] is asked until it has nothing more.
+    pub fn clear_punt_event(&self) {
+        self.punt_event.clear();
+    }
+
+    /// Makes the event readable again, for whoever has not taken everything.
+    pub fn ring_punt_event(&self) {
+        self.punt_event.wake();
+    }
+
+    /// Each worker's counters.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerStats> {
+        self.threads.iter().map(Thread::stats).collect()
+    }
+
+    /// Workers that have ended, which only a defect makes them do.
+    #[must_use]
+    pub fn dead_workers(&self) -> Vec<WorkerId> {
+        self.threads.iter().filter(|thread| thread.is_dead()).map(Thread::id).collect()
+    }
+
+    /// All frames, those that the steering program passed to Linux included.
+    #[must_use]
+    pub fn frames(&self) -> FrameStats {
+        let to_linux = self.ports.program.passed();
+        let seed = FrameStats { received: to_linux, to_linux, ..FrameStats::default() };
+        self.workers().iter().fold(seed, |sum, worker| sum + worker.frames)
+    }
+
+    /// One backend's counters.
+    #[must_use]
+    pub fn backend(&self, id: BackendId) -> BackendStats {
+        let mut stats = BackendStats::default();
+        for thread in &self.threads {
+            stats.add(thread.counters().backend(id));
+        }
+        stats
+    }
+
+    /// The flow table's figures.
+    #[must_use]
+    pub fn flow_stats(&self) -> FlowStats {
+        let workers = self.workers();
+        let sum = |of: fn(&WorkerStats) -> u64| workers.iter().map(of).sum::<u64>();
+        let (created, expired) = (sum(|w| w.flows_created), sum(|w| w.flows_expired));
+        FlowStats {
+            active: created.saturating_sub(expired),
+            capacity: self.table.capacity() as u64,
+            created,
+            expired,
+            refused: sum(|w| w.flows_refused),
+        }
+    }
+
+    /// Up to `limit` flows for which `wanted` says yes.
+    pub fn flows(&self, limit: usize, wanted: impl Fn(&FlowInfo) -> bool) -> Vec<FlowInfo> {
+        let now = Clock::tick(self.clock.nanos());
+        self.table.flows(now).filter(wanted).take(limit).collect()
+    }
+
+    /// The interfaces.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<InterfaceStatus> {
+        self.ports.ids().map(|id| self.ports.status(id, &self.threads)).collect()
+    }
+
+    /// The sockets' rings.
+    #[must_use]
+    pub fn rings(&self) -> Vec<RingStatus> {
+        self.ports.rings()
+    }
+}
+
+fn within(what: &'static str, found: usize, limit: usize) -> Result<(), StartError> {
+    if found > limit { Err(StartError::Limit { what, found, limit }) } else { Ok(()) }
+}
+
+fn worker_error(worker: WorkerId, error: &dyn std::fmt::Display) -> StartError {
+    StartError::Worker { worker: worker.0, reason: error.to_string() }
+}
+
+fn announce(table: &FlowTable) {
+    let pages = match table.pages() {
+        PageKind::Huge => "reserved huge pages",
+        PageKind::Transparent => "transparent huge pages",
+        PageKind::Ordinary => "ordinary pages",
+    };
+    tracing::info!(flows = table.capacity(), pages, "flow table allocated");
+}

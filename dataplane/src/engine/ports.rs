@@ -1,0 +1,178 @@
+//! The interfaces: the steering program on them, and sockets on each of their queues.
+
+use std::io;
+
+use super::threads::Thread;
+use super::{InterfaceSetup, XdpPreference};
+use crate::error::StartError;
+use crate::io::xsk::Command;
+use crate::limits::MAX_QUEUES;
+use crate::stats::{InterfaceStatus, RingStatus, XdpAttachment};
+use crate::types::{InterfaceId, QueueId, WorkerId};
+use crate::xdp::{Program, Queue, Socket, SocketHandle, queues};
+
+/// See the module's head.
+#[derive(Debug)]
+pub(super) struct Ports {
+    pub(super) program: Program,
+    ports: Vec<Port>,
+}
+
+#[derive(Debug)]
+struct Port {
+    setup: InterfaceSetup,
+    attachment: Option<XdpAttachment>,
+    sockets: Vec<SocketHandle>,
+}
+
+/// Sockets that all interfaces together need.
+pub(super) fn queue_count(interfaces: &[InterfaceSetup]) -> Result<usize, StartError> {
+    interfaces.iter().map(|setup| queues_of(setup).map(usize::from)).sum()
+}
+
+fn queues_of(setup: &InterfaceSetup) -> Result<u16, StartError> {
+    let refused = |reason| StartError::Attach { interface: setup.name.clone(), reason };
+    let count = queues(&setup.name).map_err(|error| refused(error.to_string()))?;
+    if usize::from(count) > MAX_QUEUES {
+        return Err(refused(format!(
+            "it has {count} queues, at most {MAX_QUEUES} are possible: 'ethtool -L {} combined {MAX_QUEUES}'",
+            setup.name
+        )));
+    }
+    Ok(count)
+}
+
+/// Queues are dealt out to the workers in turn.
+fn owner(queue: u16, workers: usize) -> usize {
+    usize::from(queue) % workers.max(1)
+}
+
+impl Ports {
+    pub(super) fn new(program: Program, interfaces: &[InterfaceSetup]) -> Self {
+        let port =
+            |setup: &InterfaceSetup| Port { setup: setup.clone(), attachment: None, sockets: Vec::new() };
+        Self { program, ports: interfaces.iter().map(port).collect() }
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = InterfaceId> + use<> {
+        (0..).take(self.ports.len()).map(InterfaceId)
+    }
+
+    pub(super) fn renumber(&mut self, id: InterfaceId, index: u32) {
+        if let Some(port) = self.ports.get_mut(id.index()) {
+            port.setup.index = index;
+        }
+    }
+
+    /// Opens a socket on each queue, gives them to their workers, and lets the program steer to them.
+    pub(super) fn attach(&mut self, id: InterfaceId, threads: &[Thread]) -> Result<(), StartError> {
+        let Some(port) = self.ports.get_mut(id.index()) else { return Ok(()) };
+        let setup = &port.setup;
+        let mut dealt: Vec<Vec<Socket>> = threads.iter().map(|_| Vec::new()).collect();
+        port.sockets.clear();
+        for queue in 0..queues_of(setup)? {
+            let owner = owner(queue, threads.len());
+            let at = Queue { interface: id, index: setup.index, queue: QueueId(queue) };
+            let refused = |reason| StartError::Socket { interface: setup.name.clone(), queue, reason };
+            let socket = Socket::open(threads[owner].region(), at, setup.xdp);
+            let socket = socket.map_err(|error| refused(explain(&error, setup)))?;
+            let placed = self.program.set_socket(id, QueueId(queue), std::os::fd::AsFd::as_fd(&socket));
+            placed.map_err(|error| refused(error.to_string()))?;
+            port.sockets.push(socket.handle());
+            dealt[owner].push(socket);
+        }
+        for (thread, sockets) in threads.iter().zip(dealt) {
+            if !thread.command(Command::Attach(sockets)) {
+                return Err(super::worker_error(thread.id(), &"does not take its sockets: it hangs"));
+            }
+        }
+        port.attachment = Some(self.program.attach(setup, id)?);
+        announce(port);
+        Ok(())
+    }
+
+    /// Takes the program off an interface and closes its sockets.
+    pub(super) fn detach(&mut self, id: InterfaceId, threads: &[Thread]) {
+        self.program.detach(id);
+        if let Some(port) = self.ports.get_mut(id.index()) {
+            port.attachment = None;
+            port.sockets.clear();
+        }
+        for thread in threads {
+            // Refused only by a worker that has ended, whose sockets are no longer in use.
+            thread.command(Command::Detach(id));
+        }
+    }
+
+    /// A worker with a queue of that interface.
+    pub(super) fn an_owner_of(&self, id: InterfaceId) -> Option<WorkerId> {
+        let port = self.ports.get(id.index())?;
+        // Queue 0 is always dealt to the first worker.
+        port.sockets.first().map(|_| WorkerId(0))
+    }
+
+    pub(super) fn status(&self, id: InterfaceId, threads: &[Thread]) -> InterfaceStatus {
+        let port = &self.ports[id.index()];
+        let traffic = || threads.iter().map(|thread| &thread.traffic()[id.index()]);
+        InterfaceStatus {
+            id,
+            name: port.setup.name.clone(),
+            attachment: port.attachment,
+            zero_copy: !port.sockets.is_empty() && port.sockets.iter().all(|socket| socket.zero_copy),
+            queues: u16::try_from(port.sockets.len()).unwrap_or(u16::MAX),
+            rx_packets: traffic().map(|t| t.received.get()).sum(),
+            tx_packets: traffic().map(|t| t.transmitted.get()).sum(),
+        }
+    }
+
+    pub(super) fn rings(&self) -> Vec<RingStatus> {
+        let sockets = self.ports.iter().flat_map(|port| &port.sockets);
+        let status = |socket: &SocketHandle| {
+            let statistics = socket.statistics()?;
+            Some(RingStatus {
+                interface: socket.interface,
+                queue: socket.queue,
+                rx_ring_full: statistics.rx_ring_full,
+                fill_ring_empty: statistics.rx_fill_ring_empty_descs,
+                tx_ring_empty: statistics.tx_ring_empty_descs,
+                rx_dropped: statistics.rx_dropped,
+            })
+        };
+        sockets.filter_map(status).collect()
+    }
+}
+
+fn explain(error: &io::Error, setup: &InterfaceSetup) -> String {
+    let name = &setup.name;
+    match error.raw_os_error() {
+        Some(libc::EBUSY) => format!(
+            "another program has an AF_XDP socket on it: a second penstockd with {name}, or one that has not ended"
+        ),
+        Some(libc::EOPNOTSUPP) if setup.xdp == XdpPreference::ZeroCopy => {
+            format!("the driver of {name} has no zero-copy: set xdp = \"auto\" to run in copy mode")
+        }
+        Some(libc::EPERM | libc::EACCES) => "this needs root or CAP_NET_RAW".into(),
+        Some(libc::ENOBUFS) => {
+            "its memory may not be locked: this needs CAP_IPC_LOCK or a larger memlock limit".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn announce(port: &Port) {
+    let (interface, queues) = (&port.setup.name, port.sockets.len());
+    let zero_copy = port.sockets.iter().all(|socket| socket.zero_copy);
+    match port.attachment {
+        Some(XdpAttachment::Native) if zero_copy => {
+            tracing::info!(interface, queues, "AF_XDP in the driver, zero-copy");
+        }
+        Some(XdpAttachment::Native) => {
+            tracing::warn!(
+                interface,
+                queues,
+                "AF_XDP in the driver with copies: its zero-copy was not asked for, or it has none; expect a tenth of the rate"
+            );
+        }
+        _ => tracing::warn!(interface, queues, "AF_XDP behind the driver (generic): the slowest way"),
+    }
+}

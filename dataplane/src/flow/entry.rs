@@ -1,0 +1,251 @@
+//! What a flow remembers.
+//!
+//! Words of 32 bits, all atomic. The identity is written before the entry's number gets into the
+//! index and does not change until the entry is reused; the rest is written by packets.
+//!
+//! | word | IPv4 | IPv6 | |
+//! | --- | --- | --- | --- |
+//! | 0 | kind 8, backend 24 | the same | identity; 0: not in use |
+//! | 1 | client port 16, VIP port 16 | the same | identity |
+//! | 2 | tick of the last packet | the same | |
+//! | 3 | tick of the first packet / 256: 24, seen: 8 | the same | |
+//! | 4, 5 | packets towards the backend, and back | the same | |
+//! | 6 .. | client, VIP | client (4 words), VIP (4), 2 spare | identity |
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::key::{Addresses, Tuple};
+use super::tcp_state::Seen;
+use crate::clock::Tick;
+use crate::engine::FlowInfo;
+use crate::types::{BackendId, Port, Protocol};
+use crate::wire::tcp::Flags;
+
+/// Words of an IPv4 entry: half a cache line.
+pub(super) const NARROW: usize = 8;
+/// Words of an IPv6 entry: a cache line.
+pub(super) const WIDE: usize = 16;
+
+/// Which way a packet of a flow goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Client to backend.
+    Forward,
+    /// Backend to client, through the box.
+    Return,
+}
+
+/// The first byte of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind(u8);
+
+impl Kind {
+    const LIVE: u8 = 0x80;
+    const V6: u8 = 0x01;
+    const UDP: u8 = 0x02;
+    const TWO_WAY: u8 = 0x04;
+
+    fn new(tuple: &Tuple, two_way: bool) -> Self {
+        let v6 = if matches!(tuple.addresses, Addresses::V6 { .. }) { Self::V6 } else { 0 };
+        let udp = if tuple.protocol == Protocol::Udp { Self::UDP } else { 0 };
+        let two_way = if two_way { Self::TWO_WAY } else { 0 };
+        Self(Self::LIVE | v6 | udp | two_way)
+    }
+
+    fn is_live(self) -> bool {
+        self.0 & Self::LIVE != 0
+    }
+
+    fn is_v6(self) -> bool {
+        self.0 & Self::V6 != 0
+    }
+
+    fn is_two_way(self) -> bool {
+        self.0 & Self::TWO_WAY != 0
+    }
+
+    fn protocol(self) -> Protocol {
+        if self.0 & Self::UDP != 0 { Protocol::Udp } else { Protocol::Tcp }
+    }
+}
+
+/// A view of an entry in the slab. An IPv4 entry uses the first half of the words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'t>(pub(super) &'t [AtomicU32; WIDE]);
+
+impl Entry<'_> {
+    #[inline(always)]
+    fn word(&self, at: usize) -> u32 {
+        self.0[at].load(Relaxed)
+    }
+
+    #[inline(always)]
+    fn set(&self, at: usize, value: u32) {
+        self.0[at].store(value, Relaxed);
+    }
+
+    /// Fills an entry that nobody can see yet.
+    pub(super) fn create(&self, tuple: &Tuple, backend: BackendId, two_way: bool, flags: Flags, now: Tick) {
+        let seen = Seen::at_birth(tuple.protocol, flags);
+        self.set(1, u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0));
+        self.set(2, now.0);
+        self.set(3, now.0 & !0xff | u32::from(seen.0));
+        self.set(4, 0);
+        self.set(5, 0);
+        match tuple.addresses {
+            Addresses::V4 { source, destination } => {
+                self.set(6, source.to_bits());
+                self.set(7, destination.to_bits());
+            }
+            Addresses::V6 { source, destination } => {
+                self.set_address6(6, source);
+                self.set_address6(10, destination);
+            }
+        }
+        self.set(0, u32::from(Kind::new(tuple, two_way).0) << 24 | backend.0 & 0x00ff_ffff);
+    }
+
+    /// Marks it as not in use.
+    pub(super) fn clear(&self) {
+        self.set(0, 0);
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the top byte")]
+    fn kind(&self) -> Kind {
+        Kind((self.word(0) >> 24) as u8)
+    }
+
+    pub(super) fn is_live(&self) -> bool {
+        self.kind().is_live()
+    }
+
+    /// Whether it has a word in the index for its return tuple.
+    pub(crate) fn is_two_way(&self) -> bool {
+        self.kind().is_two_way()
+    }
+
+    #[inline(always)]
+    pub(crate) fn backend(&self) -> BackendId {
+        BackendId(self.word(0) & 0x00ff_ffff)
+    }
+
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.kind().protocol()
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+    fn ports(&self) -> (Port, Port) {
+        let word = self.word(1);
+        (Port((word >> 16) as u16), Port(word as u16))
+    }
+
+    /// The port that the client talks to.
+    #[inline(always)]
+    pub(crate) fn vip_port(&self) -> Port {
+        self.ports().1
+    }
+
+    #[inline(always)]
+    fn address6(&self, at: usize) -> Ipv6Addr {
+        let word = |i: usize| u128::from(self.word(at + i));
+        Ipv6Addr::from_bits(word(0) << 96 | word(1) << 64 | word(2) << 32 | word(3))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a quarter of the address")]
+    fn set_address6(&self, at: usize, address: Ipv6Addr) {
+        for i in 0..4 {
+            self.set(at + i, (address.to_bits() >> (96 - 32 * i)) as u32);
+        }
+    }
+
+    /// The tuple of the client's packets.
+    #[inline(always)]
+    pub(crate) fn forward_tuple(&self) -> Tuple {
+        let (source_port, destination_port) = self.ports();
+        let addresses = if self.kind().is_v6() {
+            Addresses::V6 { source: self.address6(6), destination: self.address6(10) }
+        } else {
+            Addresses::V4 { source: self.word(6).into(), destination: self.word(7).into() }
+        };
+        Tuple { addresses, source_port, destination_port, protocol: self.protocol() }
+    }
+
+    /// The tuple of the backend's replies, given the backend's end.
+    pub(crate) fn return_tuple(&self, endpoint: (IpAddr, Port)) -> Option<Tuple> {
+        let forward = self.forward_tuple();
+        Some(Tuple {
+            addresses: Addresses::new(endpoint.0, forward.addresses.source())?,
+            source_port: endpoint.1,
+            destination_port: forward.source_port,
+            protocol: forward.protocol,
+        })
+    }
+
+    /// Whether a packet of `tuple` belongs to this flow, in the client's direction.
+    #[inline(always)]
+    pub(super) fn is_forward(&self, tuple: &Tuple) -> bool {
+        self.is_live() && self.forward_tuple() == *tuple
+    }
+
+    /// Notes a packet.
+    #[inline(always)]
+    pub(crate) fn note(&self, direction: Direction, flags: Flags, now: Tick) {
+        // Packets of one batch share a tick: the line is written once for them, not once each.
+        if self.word(2) != now.0 {
+            self.set(2, now.0);
+        }
+        let count = if direction == Direction::Forward { 4 } else { 5 };
+        self.set(count, self.word(count).wrapping_add(1));
+        let kind = self.kind();
+        if kind.protocol() == Protocol::Tcp {
+            let seen = self.seen();
+            let with = seen.and_seen(direction, flags, !kind.is_two_way());
+            if with != seen {
+                self.0[3].fetch_or(u32::from(with.0), Relaxed);
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the low byte")]
+    pub(super) fn seen(&self) -> Seen {
+        Seen(self.word(3) as u8)
+    }
+
+    /// Tells the owner that the entry has left the index.
+    pub(super) fn mark_unlinked(&self) {
+        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), std::sync::atomic::Ordering::Release);
+    }
+
+    /// Where the flow is in its life.
+    #[inline(always)]
+    pub(crate) fn state(&self) -> crate::engine::FlowState {
+        self.seen().state(self.protocol())
+    }
+
+    pub(super) fn last_packet(&self) -> Tick {
+        Tick(self.word(2))
+    }
+
+    /// All of it, for people. Read while packets write, so the caller checks that the entry was
+    /// the same before and after.
+    pub(super) fn describe(&self, now: Tick) -> FlowInfo {
+        let tuple = self.forward_tuple();
+        let age = now.0.wrapping_sub(self.word(3) & !0xff);
+        FlowInfo {
+            backend: self.backend(),
+            protocol: tuple.protocol,
+            client: SocketAddr::new(tuple.addresses.source(), tuple.source_port.0),
+            vip: SocketAddr::new(tuple.addresses.destination(), tuple.destination_port.0),
+            state: self.state(),
+            age: Duration::from_millis(u64::from(age)),
+            idle: now.since(self.last_packet()),
+            packets_in: self.word(4),
+            packets_out: self.word(5),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! One worker's share of the table: the blocks it has taken, whose entries it alone gives out,
+//! expires and reuses. Nothing here is shared, so nothing here is atomic; all its memory is
+//! allocated at start.
+
+use std::time::Duration;
+
+use super::quiescence::Marks;
+use super::slab::{BlockId, EntryRef, Size};
+use super::table::{Endpoints, FlowTable};
+use crate::clock::Tick;
+use crate::engine::FlowState;
+use crate::limits::{LIMBO, SWEEP_STEPS_PER_ROUND};
+use crate::snapshot::FlowTimeouts;
+use crate::types::{BackendId, WorkerId};
+
+/// Idle times in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timeouts {
+    syn: u32,
+    established: u32,
+    fin: u32,
+    udp: u32,
+}
+
+impl From<&FlowTimeouts> for Timeouts {
+    fn from(timeouts: &FlowTimeouts) -> Self {
+        let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX / 2);
+        Self {
+            syn: millis(timeouts.tcp_syn),
+            established: millis(timeouts.tcp_established),
+            fin: millis(timeouts.tcp_fin),
+            udp: millis(timeouts.udp),
+        }
+    }
+}
+
+impl Timeouts {
+    fn of(&self, state: FlowState) -> u32 {
+        match state {
+            FlowState::Syn => self.syn,
+            FlowState::Established => self.established,
+            FlowState::Fin | FlowState::Closed => self.fin,
+            FlowState::Udp => self.udp,
+        }
+    }
+
+    fn smallest(&self) -> u32 {
+        self.syn.min(self.established).min(self.fin).min(self.udp).max(1)
+    }
+}
+
+/// A block and which of its entries are free, as bits.
+#[derive(Debug)]
+struct Block {
+    id: BlockId,
+    size: Size,
+    free: [u64; 4],
+    granted: u32,
+}
+
+/// Places that one step of the sweep looks at.
+const STEP: u32 = 64;
+
+impl Block {
+    fn new(id: BlockId, size: Size, granted: u32) -> Self {
+        let bits =
+            |word: u32| u64::MAX.checked_shr(64 - granted.saturating_sub(word * 64).min(64)).unwrap_or(0);
+        Self { id, size, free: [bits(0), bits(1), bits(2), bits(3)], granted }
+    }
+
+    fn free_count(&self) -> u32 {
+        self.free.iter().map(|bits| bits.count_ones()).sum()
+    }
+
+    fn take(&mut self) -> Option<EntryRef> {
+        let (word, bits) = (0_u32..).zip(&mut self.free).find(|(_, bits)| **bits != 0)?;
+        let place = word * 64 + bits.trailing_zeros();
+        *bits &= *bits - 1;
+        Some(self.id.entry(place, self.size))
+    }
+
+    fn give(&mut self, place: u32) {
+        self.free[(place / 64) as usize] |= 1 << (place % 64);
+    }
+
+    fn is_used(&self, place: u32) -> bool {
+        place < self.granted && self.free[(place / 64) as usize] >> (place % 64) & 1 == 0
+    }
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    worker: WorkerId,
+    blocks: Vec<Block>,
+    /// Where in `blocks` a block of the slab is.
+    place_of: Box<[u32]>,
+    /// Where the last free entry of each size was found.
+    cursor: [usize; 2],
+    free_entries: [u32; 2],
+    /// Entries out of the index: those that wait for `marks`, and those that came later.
+    waiting: Vec<(EntryRef, Size)>,
+    marks: Marks,
+    unmarked: Vec<(EntryRef, Size)>,
+    sweep_block: usize,
+    sweep_place: u32,
+    last_sweep: Tick,
+    /// Steps due, in units of 1/65536.
+    sweep_credit: u64,
+}
+
+impl Keeper {
+    pub(crate) fn new(table: &FlowTable, worker: WorkerId) -> Self {
+        let blocks = table.slab().block_count();
+        Self {
+            worker,
+            blocks: Vec::with_capacity(blocks),
+            place_of: vec![0; blocks].into_boxed_slice(),
+            cursor: [0; 2],
+            free_entries: [0; 2],
+            waiting: Vec::with_capacity(LIMBO),
+            marks: table.quiescence().marks(),
+            unmarked: Vec::with_capacity(LIMBO),
+            sweep_block: 0,
+            sweep_place: 0,
+            last_sweep: Tick::default(),
+            sweep_credit: 0,
+        }
+    }
+
+    pub(crate) fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    /// A free entry; `None`: the table is full.
+    pub(super) fn take(&mut self, table: &FlowTable, size: Size) -> Option<EntryRef> {
+        let class = size as usize;
+        if self.free_entries[class] == 0 {
+            let (id, granted) = table.slab().take_block(size)?;
+            self.place_of[id.index()] = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
+            self.cursor[class] = self.blocks.len();
+            self.blocks.push(Block::new(id, size, granted));
+            self.free_entries[class] = granted;
+        }
+        // From the cursor on, round about: mostly the block that it stands on.
+        let count = self.blocks.len();
+        for step in 0..count {
+            let place = (self.cursor[class] + step) % count;
+            let block = &mut self.blocks[place];
+            if block.size == size
+                && let Some(entry) = block.take()
+            {
+                self.cursor[class] = place;
+                self.free_entries[class] -= 1;
+                return Some(entry);
+            }
+        }
+        None
+    }
+
+    /// Gives back an entry that never got into the index.
+    pub(super) fn give(&mut self, table: &FlowTable, entry: EntryRef, size: Size) {
+        table.entry(entry).clear();
+        let (id, place) = entry.place(size);
+        let at = self.place_of[id.index()] as usize;
+        self.blocks[at].give(place);
+        self.free_entries[size as usize] += 1;
+        let empty = self.blocks[at].free_count() == self.blocks[at].granted;
+        // Keep one block's worth in hand, so that a few flows coming and going move no blocks.
+        if empty && self.free_entries[size as usize] >= 2 * self.blocks[at].granted {
+            self.give_block(table, at);
+        }
+    }
+
+    fn give_block(&mut self, table: &FlowTable, at: usize) {
+        let block = self.blocks.swap_remove(at);
+        self.free_entries[block.size as usize] -= block.granted;
+        table.slab().give_block(block.id, block.granted);
+        if let Some(moved) = self.blocks.get(at) {
+            self.place_of[moved.id.index()] = u32::try_from(at).unwrap_or(u32::MAX);
+        }
+    }
+
+    /// Lets an entry that has left the index wait until nobody can hold it any more.
+    pub(super) fn retire(&mut self, table: &FlowTable, entry: EntryRef, size: Size) {
+        table.entry(entry).clear();
+        self.unmarked.push((entry, size));
+    }
+
+    /// Takes back what nobody can hold any more. Once per batch.
+    pub(crate) fn reclaim(&mut self, table: &FlowTable) {
+        if !self.waiting.is_empty() {
+            if !table.quiescence().all_passed(&self.marks) {
+                return;
+            }
+            while let Some((entry, size)) = self.waiting.pop() {
+                self.give(table, entry, size);
+            }
+        }
+        if !self.unmarked.is_empty() {
+            std::mem::swap(&mut self.waiting, &mut self.unmarked);
+            table.quiescence().mark(&mut self.marks);
+        }
+    }
+
+    /// Expires idle flows, a few steps at a time: as many as are due so that a whole round takes
+    /// half the smallest timeout. Tells `expired` each flow's backend; returns whether steps that
+    /// are due are left for the next call.
+    pub(crate) fn sweep(
+        &mut self,
+        table: &FlowTable,
+        endpoints: &impl Endpoints,
+        timeouts: &Timeouts,
+        now: Tick,
+        mut expired: impl FnMut(BackendId),
+    ) -> bool {
+        let elapsed = u64::from(now.millis_since(self.last_sweep));
+        self.last_sweep = now;
+        let steps: u64 = self.blocks.iter().map(|b| u64::from(b.size.per_block().div_ceil(STEP))).sum();
+        self.sweep_credit += (steps * elapsed << 16) / u64::from(timeouts.smallest().div_ceil(2));
+        self.sweep_credit = self.sweep_credit.min(steps << 16);
+        for _ in 0..SWEEP_STEPS_PER_ROUND {
+            // A step retires at most STEP entries; beyond that the grace period has to end first.
+            if self.sweep_credit < 1 << 16 || self.unmarked.len() + STEP as usize > LIMBO {
+                break;
+            }
+            self.sweep_credit -= 1 << 16;
+            self.sweep_step(table, endpoints, timeouts, now, &mut expired);
+        }
+        self.sweep_credit >= 1 << 16
+    }
+
+    fn sweep_step(
+        &mut self,
+        table: &FlowTable,
+        endpoints: &impl Endpoints,
+        timeouts: &Timeouts,
+        now: Tick,
+        expired: &mut impl FnMut(BackendId),
+    ) {
+        self.sweep_block %= self.blocks.len();
+        let at = self.sweep_block;
+        let (id, size) = (self.blocks[at].id, self.blocks[at].size);
+        let end = (self.sweep_place + STEP).min(size.per_block());
+        for place in self.sweep_place..end {
+            if !self.blocks[at].is_used(place) {
+                continue;
+            }
+            let reference = id.entry(place, size);
+            let entry = table.entry(reference);
+            let idle = now.millis_since(entry.last_packet());
+            // A packet on another worker may be a little ahead of this worker's clock.
+            let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
+            if entry.is_live() && (entry.seen().is_unlinked() || is_idle) {
+                let backend = entry.backend();
+                table.unlink(reference, endpoints);
+                self.retire(table, reference, size);
+                expired(backend);
+            }
+        }
+        self.sweep_place = end;
+        if end >= size.per_block() {
+            self.sweep_place = 0;
+            self.sweep_block += 1;
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The connection table: one for all workers, lock-free, fixed at start.
+//!
+//! Two arrays in one mapping, linked by numbers, never by pointers:
+//! * the **index** ([`index`]): buckets of one cache line, eight words each; a word is a tag of the
+//!   hash, a direction and the number of an entry. A flow of router mode has two words, one for
+//!   each direction's tuple; a flow whose replies bypass the box has one.
+//! * the **slab** ([`slab`]): entries of half a cache line (IPv4) or a whole one (IPv6), with the exact
+//!   addresses and ports ([`entry`]).
+//!
+//! A hit therefore reads one line of the index and one of the slab. Each tuple has two buckets it may
+//! be in; it is put into the second only if the first is full, which happens to less than one flow in
+//! a hundred of a full table, and those cost one line more.
+//!
+//! Bytes per flow at the configured number: index 32, slab 32 (IPv4) or 64 (IPv6), both directions
+//! included.
+//!
+//! Who may do what:
+//! * Any worker looks up and inserts; both are a bounded number of steps and wait for nobody.
+//! * An entry belongs to the worker that made it: that worker alone expires it ([`keeper`]) and
+//!   reuses its memory, after every other worker has passed a quiescent state ([`quiescence`]).
+//!   Hence a number that was found in the index stays valid for the rest of the batch.
+//! * Packet counts of an entry are written by plain stores: RSS gives one direction of a flow to one
+//!   worker. While RSS changes its mind a count may be lost, never a flow.
+
+mod entry;
+mod index;
+mod keeper;
+mod key;
+mod quiescence;
+mod slab;
+mod table;
+mod tcp_state;
+
+pub(crate) use entry::Direction;
+pub(crate) use index::Slot;
+pub(crate) use keeper::{Keeper, Timeouts};
+pub(crate) use key::{Addresses, FlowHash, Tuple};
+
+pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
+
+#[cfg(test)]
+mod tests;

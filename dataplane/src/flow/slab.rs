@@ -1,0 +1,187 @@
+//! The entries' memory, and the blocks in which workers take it.
+//!
+//! A block holds 256 narrow entries (IPv4) or 128 wide ones (IPv6); it becomes one or the other when
+//! a worker takes it, and can change when it comes back empty: an ended flow's room serves its own
+//! family at once, and the other one when its whole block is free. Free blocks are bits of a bitmap,
+//! the lowest taken first, so that a table that is little used stays dense. Taking or giving back a
+//! block happens once in a few hundred flows.
+
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+use super::entry::{Entry, NARROW, WIDE};
+use crate::mem::{Words, prefetch};
+
+/// Units of 32 bytes in a block.
+const BLOCK_UNITS: u32 = 256;
+/// Words after the last block, so that a view of a wide entry fits behind the last narrow one.
+const PADDING: usize = WIDE;
+
+/// The number of an entry: its place in units of 32 bytes. Never 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EntryRef(u32);
+
+impl EntryRef {
+    #[inline(always)]
+    pub(super) fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    #[inline(always)]
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The block it is in, and its place there.
+    pub(super) fn place(self, size: Size) -> (BlockId, u32) {
+        (BlockId(self.0 / BLOCK_UNITS), self.0 % BLOCK_UNITS / size.units())
+    }
+}
+
+/// The number of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BlockId(u32);
+
+impl BlockId {
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(super) fn entry(self, place: u32, size: Size) -> EntryRef {
+        EntryRef(self.0 * BLOCK_UNITS + place * size.units())
+    }
+}
+
+/// What a block is cut into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Size {
+    Narrow,
+    Wide,
+}
+
+impl Size {
+    fn units(self) -> u32 {
+        match self {
+            Self::Narrow => 1,
+            Self::Wide => 2,
+        }
+    }
+
+    /// Entries of a block.
+    pub(super) fn per_block(self) -> u32 {
+        BLOCK_UNITS / self.units()
+    }
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(super) struct Slab {
+    words: Words<AtomicU32>,
+    free_blocks: Box<[AtomicU64]>,
+    /// Entries that blocks may still be taken for: the configured number is kept exactly, whatever
+    /// the blocks are cut into.
+    entries_left: AtomicI64,
+    blocks: usize,
+    /// Entries that a block is taken for at most: in a small table less than it holds, so that no
+    /// worker and no family takes all there is.
+    lot: u32,
+}
+
+impl Slab {
+    /// Blocks for `flows` flows of any kind, and one of each kind per worker in progress. Block 0
+    /// is left out, so that no entry has the number 0.
+    pub(super) fn blocks(flows: usize, workers: usize) -> usize {
+        let smallest = Self::lot(flows, workers).min(Size::Wide.per_block());
+        flows.div_ceil(smallest as usize) + 2 * workers + 1
+    }
+
+    fn lot(flows: usize, workers: usize) -> u32 {
+        let share = flows / (8 * workers.max(1));
+        u32::try_from(share).unwrap_or(u32::MAX).clamp(1, BLOCK_UNITS)
+    }
+
+    /// Bytes of that.
+    pub(super) fn bytes(blocks: usize) -> usize {
+        (blocks * BLOCK_UNITS as usize * NARROW + PADDING) * size_of::<u32>()
+    }
+
+    /// Words of that.
+    pub(super) fn words(blocks: usize) -> usize {
+        Self::bytes(blocks) / size_of::<u32>()
+    }
+
+    pub(super) fn new(words: Words<AtomicU32>, flows: usize, workers: usize) -> Self {
+        let blocks = Self::blocks(flows, workers);
+        let free = |word: usize| {
+            let bits = blocks.saturating_sub(word * 64).min(64);
+            u64::MAX.checked_shr(64 - u32::try_from(bits).unwrap_or(64)).unwrap_or(0)
+        };
+        let free_blocks: Box<[_]> = (0..blocks.div_ceil(64)).map(|w| AtomicU64::new(free(w))).collect();
+        free_blocks[0].fetch_and(!1, Ordering::Relaxed);
+        let entries_left = AtomicI64::new(i64::try_from(flows).unwrap_or(i64::MAX));
+        Self { words, free_blocks, entries_left, blocks, lot: Self::lot(flows, workers) }
+    }
+
+    pub(super) fn block_count(&self) -> usize {
+        self.blocks
+    }
+
+    /// The entry of that number.
+    #[inline(always)]
+    pub(super) fn entry(&self, entry: EntryRef) -> Entry<'_> {
+        let start = entry.0 as usize * NARROW;
+        // A number in the index is that of an entry; the last words of the slab stand in for any other.
+        let words = self.words.get(start..).and_then(<[_]>::first_chunk);
+        Entry(words.unwrap_or_else(|| self.last()))
+    }
+
+    #[cold]
+    fn last(&self) -> &[AtomicU32; WIDE] {
+        self.words.last_chunk().unwrap_or_else(|| unreachable!("the slab is never empty"))
+    }
+
+    /// Starts loading an entry.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, entry: EntryRef) {
+        if let Some(word) = self.words.get(entry.0 as usize * NARROW) {
+            prefetch(word);
+        }
+    }
+
+    /// Takes a free block; with how many of its entries the configured number still has room for.
+    pub(super) fn take_block(&self, size: Size) -> Option<(BlockId, u32)> {
+        let want = i64::from(size.per_block().min(self.lot));
+        let left = self.entries_left.fetch_sub(want, Ordering::Relaxed);
+        let granted = u32::try_from(left.clamp(0, want)).unwrap_or(0);
+        self.entries_left.fetch_add(want - i64::from(granted), Ordering::Relaxed);
+        if granted == 0 {
+            return None;
+        }
+        let block = self.find_free_block();
+        if block.is_none() {
+            self.entries_left.fetch_add(i64::from(granted), Ordering::Relaxed);
+        }
+        Some((block?, granted))
+    }
+
+    fn find_free_block(&self) -> Option<BlockId> {
+        for (place, word) in (0_u32..).zip(&self.free_blocks) {
+            let mut bits = word.load(Ordering::Relaxed);
+            while bits != 0 {
+                let bit = bits.trailing_zeros();
+                // Acquire pairs with the Release of `give_block`: the former owner is done with it.
+                let before = word.fetch_and(!(1 << bit), Ordering::Acquire);
+                if before & 1 << bit != 0 {
+                    return Some(BlockId(place * 64 + bit));
+                }
+                bits = before & !(1 << bit);
+            }
+        }
+        None
+    }
+
+    /// Gives an empty block back, with the room that came with it.
+    pub(super) fn give_block(&self, block: BlockId, granted: u32) {
+        self.free_blocks[block.index() / 64].fetch_or(1 << (block.0 % 64), Ordering::Release);
+        self.entries_left.fetch_add(i64::from(granted), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,316 @@
+//! Look up, insert, remove.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
+
+use super::entry::{Direction, Entry};
+use super::index::{Index, Slot};
+use super::keeper::Keeper;
+use super::key::{Addresses, FlowHash, Tuple};
+use super::quiescence::Quiescence;
+use super::slab::{EntryRef, Size, Slab};
+use crate::clock::Tick;
+use crate::engine::{FlowInfo, HugePages};
+use crate::error::StartError;
+use crate::limits::INSERT_TRIES;
+use crate::mem::{KeyedHash, Mapping, PageKind};
+use crate::types::{BackendId, Port};
+use crate::wire::tcp::Flags;
+
+/// Where backends are: a return tuple is kept as the number of its backend.
+pub(crate) trait Endpoints {
+    /// The address and port that the backend's replies come from.
+    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Port)>;
+}
+
+/// See the module [`flow`](super).
+#[derive(Debug)]
+pub(crate) struct FlowTable {
+    hash: KeyedHash,
+    index: Index,
+    slab: Slab,
+    quiescence: Quiescence,
+    flows: usize,
+    pages: PageKind,
+}
+
+/// A flow that a packet belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) entry: EntryRef,
+    pub(crate) direction: Direction,
+}
+
+/// A flow to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewFlow<'a> {
+    /// The client's packet.
+    pub(crate) tuple: &'a Tuple,
+    /// Its hash.
+    pub(crate) hash: FlowHash,
+    /// Who takes it.
+    pub(crate) backend: BackendId,
+    /// Whether replies come back through the box and are translated.
+    pub(crate) two_way: bool,
+    /// Of its first packet.
+    pub(crate) flags: Flags,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// It is in the table.
+    Created(EntryRef),
+    /// It was there already: an earlier packet of the same batch, or another worker, was first.
+    Existing(Found),
+    /// No room.
+    Full,
+    /// The return tuple belongs to another flow.
+    TupleInUse,
+}
+
+impl FlowTable {
+    /// Allocates all memory of a table for `flows` flows and `workers` workers.
+    pub(crate) fn new(flows: usize, workers: usize, huge_pages: HugePages) -> Result<Self, StartError> {
+        let blocks = Slab::blocks(flows, workers);
+        let index_bytes = Index::bytes(flows);
+        let slab_offset = index_bytes.next_multiple_of(64);
+        let bytes = slab_offset + Slab::bytes(blocks);
+        let (mapping, pages) = map(bytes, flows, huge_pages)?;
+        let mapping = Arc::new(mapping);
+        Ok(Self {
+            hash: KeyedHash::random(),
+            index: Index::new(mapping.words64(0, index_bytes / size_of::<u64>())),
+            slab: Slab::new(mapping.words32(slab_offset, Slab::words(blocks)), flows, workers),
+            quiescence: Quiescence::new(workers),
+            flows,
+            pages,
+        })
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.flows
+    }
+
+    pub(crate) fn pages(&self) -> PageKind {
+        self.pages
+    }
+
+    pub(crate) fn quiescence(&self) -> &Quiescence {
+        &self.quiescence
+    }
+
+    pub(super) fn slab(&self) -> &Slab {
+        &self.slab
+    }
+
+    /// The hash of a tuple.
+    #[inline(always)]
+    pub(crate) fn hash(&self, tuple: &Tuple) -> FlowHash {
+        tuple.hash(&self.hash)
+    }
+
+    /// First pass over a batch: starts loading the bucket.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, hash: FlowHash) {
+        self.index.prefetch_first(hash);
+    }
+
+    /// Second pass: reads the bucket and starts loading what the third will read.
+    #[inline(always)]
+    pub(crate) fn peek(&self, hash: FlowHash) -> Option<Slot> {
+        let slot = self.index.peek(hash);
+        match slot {
+            Some(slot) => self.slab.prefetch(slot.entry()),
+            None => self.index.prefetch_second(hash),
+        }
+        slot
+    }
+
+    /// Third pass: compares the exact tuple.
+    #[inline(always)]
+    pub(crate) fn confirm(
+        &self,
+        peeked: Option<Slot>,
+        hash: FlowHash,
+        tuple: &Tuple,
+        endpoints: &impl Endpoints,
+    ) -> Option<Found> {
+        match peeked {
+            Some(slot) if self.is_of(slot, tuple, endpoints) => {
+                Some(Found { entry: slot.entry(), direction: slot.direction() })
+            }
+            _ => self.find(hash, tuple, endpoints),
+        }
+    }
+
+    /// Looks a single tuple up.
+    pub(crate) fn find(&self, hash: FlowHash, tuple: &Tuple, endpoints: &impl Endpoints) -> Option<Found> {
+        let mut slots = self.index.candidates(hash);
+        let slot = slots.find(|slot| self.is_of(*slot, tuple, endpoints))?;
+        Some(Found { entry: slot.entry(), direction: slot.direction() })
+    }
+
+    #[inline(always)]
+    fn is_of(&self, slot: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+        let entry = self.slab.entry(slot.entry());
+        match slot.direction() {
+            Direction::Forward => entry.is_forward(tuple),
+            Direction::Return => {
+                entry.is_live()
+                    && endpoints.endpoint(entry.backend()).and_then(|e| entry.return_tuple(e)) == Some(*tuple)
+            }
+        }
+    }
+
+    /// The entry of a number that was found in this batch.
+    #[inline(always)]
+    pub(crate) fn entry(&self, entry: EntryRef) -> Entry<'_> {
+        self.slab.entry(entry)
+    }
+
+    /// Puts a new flow in, unless it is there.
+    pub(crate) fn insert(
+        &self,
+        keeper: &mut Keeper,
+        flow: &NewFlow<'_>,
+        endpoints: &impl Endpoints,
+        now: Tick,
+    ) -> Inserted {
+        for _ in 0..INSERT_TRIES {
+            if let Some(found) = self.find(flow.hash, flow.tuple, endpoints) {
+                return Inserted::Existing(found);
+            }
+            if let Some(outcome) = self.try_insert(keeper, flow, endpoints, now) {
+                return outcome;
+            }
+        }
+        Inserted::Full
+    }
+
+    /// One try; `None`: another worker put the same tuple in at the same moment.
+    fn try_insert(
+        &self,
+        keeper: &mut Keeper,
+        flow: &NewFlow<'_>,
+        endpoints: &impl Endpoints,
+        now: Tick,
+    ) -> Option<Inserted> {
+        let size = size_of_flow(flow.tuple);
+        let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
+        self.entry(reference).create(flow.tuple, flow.backend, flow.two_way, flow.flags, now);
+        let forward = Slot::new(flow.hash, Direction::Forward, reference);
+        if !self.index.insert(flow.hash, forward) {
+            keeper.give(self, reference, size);
+            return Some(Inserted::Full);
+        }
+        if !self.is_alone(flow.hash, forward, flow.tuple, endpoints) {
+            self.index.remove(flow.hash, forward);
+            keeper.retire(self, reference, size);
+            return None;
+        }
+        if flow.two_way
+            && let Err(why) = self.insert_return(reference, endpoints)
+        {
+            self.index.remove(flow.hash, forward);
+            keeper.retire(self, reference, size);
+            return Some(why);
+        }
+        Some(Inserted::Created(reference))
+    }
+
+    fn insert_return(&self, reference: EntryRef, endpoints: &impl Endpoints) -> Result<(), Inserted> {
+        let entry = self.entry(reference);
+        let endpoint = endpoints.endpoint(entry.backend());
+        let Some(tuple) = endpoint.and_then(|e| entry.return_tuple(e)) else {
+            return Err(Inserted::TupleInUse);
+        };
+        let hash = self.hash(&tuple);
+        if self.find(hash, &tuple, endpoints).is_some() {
+            return Err(Inserted::TupleInUse);
+        }
+        let slot = Slot::new(hash, Direction::Return, reference);
+        if !self.index.insert(hash, slot) {
+            return Err(Inserted::Full);
+        }
+        if !self.is_alone(hash, slot, &tuple, endpoints) {
+            self.index.remove(hash, slot);
+            return Err(Inserted::TupleInUse);
+        }
+        Ok(())
+    }
+
+    /// Whether no other word leads to the same tuple.
+    ///
+    /// Two workers that insert one tuple at the same moment each put their word in first and look
+    /// second. The fence makes at least one of them see the other's word; whoever does steps back. If
+    /// both do, both try again, a bounded number of times.
+    fn is_alone(&self, hash: FlowHash, own: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+        fence(Ordering::SeqCst);
+        !self.index.candidates(hash).any(|slot| slot != own && self.is_of(slot, tuple, endpoints))
+    }
+
+    /// Takes an entry's words out of the index. Any worker may, also twice.
+    pub(super) fn unlink(&self, reference: EntryRef, endpoints: &impl Endpoints) {
+        let entry = self.entry(reference);
+        let tuple = entry.forward_tuple();
+        let hash = self.hash(&tuple);
+        self.index.remove(hash, Slot::new(hash, Direction::Forward, reference));
+        if entry.is_two_way()
+            && let Some(tuple) = endpoints.endpoint(entry.backend()).and_then(|e| entry.return_tuple(e))
+        {
+            let hash = self.hash(&tuple);
+            self.index.remove(hash, Slot::new(hash, Direction::Return, reference));
+        }
+    }
+
+    /// Ends a flow at once: its owner reuses the entry when it next sweeps past it.
+    pub(crate) fn end(&self, reference: EntryRef, endpoints: &impl Endpoints) {
+        self.unlink(reference, endpoints);
+        // Only now: the owner must not reuse what the index still names.
+        self.entry(reference).mark_unlinked();
+    }
+
+    /// All flows, for listing; what changes while it is read is left out.
+    pub(crate) fn flows(&self, now: Tick) -> impl Iterator<Item = FlowInfo> {
+        self.index.slots().filter(|slot| slot.direction() == Direction::Forward).filter_map(move |slot| {
+            let entry = self.entry(slot.entry());
+            let info = entry.describe(now);
+            fence(Ordering::Acquire);
+            let again = entry.describe(now);
+            let same = (info.client, info.vip, info.backend) == (again.client, again.vip, again.backend);
+            (entry.is_live() && same).then_some(info)
+        })
+    }
+}
+
+fn size_of_flow(tuple: &Tuple) -> Size {
+    match tuple.addresses {
+        Addresses::V4 { .. } => Size::Narrow,
+        Addresses::V6 { .. } => Size::Wide,
+    }
+}
+
+fn map(bytes: usize, flows: usize, wanted: HugePages) -> Result<(Mapping, PageKind), StartError> {
+    let need_mib = bytes.div_ceil(1 << 20);
+    let order: &[PageKind] = match wanted {
+        HugePages::Auto => &[PageKind::Huge, PageKind::Transparent],
+        HugePages::Require => &[PageKind::Huge],
+        HugePages::Off => &[PageKind::Ordinary],
+    };
+    let mut refusal = None;
+    for &kind in order {
+        match Mapping::new(bytes, kind) {
+            Ok(mapping) => return Ok((mapping, kind)),
+            Err(error) => refusal = Some(error),
+        }
+    }
+    Err(match (wanted, refusal) {
+        (HugePages::Require, _) => StartError::HugePages { flows, need_mib, pages: need_mib.div_ceil(2) },
+        (_, error) => {
+            let error = error.unwrap_or_else(|| std::io::Error::from(std::io::ErrorKind::OutOfMemory));
+            StartError::Memory { flows, need_mib, error }
+        }
+    })
+}

@@ -1,0 +1,46 @@
+//! The answer to an ICMP or ICMPv6 echo request, made of the request itself.
+
+use crate::wire::checksum::Delta;
+use crate::wire::ethernet;
+use crate::wire::icmp::{IcmpMut, v4, v6};
+use crate::wire::ipv4::Ipv4Mut;
+
+/// TTL of an answer: what hosts send by default.
+const TTL: u8 = 64;
+
+/// Turns the request in `frame` around; `transport` is where its ICMP header begins. `None`: the
+/// frame is shorter than that, which parsing rules out.
+///
+/// Addresses swap places, which no checksum notices; the type and the TTL change their checksums by
+/// difference, so that a request that arrived damaged is answered damaged.
+pub(crate) fn reply(frame: &mut [u8], transport: usize) -> Option<()> {
+    swap::<6>(frame.get_mut(..12)?)?;
+    let (head, message) = frame.split_at_mut_checked(transport)?;
+    let packet = head.get_mut(ethernet::LENGTH..)?;
+    let kind = if packet.first()? >> 4 == 4 {
+        swap::<4>(packet.get_mut(12..20)?)?;
+        let (mut ipv4, _) = Ipv4Mut::new(packet)?;
+        let before = ipv4.ttl_and_protocol();
+        ipv4.set_ttl(TTL);
+        let delta = Delta::default().word(before, ipv4.ttl_and_protocol());
+        ipv4.set_checksum(delta.apply(ipv4.checksum()));
+        v4::ECHO_REPLY
+    } else {
+        swap::<16>(packet.get_mut(8..40)?)?;
+        *packet.get_mut(7)? = TTL;
+        v6::ECHO_REPLY
+    };
+    let mut icmp = IcmpMut::new(message)?;
+    let before = icmp.kind_and_code();
+    icmp.set_kind(kind);
+    let delta = Delta::default().word(before, icmp.kind_and_code());
+    icmp.set_checksum(delta.apply(icmp.checksum()));
+    Some(())
+}
+
+/// Swaps the two halves of `N` bytes each.
+fn swap<const N: usize>(pair: &mut [u8]) -> Option<()> {
+    let (a, b) = pair.split_first_chunk_mut::<N>()?;
+    a.swap_with_slice(b.first_chunk_mut::<N>()?);
+    Some(())
+}

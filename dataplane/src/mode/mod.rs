@@ -1,0 +1,15 @@
+//! The rewrites.
+//!
+//! | mode | forward path | return path |
+//! | --- | --- | --- |
+//! | [`router`] | destination address and port become the backend's; TTL goes down by one; MACs of the next hop | source becomes the VIP; the same |
+//! | dsr | MACs alone: to the backend, from the box | does not pass through the box |
+//!
+//! MAC addresses are the same work in every mode and are done by the pipeline's rewrite stage. What is
+//! here works on the bytes of one frame and knows no table.
+
+mod echo;
+pub(crate) mod router;
+
+pub(crate) use echo::reply as echo_reply;
+pub(crate) use router::Target;

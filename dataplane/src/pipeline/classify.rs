@@ -1,0 +1,27 @@
+//! What is not a flow's is settled here: an echo request to a virtual IP is answered.
+
+use super::batch::{Batch, Packet};
+use super::context::Context;
+use super::parse::Content;
+use super::verdict::{DropReason, Verdict};
+use crate::mode;
+
+pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
+    for (packet, headers) in batch.undecided() {
+        if let Content::Echo { destination } = headers.content {
+            if context.snapshot.vip_addresses.contains(&destination) {
+                answer(packet, usize::from(headers.transport));
+            } else {
+                packet.drop_for(DropReason::NotOurs);
+            }
+        }
+    }
+}
+
+/// The reply leaves by the way the request came: it counts as a frame forwarded.
+fn answer(packet: &mut Packet, transport: usize) {
+    match mode::echo_reply(packet.frame.bytes_mut(), transport) {
+        Some(()) => packet.verdict = Verdict::Transmit(packet.ingress),
+        None => packet.drop_for(DropReason::Truncated),
+    }
+}

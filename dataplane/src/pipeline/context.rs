@@ -1,0 +1,35 @@
+//! All that a stage may touch besides the batch.
+
+use std::net::IpAddr;
+
+use crate::clock::Tick;
+use crate::flow::{Endpoints, FlowTable, Keeper};
+use crate::snapshot::Snapshot;
+use crate::stats::WorkerCounters;
+use crate::types::{BackendId, InterfaceId, Port};
+
+/// See the module's head. Made anew for every batch: the snapshot and the time are read once.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) table: &'a FlowTable,
+    pub(crate) keeper: &'a mut Keeper,
+    pub(crate) counters: &'a WorkerCounters,
+    pub(crate) now: Tick,
+    /// The last neighbour that a frame of this batch missed; the worker tells management.
+    pub(crate) missing: Option<Missing>,
+}
+
+/// A neighbour whose MAC is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) interface: InterfaceId,
+    pub(crate) address: IpAddr,
+}
+
+impl Endpoints for Snapshot {
+    #[inline(always)]
+    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Port)> {
+        self.backend(backend).map(|b| (b.address, b.port))
+    }
+}

@@ -1,0 +1,26 @@
+//! Which flow a segment belongs to.
+//!
+//! Three passes over the batch, so that no frame waits for memory alone: hash all and start loading
+//! their buckets; read the buckets and start loading the entries; read the entries.
+
+use super::batch::Batch;
+use super::context::Context;
+use super::parse::Content;
+
+pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
+    let table = context.table;
+    for (packet, headers) in batch.undecided() {
+        if let Content::Segment { tuple, .. } = headers.content {
+            packet.hash = table.hash(&tuple);
+            table.prefetch(packet.hash);
+        }
+    }
+    for (packet, _) in batch.undecided() {
+        packet.peeked = table.peek(packet.hash);
+    }
+    for (packet, headers) in batch.undecided() {
+        if let Content::Segment { tuple, .. } = headers.content {
+            packet.flow = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Frames, built field by field with checksums summed over the whole text: what the incremental
+//! updates of the rewrites are compared with.
+
+use std::net::IpAddr;
+
+use crate::types::Mac;
+use crate::wire::checksum::{fold, sum};
+
+/// A frame to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Build {
+    source_mac: Mac,
+    destination_mac: Mac,
+    source: IpAddr,
+    destination: IpAddr,
+    ttl: u8,
+    /// IPv4 options, or IPv6 extension headers with the number of the first.
+    extra: (u8, Vec<u8>),
+    fragment: u16,
+    transport: Transport,
+    payload: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+enum Transport {
+    Tcp { source: u16, destination: u16, flags: u8 },
+    Udp { source: u16, destination: u16, no_checksum: bool },
+    Icmp { kind: u8 },
+    Other { number: u8 },
+}
+
+/// A frame from one station to another.
+pub(crate) fn frame(source: (Mac, &str), destination: (Mac, &str)) -> Build {
+    Build {
+        source_mac: source.0,
+        destination_mac: destination.0,
+        source: source.1.parse().unwrap_or(IpAddr::from([0; 4])),
+        destination: destination.1.parse().unwrap_or(IpAddr::from([0; 4])),
+        ttl: 64,
+        extra: (0, Vec::new()),
+        fragment: 0x4000,
+        transport: Transport::Other { number: 59 },
+        payload: b"penstock".to_vec(),
+    }
+}
+
+impl Build {
+    pub(crate) fn tcp(mut self, source: u16, destination: u16, flags: u8) -> Self {
+        self.transport = Transport::Tcp { source, destination, flags };
+        self
+    }
+
+    pub(crate) fn udp(mut self, source: u16, destination: u16) -> Self {
+        self.transport = Transport::Udp { source, destination, no_checksum: false };
+        self
+    }
+
+    pub(crate) fn udp_without_checksum(mut self, source: u16, destination: u16) -> Self {
+        self.transport = Transport::Udp { source, destination, no_checksum: true };
+        self
+    }
+
+    pub(crate) fn icmp(mut self, kind: u8) -> Self {
+        self.transport = Transport::Icmp { kind };
+        self
+    }
+
+    pub(crate) fn protocol(mut self, number: u8) -> Self {
+        self.transport = Transport::Other { number };
+        self
+    }
+
+    pub(crate) fn ttl(mut self, ttl: u8) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    pub(crate) fn payload(mut self, bytes: &[u8]) -> Self {
+        self.payload = bytes.to_vec();
+        self
+    }
+
+    /// IPv4 options; their length is a multiple of four.
+    pub(crate) fn options(mut self, bytes: &[u8]) -> Self {
+        self.extra = (0, bytes.to_vec());
+        self
+    }
+
+    /// IPv6 extension headers, the first of kind `first`; the last one's next-header byte, at
+    /// `patch`, is set to the transport's number.
+    pub(crate) fn extensions(mut self, first: u8, bytes: &[u8], patch: usize) -> Self {
+        let mut bytes = bytes.to_vec();
+        bytes[patch] = self.number();
+        self.extra = (first, bytes);
+        self
+    }
+
+    /// The IPv4 flags and fragment offset.
+    pub(crate) fn fragment(mut self, field: u16) -> Self {
+        self.fragment = field;
+        self
+    }
+
+    fn number(&self) -> u8 {
+        match self.transport {
+            Transport::Tcp { .. } => 6,
+            Transport::Udp { .. } => 17,
+            Transport::Icmp { .. } if self.source.is_ipv4() => 1,
+            Transport::Icmp { .. } => 58,
+            Transport::Other { number } => number,
+        }
+    }
+
+    /// The bytes on the wire.
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let segment = self.segment();
+        let mut bytes = [self.destination_mac.0, self.source_mac.0].concat();
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                bytes.extend(0x0800_u16.to_be_bytes());
+                let header = 20 + self.extra.1.len();
+                let total = u16::try_from(header + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
+                let [high, low] = self.fragment.to_be_bytes();
+                let first = 0x40 | u8::try_from(header / 4).unwrap_or(15);
+                let mut ip =
+                    vec![first, 0, total[0], total[1], 0, 7, high, low, self.ttl, self.number(), 0, 0];
+                ip.extend([source.octets(), destination.octets()].concat());
+                ip.extend(&self.extra.1);
+                let checksum = !fold(sum(0, &ip));
+                ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+                bytes.extend(ip);
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                bytes.extend(0x86dd_u16.to_be_bytes());
+                let length =
+                    u16::try_from(self.extra.1.len() + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
+                let next = if self.extra.1.is_empty() { self.number() } else { self.extra.0 };
+                bytes.extend([0x60, 0, 0, 0, length[0], length[1], next, self.ttl]);
+                bytes.extend([source.octets(), destination.octets()].concat());
+                bytes.extend(&self.extra.1);
+            }
+            _ => panic!("source and destination are of two families"),
+        }
+        bytes.extend(segment);
+        bytes
+    }
+
+    fn segment(&self) -> Vec<u8> {
+        let (mut segment, at) = match self.transport {
+            Transport::Tcp { source, destination, flags } => {
+                let ports = [source.to_be_bytes(), destination.to_be_bytes()].concat();
+                let rest = [0, 0, 0, 1, 0, 0, 0, 2, 0x50, flags, 0x20, 0, 0, 0, 0, 0];
+                ([ports, rest.to_vec()].concat(), Some(16))
+            }
+            Transport::Udp { source, destination, no_checksum } => {
+                let length = u16::try_from(8 + self.payload.len()).unwrap_or(u16::MAX);
+                let words = [source, destination, length, 0].map(u16::to_be_bytes);
+                (words.concat(), (!no_checksum).then_some(6))
+            }
+            Transport::Icmp { kind } => (vec![kind, 0, 0, 0, 0x12, 0x34, 0, 1], Some(2)),
+            Transport::Other { .. } => (Vec::new(), None),
+        };
+        segment.extend(&self.payload);
+        if let Some(at) = at {
+            let checksum = match !fold(sum(self.pseudo_header(segment.len()), &segment)) {
+                0 if self.number() == 17 => 0xffff,
+                checksum => checksum,
+            };
+            segment[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
+        }
+        segment
+    }
+
+    fn pseudo_header(&self, length: usize) -> u64 {
+        let addresses = match (self.source, self.destination) {
+            _ if self.number() == 1 => return 0,
+            (IpAddr::V4(a), IpAddr::V4(b)) => sum(sum(0, &a.octets()), &b.octets()),
+            (IpAddr::V6(a), IpAddr::V6(b)) => sum(sum(0, &a.octets()), &b.octets()),
+            _ => 0,
+        };
+        addresses + u64::from(self.number()) + length as u64
+    }
+}

@@ -1,0 +1,111 @@
+//! The life of flows: begun, spread, kept over changes of the configuration, ended.
+
+use super::*;
+use crate::testing::rig::without_services;
+use crate::types::BackendId;
+
+fn syn(port: u16) -> Vec<u8> {
+    to_vip(Mode::Router, false).tcp(port, 80, SYN).build()
+}
+
+fn destination(sent: &[(InterfaceId, Vec<u8>)]) -> u8 {
+    assert_eq!(sent.len(), 1, "one frame out");
+    sent[0].1[33]
+}
+
+#[test]
+fn new_flows_are_spread_and_packets_of_one_flow_stay_together() {
+    let mut rig = Rig::new(snapshot(&[11, 12], &[]));
+    let first: Vec<_> = (0..4).map(|n| destination(&rig.receive(ETH0, &[syn(40000 + n)]))).collect();
+    assert_eq!(first, [11, 12, 11, 12]);
+    let again: Vec<_> = (0..4).map(|n| destination(&rig.receive(ETH0, &[syn(40000 + n)]))).collect();
+    assert_eq!(first, again, "a retransmitted SYN is of the same flow");
+    assert_eq!(rig.stats().flows_created, 4);
+}
+
+#[test]
+fn packets_of_one_new_flow_in_one_batch_make_one_flow() {
+    let mut rig = Rig::new(snapshot(&[11, 12], &[]));
+    let datagram = to_vip(Mode::Router, false).udp(5000, 53).build();
+    let sent = rig.receive(ETH0, &vec![datagram; 64]);
+    assert_eq!(sent.len(), 64);
+    assert!(sent.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(rig.stats().flows_created, 1);
+}
+
+#[test]
+fn counters_of_a_backend_tell_packets_and_bytes_of_both_directions() {
+    let mut rig = Rig::new(snapshot(&[11], &[]));
+    rig.receive(ETH0, &[syn(40000), syn(40001)]);
+    rig.receive(ETH1, &[from_backend(11, false).tcp(8080, 40000, SYN_ACK).payload(b"").build()]);
+    let mut stats = crate::BackendStats::default();
+    stats.add(rig.counters.backend(BackendId(0)));
+    let expected = crate::BackendStats {
+        active_flows: 2,
+        total_flows: 2,
+        packets_in: 2,
+        bytes_in: 2 * 48,
+        packets_out: 1,
+        bytes_out: 40,
+    };
+    assert_eq!(stats, expected);
+}
+
+#[test]
+fn a_flow_outlives_its_backends_weight_and_its_service() {
+    let mut rig = Rig::new(snapshot(&[11, 12], &[]));
+    assert_eq!(destination(&rig.receive(ETH0, &[syn(40000)])), 11);
+    let data = to_vip(Mode::Router, false).tcp(40000, 80, ACK).build();
+    let mut drained = snapshot(&[11, 12], &[]);
+    for service in &mut drained.services {
+        service.schedule = std::sync::Arc::new(crate::schedule::Schedule::Empty);
+    }
+    rig.publisher.publish(drained);
+    assert_eq!(
+        destination(&rig.receive(ETH0, std::slice::from_ref(&data))),
+        11,
+        "no new flows, but this one"
+    );
+    check(&mut rig, "a new flow", ETH0, &syn(40001), &Expect::Drops(DropReason::NoBackend));
+    rig.publisher.publish(without_services(snapshot(&[11, 12], &[])));
+    assert_eq!(destination(&rig.receive(ETH0, &[data])), 11, "its service is gone");
+    check(&mut rig, "a new flow", ETH0, &syn(40001), &Expect::Drops(DropReason::UnknownPort));
+}
+
+#[test]
+fn a_syn_on_a_closing_flow_begins_a_new_one() {
+    let mut rig = Rig::new(snapshot(&[11, 12], &[]));
+    assert_eq!(destination(&rig.receive(ETH0, &[syn(40000)])), 11);
+    rig.receive(ETH0, &[to_vip(Mode::Router, false).tcp(40000, 80, FIN_ACK).build()]);
+    assert_eq!(destination(&rig.receive(ETH0, &[syn(40000)])), 12, "the next in turn");
+    assert_eq!(rig.stats().flows_created, 2);
+    let reply = from_backend(12, false).tcp(8080, 40000, SYN_ACK).build();
+    let output = from_vip(Mode::Router, false).tcp(80, 40000, SYN_ACK).ttl(63).build();
+    check(&mut rig, "the new backend's reply", ETH1, &reply, &Expect::Sends(ETH0, output));
+}
+
+#[test]
+fn a_full_table_refuses_new_flows_and_keeps_the_old_ones() {
+    let mut rig = Rig::with_flows(snapshot(&[11, 12], &[]), 100);
+    let sent: Vec<_> = (0..150).map(|n| rig.receive(ETH0, &[syn(40000 + n)]).len()).collect();
+    assert_eq!(sent.iter().sum::<usize>(), 100);
+    assert_eq!(rig.dropped(DropReason::TableFull), 50);
+    assert_eq!((rig.stats().flows_created, rig.stats().flows_refused), (100, 50));
+    assert!((0..100).all(|n| rig.receive(ETH0, &[syn(40000 + n)]).len() == 1));
+}
+
+#[test]
+fn two_services_on_one_backend_endpoint_cannot_share_a_client_port() {
+    let mut shared = snapshot(&[11], &[]);
+    // A second VIP in front of the same backend endpoint.
+    let service = shared.services[0].clone();
+    let (vip, id) = ("10.0.0.101".parse().unwrap(), crate::types::ServiceId(0));
+    let endpoint = crate::snapshot::Endpoint { address: vip, protocol: service.protocol, port: service.port };
+    shared.vips.insert(endpoint, id);
+    shared.vip_addresses.insert(vip);
+    let mut rig = Rig::new(shared);
+    rig.receive(ETH0, &[syn(40000)]);
+    let other = |port| frame((CLIENT, "10.0.0.2"), (BOX0, "10.0.0.101")).tcp(port, 80, SYN).build();
+    check(&mut rig, "the same client port", ETH0, &other(40000), &Expect::Drops(DropReason::TupleInUse));
+    assert_eq!(destination(&rig.receive(ETH0, &[other(40001)])), 11, "another port is no problem");
+}

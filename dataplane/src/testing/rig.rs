@@ -1,0 +1,170 @@
+//! A worker over vectors, in a small network:
+//!
+//! ```text
+//! client 10.0.0.2 ── eth0 [box] eth1 ── backends 10.0.1.11, .12 (router), 10.0.1.21 (dsr)
+//!        fd00::2                        fd01::11, ::12           fd01::21
+//! ```
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::engine::HugePages;
+use crate::flow::FlowTable;
+use crate::io::memory::MemoryIo;
+use crate::pipeline::DropReason;
+use crate::schedule::{Candidate, Kind, Schedule};
+use crate::snapshot::{
+    Backend, Endpoint, EndpointMap, Fib, Interface, NextHop, Publisher, Route, Service, Snapshot,
+};
+use crate::stats::{WorkerCounters, WorkerStats};
+use crate::types::{BackendId, InterfaceId, Mac, Mode, Port, Protocol, ServiceId, WorkerId};
+use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
+use crate::xdp::Wake;
+
+pub(crate) const ETH0: InterfaceId = InterfaceId(0);
+pub(crate) const ETH1: InterfaceId = InterfaceId(1);
+pub(crate) const BOX0: Mac = Mac([2, 0, 0, 0, 0, 0xb0]);
+pub(crate) const BOX1: Mac = Mac([2, 0, 0, 0, 0, 0xb1]);
+pub(crate) const CLIENT: Mac = Mac([2, 0, 0, 0, 0, 2]);
+/// The MAC of the backend with that last byte in its address.
+pub(crate) const fn backend_mac(last: u8) -> Mac {
+    Mac([2, 0, 0, 0, 1, last])
+}
+
+/// VIP of the services of one mode.
+pub(crate) fn vip(mode: Mode, v6: bool) -> &'static str {
+    match (mode, v6) {
+        (Mode::Router, false) => "10.0.0.100",
+        (Mode::Router, true) => "fd00::100",
+        (Mode::Dsr, false) => "10.0.0.200",
+        (Mode::Dsr, true) => "fd00::200",
+    }
+}
+
+/// A snapshot of services on the VIPs of both modes and families, TCP 80 and UDP 53, each with the
+/// given backends (last bytes of their addresses), which listen on 8080 and 5353 in router mode.
+pub(crate) fn snapshot(router: &[u8], dsr: &[u8]) -> Snapshot {
+    let mut snapshot = Snapshot {
+        interfaces: vec![Interface { mac: BOX0, mtu: 1500 }, Interface { mac: BOX1, mtu: 1500 }],
+        fib: Arc::new(fib()),
+        ..Snapshot::default()
+    };
+    for v6 in [false, true] {
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            add_service(&mut snapshot, Mode::Router, v6, protocol, router);
+            add_service(&mut snapshot, Mode::Dsr, v6, protocol, dsr);
+        }
+    }
+    snapshot
+}
+
+fn fib() -> Fib {
+    let route = |prefix: &str, length, interface| Route {
+        prefix: prefix.parse().expect("an address"),
+        length,
+        interface: Some(interface),
+        gateway: None,
+    };
+    let routes = [
+        route("10.0.0.0", 24, ETH0),
+        route("fd00::", 64, ETH0),
+        route("10.0.1.0", 24, ETH1),
+        route("fd01::", 64, ETH1),
+    ];
+    let client = |address: &str| (ETH0, address.parse().expect("an address"), CLIENT);
+    Fib::new(routes, [client("10.0.0.2"), client("fd00::2")])
+}
+
+/// The address of the backend with that last byte.
+pub(crate) fn backend_address(last: u8, v6: bool) -> IpAddr {
+    let text = if v6 { format!("fd01::{last}") } else { format!("10.0.1.{last}") };
+    text.parse().expect("an address")
+}
+
+fn add_service(snapshot: &mut Snapshot, mode: Mode, v6: bool, protocol: Protocol, lasts: &[u8]) {
+    let vip: IpAddr = vip(mode, v6).parse().expect("an address");
+    let (port, inner) =
+        if protocol == Protocol::Tcp { (Port(80), Port(8080)) } else { (Port(53), Port(5353)) };
+    let inner = if mode == Mode::Dsr { port } else { inner };
+    let mut candidates = Vec::new();
+    for &last in lasts {
+        let id = BackendId(u32::try_from(snapshot.backends.len()).expect("few backends"));
+        let address = backend_address(last, v6);
+        let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
+        snapshot.backends.push(Some(Backend { address, port: inner, protocol, mode, next_hop }));
+        candidates.push(Candidate { id, name: format!("{address}:{inner}"), weight: 1 });
+        if mode == Mode::Router {
+            snapshot.return_endpoints.insert(Endpoint { address, protocol, port: inner }, ());
+        }
+    }
+    let kind = if mode == Mode::Router { Kind::RoundRobin } else { Kind::Maglev };
+    let schedule = Arc::new(Schedule::compile(kind, &candidates, 1, "test"));
+    let id = ServiceId(u32::try_from(snapshot.services.len()).expect("few services"));
+    snapshot.services.push(Service { vip, port, protocol, mode, schedule });
+    snapshot.vips.insert(Endpoint { address: vip, protocol, port }, id);
+    snapshot.vip_addresses.insert(vip);
+}
+
+/// Removes all services but leaves their backends: as after a reload that removed them.
+pub(crate) fn without_services(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.services.clear();
+    snapshot.vips = EndpointMap::default();
+    snapshot
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Rig {
+    pub(crate) worker: Worker<MemoryIo>,
+    pub(crate) publisher: Publisher,
+    pub(crate) counters: Arc<WorkerCounters>,
+    pub(crate) punts: Arc<Channel<Punt>>,
+    pub(crate) outbox: Arc<Channel<ControlFrame>>,
+}
+
+impl Rig {
+    pub(crate) fn new(snapshot: Snapshot) -> Self {
+        Self::with_flows(snapshot, 1024)
+    }
+
+    pub(crate) fn with_flows(snapshot: Snapshot, flows: usize) -> Self {
+        let table = Arc::new(FlowTable::new(flows, 1, HugePages::Off).expect("memory"));
+        let publisher = Publisher::new(snapshot);
+        let counters = Arc::new(WorkerCounters::new(64));
+        let (punts, outbox) = (Channel::new(), Channel::new());
+        let links = Links {
+            table,
+            counters: Arc::clone(&counters),
+            snapshots: publisher.reader(),
+            punts: Arc::clone(&punts),
+            punt_event: Arc::new(Wake::new().expect("an event")),
+            outbox: Arc::clone(&outbox),
+            clock: Clock::start(),
+        };
+        let io = MemoryIo::new(256, 2).expect("memory");
+        Self { worker: Worker::new(WorkerId(0), io, links), publisher, counters, punts, outbox }
+    }
+
+    /// Lets frames arrive and the worker make one round; gives what it sent.
+    pub(crate) fn receive(
+        &mut self,
+        ingress: InterfaceId,
+        frames: &[Vec<u8>],
+    ) -> Vec<(InterfaceId, Vec<u8>)> {
+        for frame in frames {
+            self.worker.io().arrive(ingress, frame);
+        }
+        self.worker.round();
+        std::mem::take(&mut self.worker.io().outgoing)
+    }
+
+    pub(crate) fn stats(&self) -> WorkerStats {
+        self.counters.read(WorkerId(0))
+    }
+
+    /// How often a reason was counted.
+    pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
+        self.stats().drops[reason.index()]
+    }
+}

@@ -1,0 +1,126 @@
+//! The Internet checksum: whole (RFC 1071) and by difference (RFC 1624).
+
+/// The one's complement sum of `bytes`, added to `sum`. An odd last byte counts as if a zero followed.
+#[inline]
+pub(crate) fn sum(sum: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<4>();
+    let sum = words.iter().fold(sum, |sum, word| sum + u64::from(u32::from_be_bytes(*word)));
+    match *rest {
+        [] => sum,
+        [a] => sum + u64::from(u16::from_be_bytes([a, 0])),
+        [a, b] => sum + u64::from(u16::from_be_bytes([a, b])),
+        [a, b, c, ..] => sum + u64::from(u16::from_be_bytes([a, b])) + u64::from(u16::from_be_bytes([c, 0])),
+    }
+}
+
+/// Folds a sum to 16 bits, carries added back in.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "folded to 16 bits")]
+pub(crate) fn fold(mut sum: u64) -> u16 {
+    sum = (sum >> 32) + (sum & 0xffff_ffff);
+    sum = (sum >> 32) + (sum & 0xffff_ffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum = (sum >> 16) + (sum & 0xffff);
+    sum as u16
+}
+
+/// The checksum of `bytes`: what belongs into the header when the field was zero while summing.
+#[cfg(test)]
+pub(crate) fn of(bytes: &[u8]) -> u16 {
+    !fold(sum(0, bytes))
+}
+
+/// Changes to words under a checksum, gathered and then applied at once.
+///
+/// RFC 1624, equation 3: `HC' = ~(~HC + ~m + m')`. Gathering the terms of several words first is
+/// the same by associativity. A checksum that was wrong stays wrong, so that damage done elsewhere
+/// is still found by the receiver.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Delta(u64);
+
+impl Delta {
+    /// A word of 16 bits changes from `old` to `new`.
+    #[inline(always)]
+    pub(crate) fn word(self, old: u16, new: u16) -> Self {
+        Self(self.0 + u64::from(!old) + u64::from(new))
+    }
+
+    /// Two words change.
+    #[inline(always)]
+    pub(crate) fn words(self, old: u32, new: u32) -> Self {
+        Self(self.0 + u64::from(!old) + u64::from(new))
+    }
+
+    /// An address of IPv6 changes.
+    #[inline(always)]
+    pub(crate) fn address6(self, old: [u8; 16], new: [u8; 16]) -> Self {
+        Self(sum(self.0, &old.map(|byte| !byte)) + sum(0, &new))
+    }
+
+    /// The checksum field after the changes.
+    #[inline(always)]
+    pub(crate) fn apply(self, checksum: u16) -> u16 {
+        !fold(self.0 + u64::from(!checksum))
+    }
+
+    /// The same for UDP, where zero means "no checksum" (RFC 768): a zero stays zero, and a sum that
+    /// comes out as zero is sent as its other form, all ones.
+    #[inline(always)]
+    pub(crate) fn apply_udp(self, checksum: u16) -> u16 {
+        match (checksum, self.apply(checksum)) {
+            (0, _) => 0,
+            (_, 0) => 0xffff,
+            (_, sum) => sum,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_example_of_rfc_1071_section_3() {
+        assert_eq!(fold(sum(0, &[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7])), 0xddf2);
+    }
+
+    #[test]
+    fn the_corner_case_of_rfc_1624_section_4() {
+        // HC = 0xdd2f, m = 0x5555, m' = 0x3285: the right result is 0x0000, not 0xffff.
+        assert_eq!(Delta::default().word(0x5555, 0x3285).apply(0xdd2f), 0x0000);
+    }
+
+    #[test]
+    fn udp_never_gets_a_zero_and_keeps_one() {
+        assert_eq!(Delta::default().word(0x5555, 0x3285).apply_udp(0xdd2f), 0xffff);
+        assert_eq!(Delta::default().word(1, 2).apply_udp(0), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_difference_gives_what_summing_again_gives(
+            mut bytes in proptest::collection::vec(any::<u8>(), 40..=40),
+            port: u16, address: [u8; 4], address6: [u8; 16],
+        ) {
+            bytes[0] |= 1; // an all-zero text would have two forms of its sum
+            let before = of(&bytes);
+            let delta = Delta::default()
+                .word(u16::from_be_bytes([bytes[2], bytes[3]]), port)
+                .words(u32::from_be_bytes(bytes[4..8].try_into().unwrap()), u32::from_be_bytes(address))
+                .address6(bytes[8..24].try_into().unwrap(), address6);
+            bytes[2..4].copy_from_slice(&port.to_be_bytes());
+            bytes[4..8].copy_from_slice(&address);
+            bytes[8..24].copy_from_slice(&address6);
+            prop_assert_eq!(delta.apply(before), of(&bytes));
+        }
+
+        #[test]
+        fn odd_lengths_sum_as_if_padded(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+            let mut padded = bytes.clone();
+            padded.resize(bytes.len().next_multiple_of(4), 0);
+            prop_assert_eq!(of(&bytes), of(&padded));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! TCP (RFC 9293).
+
+use super::{WireError, be16, header, set_be16};
+use crate::types::Port;
+
+/// Bytes of the header without options.
+pub(crate) const LENGTH: usize = 20;
+
+/// The control bits that a flow's state follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Flags(pub(crate) u8);
+
+impl Flags {
+    pub(crate) const FIN: u8 = 0x01;
+    pub(crate) const SYN: u8 = 0x02;
+    pub(crate) const RST: u8 = 0x04;
+    pub(crate) const ACK: u8 = 0x10;
+
+    #[inline(always)]
+    pub(crate) fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
+
+    /// A SYN that opens a connection: not the one that answers it, nor nonsense beside it.
+    #[inline(always)]
+    pub(crate) fn opens(self) -> bool {
+        self.0 & (Self::SYN | Self::ACK | Self::RST | Self::FIN) == Self::SYN
+    }
+}
+
+/// See the module's head.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tcp<'f>(&'f [u8; LENGTH]);
+
+impl<'f> Tcp<'f> {
+    /// The header; its options must lie inside the segment.
+    #[inline(always)]
+    pub(crate) fn new_checked(segment: &'f [u8]) -> Result<Self, WireError> {
+        let (fixed, _) = header::<LENGTH>(segment)?;
+        match usize::from(fixed[12] >> 4) * 4 {
+            length if length < LENGTH => Err(WireError::Malformed),
+            length if length > segment.len() => Err(WireError::Truncated),
+            _ => Ok(Self(fixed)),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn source_port(&self) -> Port {
+        Port(be16::<0, _>(self.0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn destination_port(&self) -> Port {
+        Port(be16::<2, _>(self.0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn flags(&self) -> Flags {
+        Flags(self.0[13])
+    }
+}
+
+/// A header that [`Tcp`] has checked, to rewrite.
+#[derive(Debug)]
+pub(crate) struct TcpMut<'f>(&'f mut [u8; LENGTH]);
+
+impl<'f> TcpMut<'f> {
+    /// `None`: fewer bytes than a header.
+    #[inline(always)]
+    pub(crate) fn new(segment: &'f mut [u8]) -> Option<Self> {
+        segment.first_chunk_mut().map(Self)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_source_port(&mut self, port: Port) {
+        set_be16::<0, _>(self.0, port.0);
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_destination_port(&mut self, port: Port) {
+        set_be16::<2, _>(self.0, port.0);
+    }
+
+    #[inline(always)]
+    pub(crate) fn checksum(&self) -> u16 {
+        be16::<16, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_checksum(&mut self, checksum: u16) {
+        set_be16::<16, _>(self.0, checksum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_and_flags_are_read_and_options_must_fit() {
+        let mut segment = [0; 24];
+        segment[..4].copy_from_slice(&[0x9c, 0x40, 0, 80]);
+        segment[12..14].copy_from_slice(&[0x60, 0x12]);
+        let tcp = Tcp::new_checked(&segment).unwrap();
+        assert_eq!((tcp.source_port(), tcp.destination_port()), (Port(40000), Port(80)));
+        assert!(tcp.flags().has(Flags::SYN) && !tcp.flags().opens());
+        assert!(Flags(Flags::SYN).opens());
+        for (byte, error) in [(0x40, WireError::Malformed), (0x70, WireError::Truncated)] {
+            segment[12] = byte;
+            assert!(matches!(Tcp::new_checked(&segment), Err(e) if e == error));
+        }
+        assert!(matches!(Tcp::new_checked(&segment[..19]), Err(WireError::Truncated)));
+    }
+}

@@ -1,0 +1,95 @@
+//! Carrying out the verdicts of a batch, each counted exactly once.
+
+use super::Worker;
+use super::punt::{ControlFrame, Punt};
+use crate::io::{Frame, PacketIo, Refused};
+use crate::limits::BATCH;
+use crate::pipeline::{DropReason, Packet, Verdict};
+use crate::types::InterfaceId;
+
+/// What became of a batch; added to the worker's counters at once.
+struct Tally {
+    forwarded: u64,
+    punted: u64,
+    drops: [u16; DropReason::COUNT],
+}
+
+impl<I: PacketIo> Worker<I> {
+    /// Sends, punts or drops every frame of the batch.
+    pub(super) fn deliver(&mut self) {
+        let mut tally = Tally { forwarded: 0, punted: 0, drops: [0; DropReason::COUNT] };
+        let mut batch = std::mem::replace(&mut self.batch, crate::pipeline::Batch::none());
+        for packet in batch.drain() {
+            self.deliver_one(packet, &mut tally);
+        }
+        self.batch = batch;
+        let counters = &self.links.counters;
+        counters.forwarded.add(tally.forwarded);
+        counters.punted.add(tally.punted);
+        for (counter, dropped) in counters.drops.iter().zip(tally.drops).filter(|(_, dropped)| *dropped > 0) {
+            counter.add(u64::from(dropped));
+        }
+    }
+
+    #[inline(always)]
+    fn deliver_one(&mut self, packet: Packet, tally: &mut Tally) {
+        let reason = match packet.verdict {
+            Verdict::Transmit(interface) => match self.io.transmit(interface, packet.frame) {
+                Ok(()) => {
+                    tally.forwarded += 1;
+                    return;
+                }
+                Err((frame, refused)) => {
+                    self.io.recycle(frame);
+                    reason_of(refused)
+                }
+            },
+            Verdict::Punt => {
+                let sent = self.punt(packet.ingress, &packet.frame);
+                self.io.recycle(packet.frame);
+                if sent {
+                    tally.punted += 1;
+                    return;
+                }
+                DropReason::PuntQueueFull
+            }
+            Verdict::Drop(reason) => {
+                self.io.recycle(packet.frame);
+                reason
+            }
+            // The last stage decides about everything that reaches it.
+            Verdict::Undecided => {
+                self.io.recycle(packet.frame);
+                DropReason::NotOurs
+            }
+        };
+        tally.drops[reason.index()] += 1;
+    }
+
+    fn punt(&mut self, ingress: InterfaceId, frame: &Frame) -> bool {
+        let frame = ControlFrame::new(ingress, frame.bytes());
+        let sent = frame.is_some_and(|frame| self.links.punts.send(Punt::Frame(frame)));
+        self.punted |= sent;
+        sent
+    }
+
+    /// Sends what management has handed over, at most a batch at a time.
+    pub(super) fn send_control_frames(&mut self) {
+        for _ in 0..BATCH {
+            let Some(control) = self.links.outbox.receive() else { return };
+            let Some(mut frame) = self.io.allocate() else { return };
+            frame.fill(control.bytes());
+            match self.io.transmit(control.interface, frame) {
+                Ok(()) => self.links.counters.originated.add(1),
+                Err((frame, _)) => self.io.recycle(frame),
+            }
+        }
+    }
+}
+
+fn reason_of(refused: Refused) -> DropReason {
+    match refused {
+        Refused::Full => DropReason::TxRingFull,
+        Refused::Gone => DropReason::InterfaceGone,
+    }
+}

@@ -1,0 +1,48 @@
+//! AF_XDP and the steering program: all of the data plane that talks to the kernel about frames.
+//!
+//! **Chunks.** A worker's [`Umem`] is one piece of memory cut into chunks of
+//! [`limits::CHUNK`](crate::limits::CHUNK) bytes. At any moment a chunk is in exactly one place: in
+//! user space, as one [`Chunk`] that cannot be copied, or lent to one socket, in one of its rings
+//! or in the driver's hands. [`umem`] keeps a table of what is lent to whom; a chunk becomes a
+//! [`Chunk`] again only if that table says that this very socket had it. That a descriptor read
+//! from a ring is right is therefore checked, not believed.
+//!
+//! **Rings.** Each socket has four, each a power of two in length, with one writer and one reader
+//! and an index for each side that only ever grows (modulo 2^32):
+//!
+//! | ring | written by | read by | carries |
+//! | --- | --- | --- | --- |
+//! | FILL | us | kernel | chunks to receive into |
+//! | RX | kernel | us | frames that were received |
+//! | TX | us | kernel | frames to send |
+//! | COMPLETION | kernel | us | chunks whose frame was sent |
+//!
+//! The writer publishes entries by storing its index with Release and the reader loads it with
+//! Acquire; the reader gives slots back the same way ([`ring`]).
+//!
+//! **Sockets.** One per (interface, queue). The sockets of a worker share its memory, so a frame
+//! received by one interface is sent by another without a copy ([`socket`]).
+//!
+//! **Steering.** [`program`] loads and attaches the program that chooses which frames come to a
+//! socket at all; [`steering`] keeps its maps in step with the snapshot.
+
+#![allow(unsafe_code)]
+
+mod program;
+mod queues;
+mod ring;
+mod socket;
+mod steering;
+mod sys;
+#[cfg(test)]
+pub(crate) mod testing;
+mod umem;
+mod wake;
+
+pub(crate) use program::Program;
+pub(crate) use queues::queues;
+pub(crate) use socket::{Closing, Queue, Socket, SocketHandle};
+pub(crate) use steering::Steering;
+pub(crate) use sys::{Watched, poll};
+pub(crate) use umem::{Borrower, Chunk, Region, Umem};
+pub(crate) use wake::Wake;

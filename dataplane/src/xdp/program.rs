@@ -1,0 +1,209 @@
+//! The steering program in the kernel: loaded, attached, and told of the sockets.
+//!
+//! Each attachment is a link that only this process holds. When the process ends, in whatever way,
+//! the kernel closes the link and the interface's frames are Linux's again. That is why the loader's
+//! own way to attach is not used: where the kernel refuses a link it falls back to a request that
+//! outlives the process.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use aya::maps::{HashMap, PerCpuArray, XskMap};
+use aya::programs::Xdp;
+
+use super::steering::Steering;
+use super::sys;
+use crate::engine::{InterfaceSetup, XdpPreference};
+use crate::error::{StartError, SteeringError};
+use crate::limits::{MAX_FRAME, MAX_INTERFACES, MAX_QUEUES};
+use crate::stats::XdpAttachment;
+use crate::types::{InterfaceId, QueueId};
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steering.bpf.o"));
+
+/// Ethernet header and one VLAN tag: what a frame has beside the packet that the MTU counts.
+const FRAMING: usize = 18;
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Program {
+    ebpf: aya::Ebpf,
+    attached: [Option<Attached>; MAX_INTERFACES],
+    /// The maps that follow the snapshot.
+    pub(crate) steering: Steering,
+}
+
+/// An interface that the program runs on.
+#[derive(Debug)]
+struct Attached {
+    index: u32,
+    /// Open: attached.
+    _link: OwnedFd,
+}
+
+/// Where the program sent an interface's frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Steered {
+    /// To Linux.
+    pub(crate) passed: u64,
+    /// To a worker's socket.
+    pub(crate) redirected: u64,
+}
+
+impl Program {
+    /// Loads the program, with empty maps and attached nowhere.
+    pub(crate) fn load() -> Result<Self, StartError> {
+        let refuse = |error: &dyn std::error::Error| StartError::Program { reason: reason(error) };
+        let mut ebpf = aya::Ebpf::load(OBJECT).map_err(|error| refuse(&error))?;
+        let program = ebpf.program_mut("steer").ok_or_else(missing)?;
+        let program: &mut Xdp =
+            program.try_into().map_err(|error: aya::programs::ProgramError| refuse(&error))?;
+        program.load().map_err(|error| refuse(&error))?;
+        let steering = Steering::new(&mut ebpf).map_err(|error| refuse(&error))?;
+        Ok(Self { ebpf, attached: [const { None }; MAX_INTERFACES], steering })
+    }
+
+    /// Attaches the program to an interface, in the driver or after it as the setup says.
+    pub(crate) fn attach(
+        &mut self,
+        interface: &InterfaceSetup,
+        id: InterfaceId,
+    ) -> Result<XdpAttachment, StartError> {
+        let refuse = |reason| StartError::Attach { interface: interface.name.clone(), reason };
+        let mtu = sys::mtu(&interface.name).map_err(|error| refuse(error.to_string()))?;
+        if mtu as usize + FRAMING > MAX_FRAME {
+            let limit = MAX_FRAME - FRAMING;
+            return Err(refuse(too_large(&interface.name, mtu, &format!("frames of at most {limit} fit"))));
+        }
+        self.detach(id);
+        self.number(interface.index, id).map_err(|error| refuse(error.to_string()))?;
+
+        let program = self.fd().map_err(|error| refuse(reason(&error)))?;
+        let link = |generic| sys::xdp_link(program, interface.index, generic);
+        let attached = match interface.xdp {
+            XdpPreference::Generic => link(true).map(|link| (link, XdpAttachment::Generic)),
+            preference => match link(false) {
+                Err(error) if preference == XdpPreference::Auto && is_unsupported(&error) => {
+                    link(true).map(|link| (link, XdpAttachment::Generic))
+                }
+                result => result.map(|link| (link, XdpAttachment::Native)),
+            },
+        };
+        let (link, attachment) = attached.map_err(|error| refuse(explain(&error, &interface.name, mtu)))?;
+        self.attached[id.index()] = Some(Attached { index: interface.index, _link: link });
+        Ok(attachment)
+    }
+
+    /// Takes the program off an interface; its frames are Linux's from then on.
+    pub(crate) fn detach(&mut self, id: InterfaceId) {
+        if let Some(attached) = self.attached[id.index()].take()
+            && let Ok(mut numbers) = self.numbers()
+        {
+            // Not there: nothing to take away.
+            let _ = numbers.remove(&attached.index);
+        }
+    }
+
+    /// Lets the program send a queue's frames to a socket. The kernel takes it out when it closes.
+    pub(crate) fn set_socket(
+        &mut self,
+        id: InterfaceId,
+        queue: QueueId,
+        socket: BorrowedFd<'_>,
+    ) -> Result<(), SteeringError> {
+        let refuse = |reason| SteeringError { map: "xsks", reason };
+        if queue.index() >= MAX_QUEUES {
+            return Err(refuse(format!("queue {queue} is beyond the {MAX_QUEUES} that are possible")));
+        }
+        let map = self.ebpf.map_mut("xsks").ok_or_else(|| refuse(NO_MAP.into()))?;
+        let mut sockets = XskMap::try_from(map).map_err(|error| refuse(reason(&error)))?;
+        #[expect(clippy::cast_possible_truncation, reason = "MAX_INTERFACES * MAX_QUEUES at most")]
+        let place = (id.index() * MAX_QUEUES + queue.index()) as u32;
+        sockets.set(place, socket, 0).map_err(|error| refuse(reason(&error)))
+    }
+
+    /// Frames passed to Linux, on all interfaces.
+    pub(crate) fn passed(&self) -> u64 {
+        (0..).take(MAX_INTERFACES).map(|id| self.steered(InterfaceId(id)).passed).sum()
+    }
+
+    /// Where an interface's frames went, since the program was loaded.
+    pub(crate) fn steered(&self, id: InterfaceId) -> Steered {
+        let map = self.ebpf.map("counters").and_then(|map| PerCpuArray::<_, [u64; 2]>::try_from(map).ok());
+        // A per-CPU array has all its places from the start, so reading one cannot fail.
+        let Some(cpus) = map.and_then(|map| map.get(&u32::from(id.0), 0).ok()) else {
+            return Steered::default();
+        };
+        cpus.iter().fold(Steered::default(), |sum, [passed, redirected]| Steered {
+            passed: sum.passed + passed,
+            redirected: sum.redirected + redirected,
+        })
+    }
+
+    /// Maps the kernel's number of an interface to ours.
+    pub(super) fn number(&mut self, index: u32, id: InterfaceId) -> Result<(), aya::maps::MapError> {
+        self.numbers()?.insert(index, u32::from(id.0), 0)
+    }
+
+    fn numbers(&mut self) -> Result<HashMap<&mut aya::maps::MapData, u32, u32>, aya::maps::MapError> {
+        let map = self.ebpf.map_mut("interfaces");
+        HashMap::try_from(map.ok_or(aya::maps::MapError::InvalidName { name: "interfaces".into() })?)
+    }
+
+    fn fd(&self) -> Result<BorrowedFd<'_>, aya::programs::ProgramError> {
+        let program = self.ebpf.program("steer").ok_or(aya::programs::ProgramError::NotLoaded)?;
+        let program: &Xdp = program.try_into()?;
+        Ok(program.fd()?.as_fd())
+    }
+
+    #[cfg(test)]
+    pub(super) fn ebpf(&mut self) -> &mut aya::Ebpf {
+        &mut self.ebpf
+    }
+}
+
+const NO_MAP: &str = "the program has no such map";
+
+fn missing() -> StartError {
+    StartError::Program { reason: "the object has no program of that name".into() }
+}
+
+/// An error with those that caused it: the loader's own text often leaves out the kernel's answer.
+pub(super) fn reason(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        // A cause that is already quoted would stand there twice.
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn is_unsupported(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL))
+}
+
+fn explain(error: &io::Error, interface: &str, mtu: u32) -> String {
+    match error.raw_os_error() {
+        Some(libc::EBUSY | libc::EEXIST) => format!(
+            "another XDP program is on {interface}: end whatever put it there ('ip link show dev {interface}' \
+             names the program), or a second penstockd that runs with this interface"
+        ),
+        Some(libc::ERANGE) => {
+            too_large(interface, mtu, "its driver takes XDP programs with smaller ones only")
+        }
+        Some(libc::EOPNOTSUPP) => {
+            "its driver has no XDP: set xdp = \"auto\" or \"generic\" to run it behind the driver".into()
+        }
+        Some(libc::ENODEV) => "there is no such interface any more".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn too_large(interface: &str, mtu: u32, why: &str) -> String {
+    format!("its MTU of {mtu} is too large, {why}: set 'ip link set dev {interface} mtu 1500'")
+}

@@ -1,0 +1,252 @@
+//! A daemon of one service behind a real control socket, for the tests of server and CLI.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hyper::{Method, StatusCode};
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use super::request::{self, BackendRef, ConfigText, Refusal, Request};
+use super::server::Server;
+use super::view;
+use crate::cli::{Call, send};
+use crate::config::plan::Plan;
+use crate::config::{self, Machine};
+
+pub(crate) struct FakeDaemon {
+    dir: PathBuf,
+    pub(crate) socket: PathBuf,
+    stop: Option<oneshot::Sender<()>>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// A directory of its own for each test; `Drop` of [`FakeDaemon`] takes it away.
+pub(crate) fn fresh_dir() -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("penstock-api-{}-{number}", std::process::id()))
+}
+
+impl FakeDaemon {
+    pub(crate) fn start() -> Self {
+        let dir = fresh_dir();
+        let socket = dir.join("control.sock");
+        let (requests, inbox) = request::channel();
+        let (stop, stopped) = oneshot::channel();
+        let server = Server::bind(&socket).unwrap();
+        let stopped = async { _ = stopped.await };
+        let server = tokio::spawn(server.run(requests, stopped));
+        tokio::spawn(supervise(inbox));
+        Self { dir, socket, stop: Some(stop), server }
+    }
+
+    /// Status and JSON body.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let call = Call { method, path: path.to_owned(), body: body.into() };
+        let answer = send(&self.socket, call).await.unwrap();
+        let text = String::from_utf8(answer.body).unwrap();
+        (answer.status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+
+    pub(crate) async fn stop(mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        (&mut self.server).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for FakeDaemon {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+async fn supervise(mut inbox: mpsc::Receiver<Request>) {
+    let mut service = service();
+    while let Some(request) = inbox.recv().await {
+        match request {
+            Request::Status(reply) => _ = reply.send(Ok(status())),
+            Request::Services(reply) => _ = reply.send(Ok(vec![service.clone()])),
+            Request::Service(name, reply) if name == service.name => _ = reply.send(Ok(service.clone())),
+            Request::Service(name, reply) => _ = reply.send(Err(Refusal::unknown_service(&name))),
+            Request::Flows(query, reply) => match query.service {
+                Some(name) if name != service.name => _ = reply.send(Err(Refusal::unknown_service(&name))),
+                _ => _ = reply.send(Ok(std::iter::repeat_with(flow).take(query.limit.min(3)).collect())),
+            },
+            Request::Vrrp(reply) => _ = reply.send(Ok(Vec::new())),
+            Request::Interfaces(reply) => _ = reply.send(Ok(status().interfaces)),
+            Request::Neighbours(reply) => _ = reply.send(Ok(vec![neighbour()])),
+            Request::Stats(reply) => _ = reply.send(Ok(stats())),
+            Request::Check(text, reply) => _ = reply.send(check(&text)),
+            Request::Plan(text, reply) => _ = reply.send(planned(&text)),
+            Request::Apply(text, reply) => _ = reply.send(planned(&text).and_then(applied)),
+            Request::Reload(reply) => _ = reply.send(Err(Refusal::failed("lb.toml is gone"))),
+            Request::SetBackend(wanted, change, reply) => {
+                _ = reply.send(set_backend(&mut service, &wanted, change));
+            }
+        }
+    }
+}
+
+fn load(config: &ConfigText) -> Result<(config::Config, Vec<config::Diagnostic>), Refusal> {
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let loaded = config::load_str(&config.name, &config.text, &machine);
+    loaded.map_err(|errors| Refusal::invalid(&config.name, errors))
+}
+
+fn check(text: &ConfigText) -> Result<view::Checked, Refusal> {
+    let (config, diagnostics) = load(text)?;
+    let backends = config.services.iter().map(|s| s.backends.len()).sum();
+    Ok(view::Checked { services: config.services.len(), backends, diagnostics })
+}
+
+fn planned(text: &ConfigText) -> Result<view::Planned, Refusal> {
+    let (config, diagnostics) = load(text)?;
+    let changes = config.services.iter().map(|s| format!("service {} is added", s.name)).collect();
+    let needs_restart = match config.interfaces.len() {
+        1 => Vec::new(),
+        n => vec![format!("interfaces: 1 -> {n}")],
+    };
+    Ok(view::Planned { plan: Plan { changes, needs_restart }, config_generation: 1, diagnostics })
+}
+
+fn applied(planned: view::Planned) -> Result<view::Planned, Refusal> {
+    match planned.plan.needs_restart.is_empty() {
+        true => Ok(view::Planned { config_generation: 2, ..planned }),
+        false => Err(Refusal::needs_restart("lb.toml", &planned.plan.needs_restart)),
+    }
+}
+
+fn set_backend(
+    service: &mut view::Service,
+    wanted: &BackendRef,
+    change: view::BackendChange,
+) -> Result<view::Backend, Refusal> {
+    if wanted.service != service.name {
+        return Err(Refusal::unknown_service(&wanted.service));
+    }
+    let place = wanted.find(service.backends.iter().map(|b| (b.address, b.port)))?;
+    let backend = &mut service.backends[place];
+    backend.admin = change.admin.unwrap_or(backend.admin);
+    backend.weight = change.weight.unwrap_or(backend.weight);
+    if backend.admin == view::Admin::Drain {
+        backend.state = view::BackendState::Drain;
+    }
+    Ok(backend.clone())
+}
+
+pub(crate) fn status() -> view::Status {
+    view::Status {
+        node: "lb1".to_owned(),
+        version: "0.1.0".to_owned(),
+        uptime_seconds: 12.3,
+        config_generation: 1,
+        interfaces: vec![view::Interface {
+            name: "eth0".to_owned(),
+            mac: Some("02:00:00:00:00:01".to_owned()),
+            xdp: "native".to_owned(),
+            zero_copy: false,
+            queues: 1,
+            rx_packets: 1234,
+            tx_packets: 99,
+            rx_dropped: 0,
+        }],
+        workers: vec![view::Worker {
+            id: 0,
+            core: 1,
+            poll: "adaptive".to_owned(),
+            packets: 1234,
+            batches: 400,
+            busy_ratio: 0.02,
+        }],
+        flows: view::FlowTable { active: 3, capacity: 1_048_576, created: 5, expired: 2, refused: 0 },
+        services: 1,
+        vrrp: Vec::new(),
+    }
+}
+
+pub(crate) fn service() -> view::Service {
+    let backend = |address: &str| view::Backend {
+        address: address.parse().unwrap(),
+        port: 8080,
+        weight: 100,
+        state: view::BackendState::Up,
+        admin: view::Admin::Enabled,
+        check: None,
+        last_result: None,
+        last_change_seconds: Some(8.14),
+        active_flows: 2,
+        total_flows: 5,
+        packets_in: 7,
+        bytes_in: 640,
+    };
+    view::Service {
+        name: "web".to_owned(),
+        address: "10.0.0.100".parse().unwrap(),
+        port: 80,
+        protocol: "tcp".to_owned(),
+        mode: "router".to_owned(),
+        scheduler: "maglev".to_owned(),
+        quorum: 1,
+        up: true,
+        active_flows: 3,
+        packets_in: 10,
+        bytes_in: 900,
+        packets_out: 9,
+        bytes_out: 4000,
+        backends: vec![backend("10.0.1.11"), backend("2001:db8::12")],
+    }
+}
+
+pub(crate) fn flow() -> view::Flow {
+    view::Flow {
+        service: Some("web".to_owned()),
+        protocol: "tcp".to_owned(),
+        client: "10.0.0.2:40112".parse().unwrap(),
+        vip: "10.0.0.100:80".parse().unwrap(),
+        snat: None,
+        backend: "10.0.1.11:8080".parse().unwrap(),
+        state: "established".to_owned(),
+        age_seconds: 200.0,
+        idle_seconds: 0.4,
+        packets_in: 4,
+        packets_out: 3,
+    }
+}
+
+pub(crate) fn neighbour() -> view::Neighbour {
+    view::Neighbour {
+        interface: "eth1".to_owned(),
+        address: "10.0.1.11".parse().unwrap(),
+        mac: None,
+        state: "incomplete".to_owned(),
+        used_for: vec!["web".to_owned(), "dns".to_owned()],
+    }
+}
+
+pub(crate) fn stats() -> view::Stats {
+    let frames =
+        view::Frames { received: 10, forwarded: 6, to_linux: 1, to_management: 1, dropped: 2, originated: 3 };
+    let drop = |code: &str, count, meaning: &str| view::Drop {
+        code: code.to_owned(),
+        count,
+        meaning: meaning.to_owned(),
+    };
+    view::Stats {
+        frames,
+        drops: vec![
+            drop("no-backend", 2, "every backend of the service is down"),
+            drop("truncated", 0, "the frame ends too early"),
+        ],
+        workers: vec![view::WorkerFrames { id: 0, frames: view::Frames { to_linux: 0, ..frames } }],
+        rings: vec![view::Ring {
+            interface: "eth0".to_owned(),
+            queue: 0,
+            rx_ring_full: 1,
+            fill_ring_empty: 0,
+            tx_ring_empty: 2,
+            rx_dropped: 0,
+        }],
+    }
+}

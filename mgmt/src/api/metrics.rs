@@ -1,0 +1,156 @@
+//! The same figures as Prometheus text (exposition format 0.0.4).
+
+use std::fmt::{Display, Write};
+use std::net::SocketAddr;
+
+use super::view::{Backend, BackendState, Service, Stats, Status};
+
+pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All metrics.
+pub(super) fn render(status: &Status, services: &[Service], stats: &Stats) -> String {
+    let mut page = Page(String::new());
+    node(&mut page, status);
+    frames(&mut page, stats);
+    interfaces(&mut page, status, stats);
+    self::services(&mut page, services);
+    backends(&mut page, services);
+    page.0
+}
+
+type Labels<'l> = &'l [(&'l str, &'l dyn Display)];
+
+struct Page(String);
+
+impl Page {
+    fn metric(&mut self, name: &str, kind: &str, help: &str) {
+        self.write(format_args!("# HELP penstock_{name} {help}\n# TYPE penstock_{name} {kind}\n"));
+    }
+
+    fn value(&mut self, name: &str, labels: Labels<'_>, value: impl Display) {
+        let labels: Vec<_> = labels.iter().map(|(k, v)| format!("{k}=\"{}\"", escaped(v))).collect();
+        match labels.is_empty() {
+            true => self.write(format_args!("penstock_{name} {value}\n")),
+            false => self.write(format_args!("penstock_{name}{{{}}} {value}\n", labels.join(","))),
+        }
+    }
+
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
+        self.metric(name, kind, help);
+        self.value(name, &[], value);
+    }
+
+    fn write(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.0.write_fmt(text);
+    }
+}
+
+fn escaped(value: &dyn Display) -> String {
+    value.to_string().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn node(page: &mut Page, status: &Status) {
+    page.metric("build_info", "gauge", "The running version.");
+    page.value("build_info", &[("node", &status.node), ("version", &status.version)], 1);
+    page.single("uptime_seconds", "gauge", "Since the daemon started.", status.uptime_seconds);
+    let generation = status.config_generation;
+    page.single("config_generation", "gauge", "Configurations put in force.", generation);
+    let flows = &status.flows;
+    page.single("flows", "gauge", "Flows in the table.", flows.active);
+    page.single("flows_capacity", "gauge", "Flows that fit the table.", flows.capacity);
+    page.single("flows_created_total", "counter", "New flows.", flows.created);
+    page.single("flows_expired_total", "counter", "Flows forgotten after their idle time.", flows.expired);
+    page.single("flows_refused_total", "counter", "New flows that found no room.", flows.refused);
+    page.metric("worker_busy_ratio", "gauge", "Part of its time that a worker spends on frames.");
+    for worker in &status.workers {
+        page.value("worker_busy_ratio", &[("worker", &worker.id)], worker.busy_ratio);
+    }
+}
+
+fn frames(page: &mut Page, stats: &Stats) {
+    let frames = &stats.frames;
+    page.single("frames_received_total", "counter", "Frames that came in.", frames.received);
+    page.metric("frames_total", "counter", "Received frames, by what became of them.");
+    let fates = [
+        ("forwarded", frames.forwarded),
+        ("to_linux", frames.to_linux),
+        ("to_management", frames.to_management),
+        ("dropped", frames.dropped),
+    ];
+    for (fate, count) in fates {
+        page.value("frames_total", &[("verdict", &fate)], count);
+    }
+    page.single("frames_originated_total", "counter", "Frames that the box sent itself.", frames.originated);
+    page.metric("drops_total", "counter", "Dropped frames, by reason.");
+    for drop in &stats.drops {
+        page.value("drops_total", &[("reason", &drop.code)], drop.count);
+    }
+}
+
+fn interfaces(page: &mut Page, status: &Status, stats: &Stats) {
+    page.metric("interface_packets_total", "counter", "Frames taken from and sent by an interface.");
+    for interface in &status.interfaces {
+        for (direction, count) in [("rx", interface.rx_packets), ("tx", interface.tx_packets)] {
+            let labels: Labels<'_> = &[("interface", &interface.name), ("direction", &direction)];
+            page.value("interface_packets_total", labels, count);
+        }
+    }
+    page.metric("ring_events_total", "counter", "What a socket's rings ran into.");
+    for ring in &stats.rings {
+        let events = [
+            ("rx_ring_full", ring.rx_ring_full),
+            ("fill_ring_empty", ring.fill_ring_empty),
+            ("tx_ring_empty", ring.tx_ring_empty),
+            ("rx_dropped", ring.rx_dropped),
+        ];
+        for (event, count) in events {
+            let labels: Labels<'_> =
+                &[("interface", &ring.interface), ("queue", &ring.queue), ("event", &event)];
+            page.value("ring_events_total", labels, count);
+        }
+    }
+}
+
+/// A metric that every service or every backend has: name, kind, help, value.
+type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
+
+const SERVICES: &[Family<Service>] = &[
+    ("service_up", "gauge", "Whether enough backends are up.", |s| u64::from(s.up)),
+    ("service_flows", "gauge", "Flows in the table.", |s| s.active_flows),
+    ("service_packets_in_total", "counter", "Packets from clients.", |s| s.packets_in),
+    ("service_bytes_in_total", "counter", "Bytes from clients.", |s| s.bytes_in),
+    ("service_packets_out_total", "counter", "Packets to clients.", |s| s.packets_out),
+    ("service_bytes_out_total", "counter", "Bytes to clients.", |s| s.bytes_out),
+];
+
+const BACKENDS: &[Family<Backend>] = &[
+    ("backend_up", "gauge", "Whether it takes new flows.", |b| u64::from(b.state == BackendState::Up)),
+    ("backend_weight", "gauge", "Its share of the new flows.", |b| u64::from(b.weight)),
+    ("backend_flows", "gauge", "Flows in the table.", |b| b.active_flows),
+    ("backend_flows_total", "counter", "Flows since the start.", |b| b.total_flows),
+    ("backend_packets_in_total", "counter", "Packets to the backend.", |b| b.packets_in),
+    ("backend_bytes_in_total", "counter", "Bytes to the backend.", |b| b.bytes_in),
+];
+
+fn services(page: &mut Page, services: &[Service]) {
+    for (name, kind, help, value) in SERVICES {
+        page.metric(name, kind, help);
+        for service in services {
+            page.value(name, &[("service", &service.name)], value(service));
+        }
+    }
+}
+
+fn backends(page: &mut Page, services: &[Service]) {
+    for (name, kind, help, value) in BACKENDS {
+        page.metric(name, kind, help);
+        for service in services {
+            for backend in &service.backends {
+                let endpoint = SocketAddr::new(backend.address, backend.port);
+                let labels: Labels<'_> = &[("service", &service.name), ("backend", &endpoint)];
+                page.value(name, labels, value(backend));
+            }
+        }
+    }
+}

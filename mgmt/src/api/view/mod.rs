@@ -1,0 +1,14 @@
+//! The bodies of the control socket: what the server sends, the CLI reads and scripts rely on.
+//!
+//! Fields may be added, never renamed or taken away. Words are those of the configuration file.
+
+mod config;
+mod node;
+mod service;
+
+pub use config::{Checked, Planned, Refused};
+pub use node::{
+    Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
+    WorkerFrames, xdp_word,
+};
+pub use service::{Admin, Backend, BackendChange, BackendState, Flow, Service, flow_state_word};

@@ -1,0 +1,148 @@
+//! Services, their backends and flows.
+
+use std::net::{IpAddr, SocketAddr};
+
+use dataplane::FlowState;
+use serde::{Deserialize, Serialize};
+
+/// An item of `GET /v1/services`; the body of `GET /v1/services/NAME`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// The virtual IP.
+    pub address: IpAddr,
+    /// The virtual port.
+    pub port: u16,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// `router` or `dsr`.
+    pub mode: String,
+    /// As in the configuration.
+    pub scheduler: String,
+    /// How many backends must be up for the service to be up.
+    pub quorum: u32,
+    /// Whether so many are.
+    pub up: bool,
+    /// Flows in the table.
+    pub active_flows: u64,
+    /// Packets from clients.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+    /// Packets to clients, where they pass through the box.
+    pub packets_out: u64,
+    /// Their bytes.
+    pub bytes_out: u64,
+    /// In the order of the configuration.
+    pub backends: Vec<Backend>,
+}
+
+/// A backend of a [`Service`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backend {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// Its share, as it is now.
+    pub weight: u16,
+    /// Whether it takes flows.
+    pub state: BackendState,
+    /// What the operator says.
+    pub admin: Admin,
+    /// The kind of its health check; `null` without one.
+    pub check: Option<String>,
+    /// What the check found last.
+    pub last_result: Option<String>,
+    /// Since `state` changed last; since the start if it never did.
+    pub last_change_seconds: Option<f64>,
+    /// Flows in the table.
+    pub active_flows: u64,
+    /// Flows since the start.
+    pub total_flows: u64,
+    /// Packets sent to it.
+    pub packets_in: u64,
+    /// Their bytes.
+    pub bytes_in: u64,
+}
+
+/// Whether a backend takes flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackendState {
+    /// Takes flows.
+    Up,
+    /// Its check says no.
+    Down,
+    /// Keeps its flows, takes no new ones.
+    Drain,
+    /// Switched off.
+    Disabled,
+    /// Not checked yet.
+    Unknown,
+}
+
+/// What the operator wants of a backend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Admin {
+    /// Flows, as its health allows.
+    Enabled,
+    /// Taken out of service: no new flows; those it has are left to themselves.
+    Disabled,
+    /// On its way out: no new flows; those it has go on to their end.
+    Drain,
+}
+
+/// The body of `PATCH /v1/services/NAME/backends/ADDRESS:PORT`: one of the two, or both.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendChange {
+    /// What the operator wants of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<Admin>,
+    /// Its new weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u16>,
+}
+
+/// An item of `GET /v1/flows`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// The service's name; `null` once it has left the configuration.
+    pub service: Option<String>,
+    /// `tcp` or `udp`.
+    pub protocol: String,
+    /// The client's end.
+    pub client: SocketAddr,
+    /// The end that the client talks to.
+    #[serde(rename = "virtual")]
+    pub vip: SocketAddr,
+    /// The box's own end towards the backend, in modes that have one.
+    pub snat: Option<SocketAddr>,
+    /// The backend's end.
+    pub backend: SocketAddr,
+    /// See [`flow_state_word`].
+    pub state: String,
+    /// Since its first packet.
+    pub age_seconds: f64,
+    /// Since its last packet.
+    pub idle_seconds: f64,
+    /// Packets towards the backend.
+    pub packets_in: u64,
+    /// Packets back, where they pass through the box.
+    pub packets_out: u64,
+}
+
+/// Where a flow is in its life: `syn`, `established`, `fin`, `closed`, `udp`.
+#[must_use]
+pub fn flow_state_word(state: FlowState) -> &'static str {
+    match state {
+        FlowState::Syn => "syn",
+        FlowState::Established => "established",
+        FlowState::Fin => "fin",
+        FlowState::Closed => "closed",
+        FlowState::Udp => "udp",
+    }
+}

@@ -1,0 +1,193 @@
+//! What may be typed: the verbs, their arguments and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Where the daemon listens unless it was told otherwise.
+const DEFAULT_SOCKET: &str = "/run/penstock/control.sock";
+
+/// Look at a Penstock load balancer and steer it.
+#[derive(Debug, Parser)]
+#[command(name = "penstock", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "\
+Examples:
+  penstock check /etc/penstock/penstock.toml          find all errors of a file, without a daemon
+  penstock services                                   what is up, and who carries what
+  penstock backend drain web 10.0.1.11:8080           let a backend finish what it has
+  penstock --json stats | jq .drops                   the same figures for scripts
+
+Exit status: 0 done, 1 refused or failed, 2 not understood.")]
+pub struct Cli {
+    /// The daemon's control socket
+    #[arg(long, global = true, value_name = "PATH", env = "PENSTOCK_SOCKET", default_value = DEFAULT_SOCKET)]
+    pub socket: PathBuf,
+    /// Print the daemon's answer as it came, in JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs, in the order of the help.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Check a configuration file, here and without the daemon
+    ///
+    /// Reports every error of the file with its place and what to do. Nothing is changed.
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Say what a configuration file would change
+    ///
+    /// The daemon compares the file with the configuration in force. Nothing is changed.
+    Plan {
+        /// The file
+        file: PathBuf,
+    },
+    /// Put a configuration file in force
+    ///
+    /// The file's text is sent to the daemon, which holds it until it stops or reloads. The daemon's
+    /// own file stays as it is: to keep the change, write it there too.
+    Apply {
+        /// The file
+        file: PathBuf,
+    },
+    /// Let the daemon read its own file anew
+    ///
+    /// A file with errors changes nothing. Established connections go on.
+    Reload,
+    /// The box: interfaces, workers, flow table
+    Status,
+    /// The services and their backends, with counters
+    Services {
+        /// Only this service
+        name: Option<String>,
+    },
+    /// Connections in the flow table
+    Flows {
+        /// Only those of this service
+        #[arg(long, value_name = "NAME")]
+        service: Option<String>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
+    /// The VRRP instances
+    Vrrp,
+    /// The interfaces that carry service traffic
+    Interfaces,
+    /// The next hops that services need, and their MAC addresses
+    Neighbours,
+    /// Where frames went, and why some were dropped
+    Stats,
+    /// Enable, disable or drain a backend, or change its weight
+    ///
+    /// Holds until the daemon stops. The configuration file stays as it is.
+    #[command(subcommand)]
+    Backend(BackendVerb),
+    /// What would happen to a packet
+    #[command(hide = true)]
+    Trace {
+        /// The packet.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        packet: Vec<String>,
+    },
+    /// The version of this program, and of the daemon if it answers
+    Version,
+    /// A completion script for a shell
+    #[command(after_help = "Example:\n  penstock completion bash > /etc/bash_completion.d/penstock")]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What to do with a backend.
+#[derive(Debug, Subcommand)]
+pub enum BackendVerb {
+    /// Give it new connections again
+    Enable(BackendName),
+    /// Take it out at once: no new connections, and those it has end
+    Disable(BackendName),
+    /// Give it no new connections, and let those it has go on
+    Drain(BackendName),
+    /// Change its share of the new connections
+    Weight {
+        /// Which backend
+        #[command(flatten)]
+        name: BackendName,
+        /// 0 to 65535; 0 takes no new connections
+        weight: u16,
+    },
+}
+
+/// Which backend.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    penstock backend drain web 10.0.1.11\n  \
+    penstock backend drain web 10.0.1.11:8080\n  \
+    penstock backend weight web6 [2001:db8::11]:8080 50")]
+pub struct BackendName {
+    /// The service
+    pub service: String,
+    /// ADDRESS or ADDRESS:PORT of the backend; IPv6 with a port in brackets
+    #[arg(value_name = "ADDRESS[:PORT]")]
+    pub backend: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn refused(line: &str) -> (ErrorKind, i32) {
+        let error = Cli::try_parse_from(line.split_whitespace()).expect_err(line);
+        (error.kind(), error.exit_code())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_verb_of_the_contract_is_understood() {
+        for line in [
+            "check lb.toml",
+            "plan lb.toml",
+            "apply lb.toml",
+            "reload",
+            "status --json",
+            "services",
+            "services web",
+            "flows --service web --limit 5",
+            "vrrp",
+            "interfaces",
+            "neighbours",
+            "--socket /tmp/s stats",
+            "backend enable web 10.0.1.11",
+            "backend disable web 10.0.1.11:80",
+            "backend drain web [2001:db8::1]:80",
+            "backend weight web 10.0.1.11 0",
+            "trace 10.0.0.1 10.0.0.100 --protocol tcp --dport 80",
+            "version",
+            "completion zsh",
+        ] {
+            let words = std::iter::once("penstock").chain(line.split_whitespace());
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_ends_with_status_2() {
+        assert_eq!(refused("penstock frobnicate"), (ErrorKind::InvalidSubcommand, 2));
+        assert_eq!(refused("penstock backend weight web 10.0.1.11 65536"), (ErrorKind::ValueValidation, 2));
+        assert_eq!(refused("penstock check"), (ErrorKind::MissingRequiredArgument, 2));
+        assert_eq!(refused("penstock --help"), (ErrorKind::DisplayHelp, 0));
+    }
+}

@@ -1,0 +1,141 @@
+//! One request to the daemon over its Unix socket.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+/// A little longer than the daemon itself waits for its management thread.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The HTTP method.
+    pub method: Method,
+    /// Path and query.
+    pub path: String,
+    /// The body, empty where there is none.
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    /// Asks for state.
+    #[must_use]
+    pub fn get(path: impl Into<String>) -> Self {
+        Self { method: Method::GET, path: path.into(), body: Vec::new() }
+    }
+
+    /// Asks for something to be done.
+    #[must_use]
+    pub fn post(path: impl Into<String>, body: impl Into<Vec<u8>>) -> Self {
+        Self { method: Method::POST, path: path.into(), body: body.into() }
+    }
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The body as served.
+    pub body: Vec<u8>,
+}
+
+/// Why nothing came back.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Nobody listens, or not to us.
+    #[error("cannot reach the daemon at {path}: {error}; {advice}", path = .path.display())]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+        /// The kernel's answer.
+        error: io::Error,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The answer takes too long.
+    #[error("the daemon at {path} did not answer within {} seconds: see its log", PATIENCE.as_secs(), path = .path.display())]
+    Timeout {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// What listens there does not speak HTTP.
+    #[error("the daemon at {path} broke off: {error}", path = .path.display())]
+    Protocol {
+        /// The socket.
+        path: PathBuf,
+        /// What went wrong.
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Sends `call` to the daemon at `socket` and waits for its answer.
+pub async fn send(socket: &Path, call: Call) -> Result<Answer, ClientError> {
+    let path = || socket.to_owned();
+    let exchange = async {
+        let stream = UnixStream::connect(socket).await.map_err(|error| unreachable_at(socket, error))?;
+        exchange(stream, call).await.map_err(|error| ClientError::Protocol { path: path(), error })
+    };
+    let timed = tokio::time::timeout(PATIENCE, exchange).await;
+    timed.unwrap_or_else(|_| Err(ClientError::Timeout { path: path() }))
+}
+
+fn unreachable_at(socket: &Path, error: io::Error) -> ClientError {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => "be root or in the group `penstock`",
+        _ => "is penstockd running? --socket or $PENSTOCK_SOCKET name another socket",
+    };
+    ClientError::Unreachable { path: socket.to_owned(), error, advice }
+}
+
+async fn exchange(
+    stream: UnixStream,
+    call: Call,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let request = Request::builder()
+        .method(call.method)
+        .uri(call.path)
+        .header("host", "localhost")
+        .body(Full::new(Bytes::from(call.body)))?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes().to_vec();
+    connection.abort();
+    Ok(Answer { status, body })
+}
+
+/// Makes a word safe in a path or query (RFC 3986 section 2.1). Colons and brackets stay: paths may
+/// hold them, and addresses stay readable.
+#[must_use]
+pub fn encoded(word: &str) -> String {
+    let mut path = String::with_capacity(word.len());
+    for byte in word.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' => {
+                path.push(char::from(byte));
+            }
+            byte => path.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_cannot_break_out_of_their_place_in_a_path() {
+        assert_eq!(encoded("[2001:db8::1]:80"), "[2001:db8::1]:80");
+        assert_eq!(encoded("a/../b?c=ä&d"), "a%2F..%2Fb%3Fc%3D%C3%A4%26d");
+    }
+}

@@ -1,0 +1,295 @@
+//! The daemon's answers as text for operators.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::table::{Cell, Style, Table, Tone, row};
+use crate::api::view;
+use crate::config::Diagnostic;
+
+/// An answer that can be shown.
+pub(super) trait Render {
+    fn render(&self, style: Style) -> String;
+}
+
+impl Render for view::Status {
+    fn render(&self, style: Style) -> String {
+        let mut text = String::new();
+        let flows = &self.flows;
+        let facts = [
+            ("Node", self.node.clone()),
+            ("Version", self.version.clone()),
+            ("Up for", time(self.uptime_seconds)),
+            ("Configuration", self.config_generation.to_string()),
+            ("Services", self.services.to_string()),
+            ("Flows", format!("{} of {}", flows.active, flows.capacity)),
+            (
+                "Flows since start",
+                format!("{} new, {} expired, {} refused", flows.created, flows.expired, flows.refused),
+            ),
+        ];
+        for (name, value) in facts {
+            say(&mut text, format_args!("{:<19}{value}\n", format!("{name}:")));
+        }
+        for instance in &self.vrrp {
+            say(&mut text, format_args!("{:<19}{} is {}\n", "VRRP:", instance.name, instance.state));
+        }
+        let mut workers = Table::new("WORKER >CORE POLL >PACKETS >BATCHES >BUSY", style);
+        for worker in &self.workers {
+            let busy = format!("{:.0}%", worker.busy_ratio * 100.0);
+            workers.push(row![worker.id, worker.core, &worker.poll, worker.packets, worker.batches, busy]);
+        }
+        text + "\n" + &self.interfaces.render(style) + "\n" + &workers.to_string()
+    }
+}
+
+impl Render for Vec<view::Interface> {
+    fn render(&self, style: Style) -> String {
+        let mut table =
+            Table::new("INTERFACE MAC XDP ZERO-COPY >QUEUES >RX-PACKETS >TX-PACKETS >RX-DROPPED", style);
+        for interface in self {
+            let tone = match interface.xdp.as_str() {
+                "native" => Tone::Good,
+                "generic" => Tone::Attention,
+                _ => Tone::Bad,
+            };
+            table.push(row![
+                &interface.name,
+                interface.mac.clone().unwrap_or_default(),
+                Cell::toned(&interface.xdp, tone),
+                if interface.zero_copy { "yes" } else { "no" },
+                interface.queues,
+                interface.rx_packets,
+                interface.tx_packets,
+                interface.rx_dropped,
+            ]);
+        }
+        table.to_string()
+    }
+}
+
+impl Render for Vec<view::Service> {
+    fn render(&self, style: Style) -> String {
+        if self.is_empty() {
+            return "no services\n".to_owned();
+        }
+        let columns = "SERVICE PROTOCOL ADDRESS MODE SCHEDULER STATE >FLOWS >PACKETS-IN >BYTES-IN >PACKETS-OUT >BYTES-OUT";
+        let mut services = Table::new(columns, style);
+        let columns =
+            "SERVICE BACKEND STATE ADMIN >WEIGHT >FLOWS >TOTAL-FLOWS >PACKETS-IN >BYTES-IN SINCE CHECK";
+        let mut backends = Table::new(columns, style);
+        for service in self {
+            let (state, tone) = if service.up { ("up", Tone::Good) } else { ("down", Tone::Bad) };
+            services.push(row![
+                &service.name,
+                &service.protocol,
+                SocketAddr::new(service.address, service.port),
+                &service.mode,
+                &service.scheduler,
+                Cell::toned(state, tone),
+                service.active_flows,
+                service.packets_in,
+                service.bytes_in,
+                service.packets_out,
+                service.bytes_out,
+            ]);
+            for backend in &service.backends {
+                backends.push(backend_row(&service.name, backend));
+            }
+        }
+        format!("{services}\n{backends}")
+    }
+}
+
+impl Render for view::Service {
+    fn render(&self, style: Style) -> String {
+        vec![self.clone()].render(style)
+    }
+}
+
+fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
+    let tone = match backend.state {
+        view::BackendState::Up => Tone::Good,
+        view::BackendState::Down => Tone::Bad,
+        view::BackendState::Drain | view::BackendState::Disabled | view::BackendState::Unknown => {
+            Tone::Attention
+        }
+    };
+    let check = [&backend.check, &backend.last_result].into_iter().flatten();
+    row![
+        service,
+        SocketAddr::new(backend.address, backend.port),
+        Cell::toned(state_word(backend.state), tone),
+        admin_word(backend.admin),
+        backend.weight,
+        backend.active_flows,
+        backend.total_flows,
+        backend.packets_in,
+        backend.bytes_in,
+        backend.last_change_seconds.map(time).unwrap_or_default(),
+        check.cloned().collect::<Vec<_>>().join(": "),
+    ]
+}
+
+pub(super) fn state_word(state: view::BackendState) -> &'static str {
+    match state {
+        view::BackendState::Up => "up",
+        view::BackendState::Down => "down",
+        view::BackendState::Drain => "drain",
+        view::BackendState::Disabled => "disabled",
+        view::BackendState::Unknown => "unknown",
+    }
+}
+
+pub(super) fn admin_word(admin: view::Admin) -> &'static str {
+    match admin {
+        view::Admin::Enabled => "enabled",
+        view::Admin::Disabled => "disabled",
+        view::Admin::Drain => "drain",
+    }
+}
+
+impl Render for view::Backend {
+    fn render(&self, _: Style) -> String {
+        let backend = SocketAddr::new(self.address, self.port);
+        let (admin, state) = (admin_word(self.admin), state_word(self.state));
+        format!("{backend}: {admin}, weight {}, state {state}\n", self.weight)
+    }
+}
+
+impl Render for Vec<view::Flow> {
+    fn render(&self, style: Style) -> String {
+        let columns = "SERVICE PROTOCOL CLIENT VIRTUAL BACKEND STATE >PACKETS-IN >PACKETS-OUT >AGE >IDLE";
+        let mut table = Table::new(columns, style);
+        for flow in self {
+            table.push(row![
+                flow.service.clone().unwrap_or_default(),
+                &flow.protocol,
+                flow.client,
+                flow.vip,
+                flow.backend,
+                &flow.state,
+                flow.packets_in,
+                flow.packets_out,
+                time(flow.age_seconds),
+                time(flow.idle_seconds),
+            ]);
+        }
+        table.to_string()
+    }
+}
+
+impl Render for Vec<view::Vrrp> {
+    fn render(&self, style: Style) -> String {
+        if self.is_empty() {
+            return "no VRRP instances\n".to_owned();
+        }
+        let mut table = Table::new("NAME INTERFACE >VRID FAMILY STATE >PRIORITY >EFFECTIVE MASTER", style);
+        for instance in self {
+            let tone = match instance.state.as_str() {
+                "master" => Tone::Good,
+                "fault" => Tone::Bad,
+                _ => Tone::Neutral,
+            };
+            table.push(row![
+                &instance.name,
+                &instance.interface,
+                instance.vrid,
+                &instance.family,
+                Cell::toned(&instance.state, tone),
+                instance.priority,
+                instance.effective_priority,
+                instance.master.map(|m| m.to_string()).unwrap_or_default(),
+            ]);
+        }
+        table.to_string()
+    }
+}
+
+impl Render for Vec<view::Neighbour> {
+    fn render(&self, style: Style) -> String {
+        let mut table = Table::new("INTERFACE ADDRESS MAC STATE USED-FOR", style);
+        for neighbour in self {
+            let tone = if neighbour.mac.is_some() { Tone::Good } else { Tone::Bad };
+            table.push(row![
+                &neighbour.interface,
+                neighbour.address,
+                neighbour.mac.clone().unwrap_or_default(),
+                Cell::toned(&neighbour.state, tone),
+                neighbour.used_for.join(", "),
+            ]);
+        }
+        table.to_string()
+    }
+}
+
+impl Render for view::Stats {
+    fn render(&self, style: Style) -> String {
+        let columns = "FRAMES >RECEIVED >FORWARDED >TO-LINUX >TO-MANAGEMENT >DROPPED >ORIGINATED";
+        let mut frames = Table::new(columns, style);
+        let line = |name: String, f: &view::Frames| {
+            row![name, f.received, f.forwarded, f.to_linux, f.to_management, f.dropped, f.originated]
+        };
+        frames.push(line("all".to_owned(), &self.frames));
+        for worker in &self.workers {
+            frames.push(line(format!("worker-{}", worker.id), &worker.frames));
+        }
+        let mut drops = Table::new("DROPPED >COUNT MEANING", style);
+        for drop in self.drops.iter().filter(|drop| drop.count > 0) {
+            drops.push(row![&drop.code, drop.count, &drop.meaning]);
+        }
+        let columns = "INTERFACE >QUEUE >RX-RING-FULL >FILL-RING-EMPTY >TX-RING-EMPTY >RX-DROPPED";
+        let mut rings = Table::new(columns, style);
+        for ring in &self.rings {
+            let (interface, full) = (&ring.interface, ring.rx_ring_full);
+            rings.push(row![
+                interface,
+                ring.queue,
+                full,
+                ring.fill_ring_empty,
+                ring.tx_ring_empty,
+                ring.rx_dropped
+            ]);
+        }
+        format!("{frames}\n{drops}\n{rings}")
+    }
+}
+
+impl Render for view::Planned {
+    fn render(&self, _: Style) -> String {
+        let mut text = String::new();
+        for change in &self.plan.changes {
+            say(&mut text, format_args!("{change}\n"));
+        }
+        for change in &self.plan.needs_restart {
+            say(&mut text, format_args!("needs a restart: {change}\n"));
+        }
+        if text.is_empty() { "no change\n".to_owned() } else { text }
+    }
+}
+
+/// Diagnostics for stderr, each followed by an empty line.
+pub(super) fn diagnostics(found: &[Diagnostic]) -> String {
+    found.iter().map(|diagnostic| format!("{diagnostic}\n\n")).collect()
+}
+
+fn say(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a String cannot fail.
+    let _ = text.write_fmt(what);
+}
+
+/// A length of time in one word: `0.4s`, `12s`, `3m20s`, `5h07m`, `12d03h`.
+fn time(seconds: f64) -> String {
+    let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
+    match whole {
+        0..10 => format!("{:.1}s", seconds.max(0.0)),
+        10..60 => format!("{whole}s"),
+        60..3600 => format!("{}m{:02}s", whole / 60, whole % 60),
+        3600..86_400 => format!("{}h{:02}m", whole / 3600, whole / 60 % 60),
+        _ => format!("{}d{:02}h", whole / 86_400, whole / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Known answers beside their text.
+
+use super::*;
+use crate::api::fake;
+
+fn plain(view: &impl Render) -> String {
+    view.render(Style::Plain)
+}
+
+#[test]
+fn services_and_their_backends_are_two_tables() {
+    let expected = "\
+SERVICE  PROTOCOL  ADDRESS        MODE    SCHEDULER  STATE  FLOWS  PACKETS-IN  BYTES-IN  PACKETS-OUT  BYTES-OUT
+web      tcp       10.0.0.100:80  router  maglev     up         3          10       900            9       4000
+
+SERVICE  BACKEND              STATE  ADMIN    WEIGHT  FLOWS  TOTAL-FLOWS  PACKETS-IN  BYTES-IN  SINCE  CHECK
+web      10.0.1.11:8080       up     enabled     100      2            5           7       640  8.1s   -
+web      [2001:db8::12]:8080  up     enabled     100      2            5           7       640  8.1s   -
+";
+    assert_eq!(plain(&vec![fake::service()]), expected);
+}
+
+#[test]
+fn a_backend_that_is_down_is_red_on_a_terminal() {
+    let mut service = fake::service();
+    service.backends[0].state = view::BackendState::Down;
+    service.backends[0].check = Some("http".to_owned());
+    service.backends[0].last_result = Some("503 Service Unavailable".to_owned());
+    let text = service.render(Style::Coloured);
+    assert!(text.contains("\x1b[31mdown\x1b[0m"), "{text}");
+    assert!(text.contains("http: 503 Service Unavailable"), "{text}");
+}
+
+#[test]
+fn flows_are_one_line_each() {
+    let expected = "\
+SERVICE  PROTOCOL  CLIENT          VIRTUAL        BACKEND         STATE        PACKETS-IN  PACKETS-OUT    AGE  IDLE
+web      tcp       10.0.0.2:40112  10.0.0.100:80  10.0.1.11:8080  established           4            3  3m20s  0.4s
+";
+    assert_eq!(plain(&vec![fake::flow()]), expected);
+}
+
+#[test]
+fn the_status_begins_with_the_node() {
+    let expected = "\
+Node:              lb1
+Version:           0.1.0
+Up for:            12s
+Configuration:     1
+Services:          1
+Flows:             3 of 1048576
+Flows since start: 5 new, 2 expired, 0 refused
+
+INTERFACE  MAC                XDP     ZERO-COPY  QUEUES  RX-PACKETS  TX-PACKETS  RX-DROPPED
+eth0       02:00:00:00:00:01  native  no              1        1234          99           0
+
+WORKER  CORE  POLL      PACKETS  BATCHES  BUSY
+0          1  adaptive     1234      400    2%
+";
+    assert_eq!(plain(&fake::status()), expected);
+}
+
+#[test]
+fn reasons_that_dropped_nothing_are_left_out() {
+    let expected = "\
+FRAMES    RECEIVED  FORWARDED  TO-LINUX  TO-MANAGEMENT  DROPPED  ORIGINATED
+all             10          6         1              1        2           3
+worker-0        10          6         0              1        2           3
+
+DROPPED     COUNT  MEANING
+no-backend      2  every backend of the service is down
+
+INTERFACE  QUEUE  RX-RING-FULL  FILL-RING-EMPTY  TX-RING-EMPTY  RX-DROPPED
+eth0           0             1                0              2           0
+";
+    assert_eq!(plain(&fake::stats()), expected);
+}
+
+#[test]
+fn a_neighbour_without_a_mac_has_a_dash() {
+    let expected = "\
+INTERFACE  ADDRESS    MAC  STATE       USED-FOR
+eth1       10.0.1.11  -    incomplete  web, dns
+";
+    assert_eq!(plain(&vec![fake::neighbour()]), expected);
+}
+
+#[test]
+fn lengths_of_time_are_one_short_word() {
+    let words = [0.0, 9.96, 10.0, 59.9, 60.0, 200.0, 18_420.0, 1_047_600.0, -1.0].map(time);
+    assert_eq!(words, ["0.0s", "10.0s", "10s", "59s", "1m00s", "3m20s", "5h07m", "12d03h", "0.0s"]);
+}

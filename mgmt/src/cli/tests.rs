@@ -1,0 +1,136 @@
+//! Verbs against a daemon, from words to printed text and exit status.
+
+use clap::Parser;
+
+use super::*;
+use crate::api::fake::{self, FakeDaemon};
+
+/// Standard output, standard error, and whether the exit status is 0.
+async fn penstock(socket: &Path, line: &str) -> (String, String, bool) {
+    let words = ["penstock", "--socket", socket.to_str().unwrap()].into_iter().chain(line.split_whitespace());
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let cli = Cli::try_parse_from(words).unwrap();
+    let result = run(cli, &mut Terminal::plain(&mut out, &mut err)).await;
+    let failure = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(out), text(err) + &failure, result.is_ok())
+}
+
+fn file(name: &str) -> String {
+    format!("{}/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[tokio::test]
+async fn json_is_the_body_as_served() {
+    let daemon = FakeDaemon::start();
+    let served = send(&daemon.socket, Call::get("/v1/services")).await.unwrap().body;
+    let (out, _, done) = penstock(&daemon.socket, "services --json").await;
+    assert!(done);
+    assert_eq!(out, String::from_utf8(served).unwrap() + "\n");
+}
+
+#[tokio::test]
+async fn every_verb_of_state_prints_text() {
+    let daemon = FakeDaemon::start();
+    for verb in ["status", "services", "services web", "flows", "vrrp", "interfaces", "neighbours", "stats"] {
+        let (out, err, done) = penstock(&daemon.socket, verb).await;
+        assert!(done && err.is_empty(), "{verb}: {err}");
+        assert!(out.ends_with('\n') && !out.contains(['\t', '\x1b']), "{verb}: {out}");
+    }
+}
+
+#[tokio::test]
+async fn backends_are_steered() {
+    let daemon = FakeDaemon::start();
+    let (out, _, done) = penstock(&daemon.socket, "backend drain web 10.0.1.11").await;
+    assert_eq!((out.as_str(), done), ("10.0.1.11:8080: drain, weight 100, state drain\n", true));
+    let (out, _, _) = penstock(&daemon.socket, "backend weight web [2001:db8::12]:8080 5").await;
+    assert_eq!(out, "[2001:db8::12]:8080: enabled, weight 5, state up\n");
+    let (out, err, done) = penstock(&daemon.socket, "backend enable nope 10.0.1.11").await;
+    assert_eq!((out.as_str(), done), ("", false));
+    assert_eq!(err, "penstock: there is no service \"nope\": `penstock services` lists them");
+    let (_, err, done) = penstock(&daemon.socket, "backend enable web host1").await;
+    assert!(!done && err.starts_with("penstock: \"host1\" is not a backend's address"), "{err}");
+}
+
+#[tokio::test]
+async fn check_works_without_a_daemon() {
+    let nowhere = Path::new("/nowhere/control.sock");
+    let (out, err, done) = penstock(nowhere, &format!("check {}", file("../configs/router.toml"))).await;
+    assert!(done && err.is_empty(), "{err}");
+    assert!(out.ends_with("router.toml: correct; services: 2, backends: 4\n"), "{out}");
+
+    let bad = file("tests/config_errors/five_errors.toml");
+    let (out, err, done) = penstock(nowhere, &format!("check {bad}")).await;
+    assert!(!done && out.is_empty());
+    assert!(err.starts_with("error: unknown key `nmae`\n --> "), "{err}");
+    assert!(err.ends_with("five_errors.toml has 5 errors; nothing was changed"), "{err}");
+    let (out, _, done) = penstock(nowhere, &format!("--json check {bad}")).await;
+    assert!(!done && out.starts_with("{\"error\":"), "{out}");
+}
+
+#[tokio::test]
+async fn apply_says_that_the_file_on_disk_stays() {
+    let daemon = FakeDaemon::start();
+    let (out, _, done) = penstock(&daemon.socket, &format!("apply {}", file("../configs/dsr.toml"))).await;
+    assert!(done);
+    let note = "in force until the daemon stops or reloads; its own file was not changed\n";
+    assert_eq!(out, format!("service web is added\nservice dns is added\nservice web6 is added\n{note}"));
+    let bad = file("tests/config_errors/names.toml");
+    let (_, err, done) = penstock(&daemon.socket, &format!("apply {bad}")).await;
+    assert!(!done && err.contains("\n --> ") && err.contains("names.toml:4:8\n"), "{err}");
+}
+
+#[tokio::test]
+async fn without_a_daemon_the_socket_and_the_remedy_are_named() {
+    let (out, err, done) = penstock(Path::new("/nowhere/control.sock"), "status").await;
+    assert!(!done && out.is_empty());
+    let expected = "penstock: cannot reach the daemon at /nowhere/control.sock: No such file or directory \
+                    (os error 2); is penstockd running? --socket or $PENSTOCK_SOCKET name another socket";
+    assert_eq!(err, expected);
+}
+
+#[tokio::test]
+async fn version_needs_no_daemon_and_trace_is_refused() {
+    let nowhere = Path::new("/nowhere/control.sock");
+    let (out, _, done) = penstock(nowhere, "version").await;
+    assert!(done && out.ends_with("penstockd does not answer\n"), "{out}");
+    let (_, err, done) = penstock(nowhere, "trace 10.0.0.1 10.0.0.100 --dport 80").await;
+    assert_eq!((err.as_str(), done), ("penstock: `trace` is not available in this version", false));
+}
+
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_left_is_told_apart_from_failures() {
+    let cli = Cli::try_parse_from(["penstock", "completion", "bash"]).unwrap();
+    let failure = run(cli, &mut Terminal::plain(Closed, io::sink())).await.unwrap_err();
+    assert!(failure.is_broken_pipe());
+    assert!(!Failure::refused("x").is_broken_pipe());
+}
+
+#[tokio::test]
+async fn what_is_no_daemon_gets_an_error_and_no_hang() {
+    let dir = fake::fresh_dir();
+    std::fs::create_dir_all(&dir).unwrap();
+    let socket = dir.join("s");
+    let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+    let rude = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"220 smtp\r\n").await.unwrap();
+    });
+    let (_, err, done) = penstock(&socket, "status").await;
+    assert!(!done && err.contains("broke off"), "{err}");
+    rude.await.unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+}

@@ -1,0 +1,138 @@
+//! Keys of the contract whose feature this version does not have.
+//!
+//! Such a key is known by name and may say what holds anyway (`slow_start = "0s"`); asking for the
+//! feature is refused, never ignored. The lists at the end have one line per key: a feature that
+//! arrives takes its line away, and reads the key where its table is read.
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use super::diagnostic::{Report, Span};
+use super::reader::unknown_key;
+
+/// What a key may say although its feature is not there: its default.
+#[derive(Debug)]
+pub(super) enum Later {
+    /// Nothing: the key has no default that means "off".
+    Absent,
+    /// This text.
+    Text(&'static str),
+    /// This number.
+    Number(u32),
+    /// A duration of zero, however written.
+    NoTime,
+    /// An empty list.
+    NoItems,
+    /// A table of such keys.
+    Table(&'static [(&'static str, Self)]),
+}
+
+impl Later {
+    pub(super) fn check(
+        &self,
+        key: &str,
+        key_span: &Span,
+        found: &Spanned<DeValue<'_>>,
+        report: &mut Report<'_>,
+    ) {
+        if let (Self::Table(keys), DeValue::Table(table)) = (self, found.get_ref()) {
+            let known: Vec<_> = keys.iter().map(|(name, _)| *name).collect();
+            for (inner, value) in table {
+                match keys.iter().find(|(name, _)| *name == inner.get_ref().as_ref()) {
+                    Some((_, later)) => later.check(inner.get_ref(), &inner.span(), value, report),
+                    None => unknown_key(inner, &known, report),
+                }
+            }
+        } else if !self.is_said_by(found.get_ref()) {
+            self.refuse(key, key_span, &found.span(), report);
+        }
+    }
+
+    fn is_said_by(&self, found: &DeValue<'_>) -> bool {
+        match (self, found) {
+            (Self::Text(default), DeValue::String(text)) => text == default,
+            (Self::Number(default), DeValue::Integer(n)) => {
+                u32::from_str_radix(n.as_str(), n.radix()).is_ok_and(|n| n == *default)
+            }
+            (Self::NoTime, DeValue::String(text)) => {
+                humantime::parse_duration(text).is_ok_and(|time| time.is_zero())
+            }
+            (Self::NoItems, DeValue::Array(items)) => items.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn refuse(&self, key: &str, key_span: &Span, found: &Span, report: &mut Report<'_>) {
+        const SHORT: usize = 40;
+        let text = report.source.slice(found);
+        // A table's range is its header: `[service.health]`, `[[vrrp]]`.
+        let is_header = text.starts_with('[') && text.contains(key);
+        let asked = match text {
+            header if is_header => header.to_owned(),
+            value if value.len() <= SHORT && !value.contains('\n') => format!("{key} = {value}"),
+            _ => key.to_owned(),
+        };
+        let span = if is_header { found.clone() } else { key_span.start..found.end.max(key_span.end) };
+        let finding = report.error(&span, format!("`{asked}` is not available in this version"));
+        match self {
+            Self::Absent | Self::Table(_) if is_header => finding.help("take the table out"),
+            Self::Absent | Self::Table(_) => finding.help("take the key out"),
+            Self::Text(default) => finding.help(format!("this version has `{key} = \"{default}\"` only")),
+            Self::Number(default) => finding.help(format!("this version has `{key} = {default}` only")),
+            Self::NoTime => finding.help(format!("this version has `{key} = \"0s\"` only")),
+            Self::NoItems => finding.help(format!("this version has `{key} = []` only")),
+        };
+    }
+}
+
+/// Of the file.
+pub(super) const TOP: &[(&str, Later)] = &[("vrrp", Later::Absent)];
+
+/// Of `[[interface]]`.
+pub(super) const INTERFACE: &[(&str, Later)] = &[("bridge", Later::Absent)];
+
+/// Of `[[service]]`.
+pub(super) const SERVICE: &[(&str, Later)] = &[
+    ("ports", Later::Absent),
+    ("snat_pool", Later::NoItems),
+    ("tunnel", Later::Absent),
+    ("persistence", Later::Absent),
+    ("backup", Later::Absent),
+    ("quorum", Later::Number(1)),
+    ("group_minimum", Later::Number(1)),
+    ("client_address", Later::Text("none")),
+    ("dsr", Later::Table(&[("dscp", Later::Number(0))])),
+    ("missing_state", Later::Text("drop")),
+    ("on_backend_failure", Later::Text("keep")),
+    ("slow_start", Later::NoTime),
+    ("syn_proxy", Later::Text("off")),
+    ("mss_clamp", Later::Number(0)),
+    ("vlan", Later::Number(0)),
+    ("allow", Later::NoItems),
+    ("deny", Later::NoItems),
+    (
+        "limits",
+        Later::Table(&[
+            ("flows", Later::Number(0)),
+            ("new_per_second", Later::Number(0)),
+            ("new_per_second_per_source", Later::Number(0)),
+        ]),
+    ),
+    ("hash_on", Later::Text("source+port")),
+    ("health", Later::Absent),
+];
+
+/// Of `[[service.backend]]`.
+pub(super) const BACKEND: &[(&str, Later)] = &[
+    ("health", Later::Absent),
+    ("priority_group", Later::Number(1)),
+    ("upper_threshold", Later::Number(0)),
+    ("lower_threshold", Later::Number(0)),
+];
+
+/// Words of `mode`.
+pub(super) const MODES: &[&str] = &["bridge", "one-arm", "tunnel"];
+
+/// Words of `scheduler`.
+pub(super) const SCHEDULERS: &[&str] =
+    &["lc", "wlc", "sh", "dh", "sed", "nq", "fo", "ovf", "lblc", "lblcr", "random"];

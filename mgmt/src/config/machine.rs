@@ -1,0 +1,52 @@
+//! What the checks have to know of the machine, and nothing else reads from it.
+
+use std::fs;
+
+/// What a configuration is checked against and takes defaults from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// How many cores there are; they are counted from 0.
+    pub cores: usize,
+    /// The default of `node.name`.
+    pub hostname: String,
+}
+
+impl Machine {
+    /// The machine that this runs on.
+    #[must_use]
+    pub fn this() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let hostname = read("/proc/sys/kernel/hostname").trim().to_owned();
+        let cores = last_of(&read("/sys/devices/system/cpu/present")).map(|last| last + 1);
+        // Counts only the cores that this process may run on: good enough where there is no sysfs.
+        let allowed = || std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            cores: cores.unwrap_or_else(allowed),
+            hostname: if hostname.is_empty() { "localhost".to_owned() } else { hostname },
+        }
+    }
+}
+
+/// The last number of a list like `0-3,8-11`.
+fn last_of(list: &str) -> Option<usize> {
+    list.trim().rsplit([',', '-']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_core_counts() {
+        assert_eq!(last_of("0-3\n"), Some(3));
+        assert_eq!(last_of("0"), Some(0));
+        assert_eq!(last_of("0-3,8-11"), Some(11));
+        assert_eq!(last_of(""), None);
+    }
+
+    #[test]
+    fn this_machine_has_a_core_and_a_name() {
+        let machine = Machine::this();
+        assert!(machine.cores > 0 && !machine.hostname.is_empty());
+    }
+}

@@ -1,0 +1,190 @@
+//! The configuration file: text to [`Config`] in three steps.
+//!
+//! 1. The TOML parser gives a tree with the place of each key and value.
+//! 2. `read` turns it into a `model`: what was written, each value readable by itself.
+//! 3. `validate` checks the model against the machine and itself, and builds the [`Config`].
+//!
+//! All errors are reported in one run, each with its place and what to do. Only a syntax error stops
+//! early: after one, the parser can no longer tell where the following keys belong, and what it would
+//! say about them could be wrong.
+//!
+//! [`plan`](mod@plan) tells two configurations apart in plain sentences.
+
+mod diagnostic;
+mod later;
+mod machine;
+mod model;
+pub mod plan;
+mod read;
+mod reader;
+mod validate;
+mod value;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use dataplane::schedule::Kind;
+use dataplane::snapshot::FlowTimeouts;
+use dataplane::types::{Mode, Port, Protocol};
+use dataplane::{HugePages, Poll, XdpPreference};
+use toml::de::DeTable;
+
+pub use diagnostic::{Diagnostic, Errors, Place, Severity};
+pub use machine::Machine;
+
+use diagnostic::{Report, Source};
+
+/// The longest file that is read, in bytes: room for the largest number of backends.
+pub const MAX_FILE: usize = 32 << 20;
+
+/// A checked configuration, every default filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[node]`
+    pub node: Node,
+    /// `[dataplane]`
+    pub dataplane: Dataplane,
+    /// `[[interface]]`, in the order of the file.
+    pub interfaces: Vec<Interface>,
+    /// `[[service]]`, in the order of the file.
+    pub services: Vec<Service>,
+}
+
+/// `[node]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Default: the host's name.
+    pub name: String,
+    /// The control socket is in here. Default: `/run/penstock`.
+    pub run_dir: PathBuf,
+    /// Seeds the schedulers' hashing. Default: the node's name.
+    pub cluster: String,
+}
+
+impl Node {
+    /// Where the control socket is.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.run_dir.join("control.sock")
+    }
+}
+
+/// `[dataplane]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataplane {
+    /// One worker on each. Default: every core but the first.
+    pub cores: Vec<usize>,
+    /// Default: adaptive.
+    pub poll: Poll,
+    /// Default: 1 048 576.
+    pub flows: usize,
+    /// `hugepages`. Default: auto.
+    pub huge_pages: HugePages,
+    /// Defaults: those of [`FlowTimeouts`].
+    pub flow_timeouts: FlowTimeouts,
+}
+
+/// `[[interface]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    /// The kernel's name for it.
+    pub name: String,
+    /// Default: auto.
+    pub xdp: XdpPreference,
+}
+
+/// `[[service]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Unique.
+    pub name: String,
+    /// The virtual IP; unique together with protocol and port.
+    pub address: IpAddr,
+    /// The virtual port.
+    pub port: Port,
+    /// Default: TCP.
+    pub protocol: Protocol,
+    /// Has no default: which mode is right depends on the network around the box.
+    pub mode: Mode,
+    /// Default: Maglev, which keeps flows where they are when backends come and go, and chooses
+    /// alike on every box of a group.
+    pub scheduler: Kind,
+    /// `[[service.backend]]`, in the order of the file.
+    pub backends: Vec<Backend>,
+}
+
+/// `[[service.backend]]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// Of the same family as the service's address.
+    pub address: IpAddr,
+    /// Default: the service's port.
+    pub port: Port,
+    /// Default: 100.
+    pub weight: u16,
+}
+
+impl Backend {
+    /// Its name within a service: `10.0.1.11:8080`, `[2001:db8::11]:80`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        SocketAddr::new(self.address, self.port.0).to_string()
+    }
+}
+
+/// What operators write for a scheduler: `rr`, `wrr`, `maglev`.
+#[must_use]
+pub fn scheduler_word(kind: Kind) -> &'static str {
+    read::scheduler_word(kind)
+}
+
+/// What operators write for what an idle worker does: `busy`, `adaptive`.
+#[must_use]
+pub fn poll_word(poll: Poll) -> &'static str {
+    read::poll_word(poll)
+}
+
+/// Reads and checks a file.
+pub fn load(path: &Path, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
+    load_str(&path.display().to_string(), &read_file(path)?, machine)
+}
+
+/// The text of a file, or why there is none.
+pub fn read_file(path: &Path) -> Result<String, Errors> {
+    use std::io::Read;
+
+    let name = path.display();
+    let mut bytes = Vec::new();
+    let limit = MAX_FILE as u64 + 1;
+    let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    let refused = |message: String| Errors(vec![Diagnostic::error(message)]);
+    if let Err(error) = read {
+        return Err(refused(format!("cannot read {name}: {error}")));
+    }
+    if bytes.len() > MAX_FILE {
+        return Err(refused(format!("{name} is larger than {} MiB", MAX_FILE >> 20)));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        refused(format!("{name} is not UTF-8 text: byte {} is wrong", error.utf8_error().valid_up_to() + 1))
+    })
+}
+
+/// Checks a text; `file_name` is what its errors call it. Gives the warnings back with the
+/// configuration.
+pub fn load_str(file_name: &str, text: &str, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
+    let mut report = Report::new(Source::new(file_name, text));
+    let (tree, syntax_errors) = DeTable::parse_recoverable(text);
+    for error in &syntax_errors {
+        let end = text.len();
+        report.error(&error.span().unwrap_or(end..end), error.message());
+    }
+    let config = match syntax_errors.is_empty() {
+        true => {
+            let model = read::file(tree.get_ref(), &mut report);
+            validate::file(model, machine, &mut report)
+        }
+        false => None,
+    };
+    let diagnostics = report.finish();
+    config.map(|config| (config, diagnostics.clone())).ok_or(Errors(diagnostics))
+}

@@ -1,0 +1,224 @@
+//! What a new configuration would change, in plain sentences; and what of it needs a restart.
+
+use std::collections::HashMap;
+use std::fmt::{Debug, Display};
+use std::hash::Hash;
+
+use dataplane::snapshot::FlowTimeouts;
+use serde::{Deserialize, Serialize};
+
+use super::{Backend, Config, Dataplane, Interface, Service, read};
+
+/// The difference between two configurations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What a reload changes.
+    pub changes: Vec<String>,
+    /// What is fixed while the daemon runs: a configuration that changes any of it is refused by a
+    /// reload, and is taken at the next start.
+    pub needs_restart: Vec<String>,
+}
+
+impl Plan {
+    /// Whether the two are the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.needs_restart.is_empty()
+    }
+}
+
+/// What has to be done to get from `old` to `new`.
+#[must_use]
+pub fn plan(old: &Config, new: &Config) -> Plan {
+    let mut fixed = Changes::default();
+    fixed.field("node.run_dir", old.node.run_dir.display(), new.node.run_dir.display());
+    dataplane(&mut fixed, &old.dataplane, &new.dataplane);
+    interfaces(&mut fixed, &old.interfaces, &new.interfaces);
+
+    let mut live = Changes::default();
+    live.field("node.name", &old.node.name, &new.node.name);
+    live.field("node.cluster", &old.node.cluster, &new.node.cluster);
+    flow_timeouts(&mut live, &old.dataplane.flow_timeouts, &new.dataplane.flow_timeouts);
+    services(&mut live, &old.services, &new.services);
+    Plan { changes: live.0, needs_restart: fixed.0 }
+}
+
+#[derive(Default)]
+struct Changes(Vec<String>);
+
+impl Changes {
+    fn say(&mut self, sentence: String) {
+        self.0.push(sentence);
+    }
+
+    fn field(&mut self, name: &str, old: impl Display, new: impl Display) {
+        let (old, new) = (old.to_string(), new.to_string());
+        if old != new {
+            self.say(format!("{name}: {old} -> {new}"));
+        }
+    }
+
+    fn list(&mut self, name: &str, old: &impl Debug, new: &impl Debug) {
+        self.field(name, format!("{old:?}"), format!("{new:?}"));
+    }
+}
+
+fn dataplane(changes: &mut Changes, old: &Dataplane, new: &Dataplane) {
+    changes.list("dataplane.cores", &old.cores, &new.cores);
+    changes.field("dataplane.poll", read::poll_word(old.poll), read::poll_word(new.poll));
+    changes.field("dataplane.flows", old.flows, new.flows);
+    let [old, new] = [old, new].map(|d| read::huge_pages_word(d.huge_pages));
+    changes.field("dataplane.hugepages", old, new);
+}
+
+fn flow_timeouts(changes: &mut Changes, old: &FlowTimeouts, new: &FlowTimeouts) {
+    let times = |t: &FlowTimeouts| [t.tcp_syn, t.tcp_established, t.tcp_fin, t.udp, t.icmp];
+    let names = ["tcp_syn", "tcp_established", "tcp_fin", "udp", "icmp"];
+    for ((name, old), new) in names.iter().zip(times(old)).zip(times(new)) {
+        let [old, new] = [old, new].map(humantime::format_duration);
+        changes.field(&format!("dataplane.flow_timeouts.{name}"), old, new);
+    }
+}
+
+fn interfaces(changes: &mut Changes, old: &[Interface], new: &[Interface]) {
+    let names = |list: &[Interface]| list.iter().map(|i| i.name.clone()).collect::<Vec<_>>();
+    // The order counts: interfaces are known to the workers by their place in the list.
+    changes.list("interfaces", &names(old), &names(new));
+    for interface in new {
+        if let Some(before) = old.iter().find(|i| i.name == interface.name) {
+            let name = format!("interface {}: xdp", interface.name);
+            changes.field(&name, read::xdp_word(before.xdp), read::xdp_word(interface.xdp));
+        }
+    }
+}
+
+fn services(changes: &mut Changes, old: &[Service], new: &[Service]) {
+    let [before, after] = [old, new].map(|list| index(list, |service| service.name.as_str()));
+    for gone in old.iter().filter(|s| !after.contains_key(s.name.as_str())) {
+        changes.say(format!("service {} is removed: {}", gone.name, described(gone)));
+    }
+    for service in new {
+        match before.get(service.name.as_str()) {
+            None => changes.say(format!("service {} is added: {}", service.name, described(service))),
+            Some(before) => self::service(changes, before, service),
+        }
+    }
+}
+
+fn service(changes: &mut Changes, old: &Service, new: &Service) {
+    let name = |field: &str| format!("service {}: {field}", new.name);
+    changes.field(&name("address"), old.address, new.address);
+    changes.field(&name("port"), old.port, new.port);
+    changes.field(&name("protocol"), old.protocol, new.protocol);
+    changes.field(&name("mode"), old.mode, new.mode);
+    let [before, after] = [old, new].map(|s| read::scheduler_word(s.scheduler));
+    changes.field(&name("scheduler"), before, after);
+    backends(changes, &new.name, &old.backends, &new.backends);
+}
+
+fn backends(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backend]) {
+    let [before, after] = [old, new].map(|list| index(list, |backend| (backend.address, backend.port)));
+    for gone in old.iter().filter(|b| !after.contains_key(&(b.address, b.port))) {
+        let name = gone.name();
+        changes.say(format!("service {service}: backend {name} is removed; it takes no new flows"));
+    }
+    for backend in new {
+        let (name, weight) = (backend.name(), backend.weight);
+        match before.get(&(backend.address, backend.port)) {
+            None => changes.say(format!("service {service}: backend {name} is added, weight {weight}")),
+            Some(before) => {
+                changes.field(&format!("service {service}: backend {name}: weight"), before.weight, weight);
+            }
+        }
+    }
+}
+
+fn index<'c, T, K: Hash + Eq>(list: &'c [T], key: impl Fn(&'c T) -> K) -> HashMap<K, &'c T> {
+    list.iter().map(|item| (key(item), item)).collect()
+}
+
+fn described(service: &Service) -> String {
+    let endpoint = std::net::SocketAddr::new(service.address, service.port.0);
+    let scheduler = read::scheduler_word(service.scheduler);
+    let backends = service.backends.len();
+    let plural = if backends == 1 { "" } else { "s" };
+    format!("{} {endpoint}, {} mode, {scheduler}, {backends} backend{plural}", service.protocol, service.mode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Machine, load_str};
+
+    const OLD: &str = r#"
+        [[interface]]
+        name = "eth0"
+        [[service]]
+        name = "web"
+        address = "10.0.0.100"
+        port = 80
+        mode = "router"
+        backend = [{ address = "10.0.1.11" }, { address = "10.0.1.12", port = 8080 }]
+        [[service]]
+        name = "dns"
+        address = "2001:db8::100"
+        port = 53
+        protocol = "udp"
+        mode = "dsr"
+        backend = [{ address = "2001:db8:1::11" }]
+    "#;
+
+    fn config(text: &str) -> Config {
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        load_str("lb.toml", text, &machine).unwrap().0
+    }
+
+    fn changed(edits: &[(&str, &str)]) -> Plan {
+        let edited = edits.iter().fold(OLD.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        plan(&config(OLD), &config(&edited))
+    }
+
+    #[test]
+    fn the_same_file_changes_nothing() {
+        assert!(changed(&[]).is_empty());
+    }
+
+    #[test]
+    fn services_and_backends_are_told_by_name_with_old_and_new_values() {
+        let plan = changed(&[
+            ("\"dns\"", "\"dns6\""),
+            ("port = 80\n", "port = 80\nscheduler = \"rr\"\n"),
+            ("{ address = \"10.0.1.11\" }", "{ address = \"10.0.1.13\" }"),
+            ("port = 8080", "port = 8080, weight = 0"),
+        ]);
+        let expected = [
+            "service dns is removed: udp [2001:db8::100]:53, dsr mode, maglev, 1 backend",
+            "service web: scheduler: maglev -> rr",
+            "service web: backend 10.0.1.11:80 is removed; it takes no new flows",
+            "service web: backend 10.0.1.13:80 is added, weight 100",
+            "service web: backend 10.0.1.12:8080: weight: 100 -> 0",
+            "service dns6 is added: udp [2001:db8::100]:53, dsr mode, maglev, 1 backend",
+        ];
+        assert_eq!(plan.changes, expected);
+        assert!(plan.needs_restart.is_empty());
+    }
+
+    #[test]
+    fn what_is_fixed_while_the_daemon_runs_is_named_apart() {
+        let head = "[node]\nrun_dir = \"/run/lb\"\n[dataplane]\ncores = [1]\npoll = \"busy\"\n\
+                    flow_timeouts = { udp = \"5s\" }\n[[interface]]\nname = \"eth1\"\n[[interface]]\nxdp = \"copy\"";
+        let plan = changed(&[("[[interface]]", head)]);
+        assert_eq!(plan.changes, ["dataplane.flow_timeouts.udp: 1m -> 5s"]);
+        let expected = [
+            "node.run_dir: /run/penstock -> /run/lb",
+            "dataplane.cores: [1, 2, 3] -> [1]",
+            "dataplane.poll: adaptive -> busy",
+            "interfaces: [\"eth0\"] -> [\"eth1\", \"eth0\"]",
+            "interface eth0: xdp: auto -> copy",
+        ];
+        assert_eq!(plan.needs_restart, expected);
+    }
+}

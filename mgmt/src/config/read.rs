@@ -1,0 +1,160 @@
+//! TOML tables to [`Model`]: one function per table of the contract, its keys in the contract's order.
+
+use std::time::Duration;
+
+use dataplane::schedule::Kind;
+use dataplane::snapshot::FlowTimeouts;
+use dataplane::types::{Mode, Protocol};
+use dataplane::{HugePages, Poll, XdpPreference};
+use toml::de::DeTable;
+
+use super::diagnostic::{Report, Span};
+use super::later::{self, Later};
+use super::model::{Backend, Dataplane, Interface, Model, Node, Service};
+use super::reader::Reader;
+use super::value::{address, duration, integer, string, word};
+
+/// The most flows that may be asked for: the flow table's indexes are 32 bits wide, links included.
+const MAX_FLOWS: usize = 1 << 28;
+
+/// A day is far beyond any useful idle time, and keeps the arithmetic of coarse clocks small.
+const TIMEOUT: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
+
+const POLLS: &[(&str, Poll)] = &[("busy", Poll::Busy), ("adaptive", Poll::Adaptive)];
+const HUGE_PAGES: &[(&str, HugePages)] =
+    &[("auto", HugePages::Auto), ("require", HugePages::Require), ("off", HugePages::Off)];
+const XDP: &[(&str, XdpPreference)] = &[
+    ("auto", XdpPreference::Auto),
+    ("zero-copy", XdpPreference::ZeroCopy),
+    ("copy", XdpPreference::Copy),
+    ("generic", XdpPreference::Generic),
+];
+const PROTOCOLS: &[(&str, Protocol)] = &[("tcp", Protocol::Tcp), ("udp", Protocol::Udp)];
+const MODES: &[(&str, Mode)] = &[("router", Mode::Router), ("dsr", Mode::Dsr)];
+const SCHEDULERS: &[(&str, Kind)] =
+    &[("rr", Kind::RoundRobin), ("wrr", Kind::WeightedRoundRobin), ("maglev", Kind::Maglev)];
+
+/// A table and the place where it begins.
+type Table<'r, 'i> = (Span, &'r DeTable<'i>);
+
+/// The whole file.
+pub(super) fn file(table: &DeTable<'_>, report: &mut Report<'_>) -> Model {
+    // What is missing in the file as a whole is reported at its first character.
+    let mut reader = Reader::new("the file", (0..0, table), report);
+    let node_table = reader.table("node");
+    let dataplane_table = reader.table("dataplane");
+    let interfaces = reader.tables("interface");
+    let services = reader.tables("service");
+    skip(&mut reader, later::TOP);
+    let report = reader.finish();
+    Model {
+        node: node_table.map_or_else(Node::default, |table| node(table, report)),
+        dataplane: dataplane_table.map_or_else(Dataplane::default, |table| dataplane(table, report)),
+        interfaces: interfaces.into_iter().map(|table| interface(table, report)).collect(),
+        services: services.into_iter().map(|table| service(table, report)).collect(),
+    }
+}
+
+fn skip(reader: &mut Reader<'_, '_, '_>, keys: &'static [(&'static str, Later)]) {
+    keys.iter().for_each(|(key, later)| reader.later(key, later));
+}
+
+fn node(table: Table<'_, '_>, report: &mut Report<'_>) -> Node {
+    let mut reader = Reader::new("[node]", table, report);
+    let node = Node {
+        name: reader.take("name", string),
+        run_dir: reader.take("run_dir", string),
+        cluster: reader.take("cluster", string),
+    };
+    reader.finish();
+    node
+}
+
+fn dataplane(table: Table<'_, '_>, report: &mut Report<'_>) -> Dataplane {
+    let default = Dataplane::default();
+    let mut reader = Reader::new("[dataplane]", table, report);
+    let cores = reader.take_list("cores", integer(0..=usize::from(u16::MAX)));
+    let poll = reader.take_or("poll", default.poll, word(POLLS, &[]));
+    let flows = reader.take_or("flows", default.flows, integer(1..=MAX_FLOWS));
+    let huge_pages = reader.take_or("hugepages", default.huge_pages, word(HUGE_PAGES, &[]));
+    let timeouts = reader.table("flow_timeouts");
+    let report = reader.finish();
+    let flow_timeouts = timeouts.map_or(default.flow_timeouts, |table| flow_timeouts(table, report));
+    Dataplane { cores, poll, flows, huge_pages, flow_timeouts }
+}
+
+fn flow_timeouts(table: Table<'_, '_>, report: &mut Report<'_>) -> FlowTimeouts {
+    let default = FlowTimeouts::default();
+    let mut reader = Reader::new("flow_timeouts", table, report);
+    let mut time = |key, default| reader.take_or(key, default, duration(TIMEOUT));
+    let timeouts = FlowTimeouts {
+        tcp_syn: time("tcp_syn", default.tcp_syn),
+        tcp_established: time("tcp_established", default.tcp_established),
+        tcp_fin: time("tcp_fin", default.tcp_fin),
+        udp: time("udp", default.udp),
+        icmp: time("icmp", default.icmp),
+    };
+    reader.finish();
+    timeouts
+}
+
+fn interface(table: Table<'_, '_>, report: &mut Report<'_>) -> Interface {
+    let mut reader = Reader::new("[[interface]]", table, report);
+    let name = reader.need("name", "\"eth0\"", string);
+    let xdp = reader.take_or("xdp", XdpPreference::Auto, word(XDP, &[]));
+    skip(&mut reader, later::INTERFACE);
+    reader.finish();
+    Interface { name, xdp }
+}
+
+fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service {
+    let span = table.0.clone();
+    let has_ports = table.1.contains_key("ports");
+    let mut reader = Reader::new("[[service]]", table, report);
+    let name = reader.need("name", "\"web\"", string);
+    let address = reader.need("address", "\"10.0.0.100\"", address);
+    // A service with `ports` is refused for that; that it has no `port` is right.
+    let port = match has_ports {
+        true => reader.take("port", integer(1..=u16::MAX)),
+        false => reader.need("port", "80", integer(1..=u16::MAX)),
+    };
+    let protocol = reader.take_or("protocol", Protocol::Tcp, word(PROTOCOLS, &[]));
+    let mode = reader.need("mode", "\"router\"", word(MODES, later::MODES));
+    let scheduler = reader.take_or("scheduler", Kind::Maglev, word(SCHEDULERS, later::SCHEDULERS));
+    skip(&mut reader, later::SERVICE);
+    let backends = reader.tables("backend");
+    let report = reader.finish();
+    let backends = backends.into_iter().map(|table| backend(table, report)).collect();
+    Service { name, address, port, protocol, mode, scheduler, backends, span }
+}
+
+fn backend(table: Table<'_, '_>, report: &mut Report<'_>) -> Backend {
+    let span = table.0.clone();
+    let mut reader = Reader::new("[[service.backend]]", table, report);
+    let address = reader.need("address", "\"10.0.1.11\"", address);
+    let port = reader.take("port", integer(1..=u16::MAX));
+    let weight = reader.take("weight", integer(0..=u16::MAX));
+    skip(&mut reader, later::BACKEND);
+    reader.finish();
+    Backend { address, port, weight, span }
+}
+
+/// What operators write for a scheduler.
+pub(super) fn scheduler_word(kind: Kind) -> &'static str {
+    SCHEDULERS.iter().find(|(_, k)| *k == kind).map_or("unknown", |(word, _)| word)
+}
+
+/// What operators write for what a worker does when it is idle.
+pub(super) fn poll_word(poll: Poll) -> &'static str {
+    POLLS.iter().find(|(_, p)| *p == poll).map_or("unknown", |(word, _)| word)
+}
+
+/// What operators write for where the flow table's memory comes from.
+pub(super) fn huge_pages_word(huge_pages: HugePages) -> &'static str {
+    HUGE_PAGES.iter().find(|(_, h)| *h == huge_pages).map_or("unknown", |(word, _)| word)
+}
+
+/// What operators write for what is asked of a driver.
+pub(super) fn xdp_word(xdp: XdpPreference) -> &'static str {
+    XDP.iter().find(|(_, x)| *x == xdp).map_or("unknown", |(word, _)| word)
+}

@@ -1,0 +1,167 @@
+//! Takes a TOML table apart key by key, and reports all that is wrong instead of the first.
+//!
+//! Every key of the contract is asked for exactly once, in the order of the contract. What nobody
+//! asked for by the time of [`Reader::finish`] is an unknown key.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Report, Span};
+use super::later::Later;
+use super::value::{self, Wrong};
+
+/// See the module's head.
+pub(super) struct Reader<'r, 'i, 't> {
+    table: &'r DeTable<'i>,
+    /// Where the table begins: the place of what is missing in it.
+    span: Span,
+    /// How operators write it: `[[service]]`.
+    name: &'static str,
+    asked: Vec<&'static str>,
+    report: &'r mut Report<'t>,
+}
+
+/// Tables inside a table, with the place where each begins.
+pub(super) type Tables<'r, 'i> = Vec<(Span, &'r DeTable<'i>)>;
+
+impl<'r, 'i, 't> Reader<'r, 'i, 't> {
+    pub(super) fn new(
+        name: &'static str,
+        (span, table): (Span, &'r DeTable<'i>),
+        report: &'r mut Report<'t>,
+    ) -> Self {
+        Self { table, span, name, asked: Vec::new(), report }
+    }
+
+    fn value(&mut self, key: &'static str) -> Option<&'r Spanned<DeValue<'i>>> {
+        self.asked.push(key);
+        self.table.get(key)
+    }
+
+    /// An optional value.
+    pub(super) fn take<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, Wrong>,
+    ) -> Option<Spanned<T>> {
+        let found = self.value(key)?;
+        match read(found.get_ref()) {
+            Ok(value) => Some(Spanned::new(found.span(), value)),
+            Err(wrong) => {
+                self.refuse(key, &found.span(), wrong);
+                None
+            }
+        }
+    }
+
+    /// An optional value whose place nobody needs, with its default.
+    pub(super) fn take_or<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, Wrong>,
+    ) -> T {
+        self.take(key, read).map_or(default, Spanned::into_inner)
+    }
+
+    /// A value that must be there.
+    pub(super) fn need<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl FnOnce(&DeValue<'_>) -> Result<T, Wrong>,
+    ) -> Option<Spanned<T>> {
+        if self.table.get(key).is_none() {
+            let message = format!("{} has no `{key}`", self.name);
+            self.report.error(&self.span, message).help(format!("add it, as in `{key} = {example}`"));
+        }
+        self.take(key, read)
+    }
+
+    /// A list; each of its items is read, so that each wrong one is named.
+    pub(super) fn take_list<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'_>) -> Result<T, Wrong>,
+    ) -> Option<Spanned<Vec<Spanned<T>>>> {
+        let found = self.value(key)?;
+        let DeValue::Array(items) = found.get_ref() else {
+            self.refuse(key, &found.span(), value::wrong_type("a list", found.get_ref()));
+            return None;
+        };
+        let mut list = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            match read(item.get_ref()) {
+                Ok(value) => list.push(Spanned::new(item.span(), value)),
+                Err(wrong) => self.refuse(key, &item.span(), wrong),
+            }
+        }
+        Some(Spanned::new(found.span(), list))
+    }
+
+    /// A table, written `[key]` or in braces.
+    pub(super) fn table(&mut self, key: &'static str) -> Option<(Span, &'r DeTable<'i>)> {
+        let found = self.value(key)?;
+        if let DeValue::Table(table) = found.get_ref() {
+            return Some((found.span(), table));
+        }
+        self.refuse(key, &found.span(), value::wrong_type("a table", found.get_ref()));
+        None
+    }
+
+    /// The tables written `[[key]]`, or in a list of braces; none if the key is absent.
+    pub(super) fn tables(&mut self, key: &'static str) -> Tables<'r, 'i> {
+        let Some(found) = self.value(key) else { return Vec::new() };
+        let DeValue::Array(items) = found.get_ref() else {
+            let parent = self.name.strip_prefix("[[").and_then(|name| name.strip_suffix("]]"));
+            let path = parent.map_or(key.to_owned(), |parent| format!("{parent}.{key}"));
+            let help = format!("write it with two pairs of brackets: [[{path}]]");
+            let wrong = value::wrong_type("a list of tables", found.get_ref()).with_help(help);
+            self.refuse(key, &found.span(), wrong);
+            return Vec::new();
+        };
+        let mut tables = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            match item.get_ref() {
+                DeValue::Table(table) => tables.push((item.span(), table)),
+                other => self.refuse(key, &item.span(), value::wrong_type("a table", other)),
+            }
+        }
+        tables
+    }
+
+    /// A key of a feature that this version does not have: it may only say so.
+    pub(super) fn later(&mut self, key: &'static str, later: &Later) {
+        self.asked.push(key);
+        if let Some((key, found)) = self.table.get_key_value(key) {
+            later.check(key.get_ref(), &key.span(), found, self.report);
+        }
+    }
+
+    /// Reports the keys that nobody asked for; gives the report back, for tables inside this one.
+    pub(super) fn finish(self) -> &'r mut Report<'t> {
+        for (key, _) in self.table {
+            if !self.asked.contains(&key.get_ref().as_ref()) {
+                unknown_key(key, &self.asked, self.report);
+            }
+        }
+        self.report
+    }
+
+    fn refuse(&mut self, key: &str, span: &Span, wrong: Wrong) {
+        let finding = self.report.error(span, wrong.sentence(key));
+        if let Some(help) = wrong.help {
+            finding.help(help);
+        }
+    }
+}
+
+/// Reports a key that does not exist, with the nearest one that does.
+pub(super) fn unknown_key(key: &Spanned<impl AsRef<str>>, known: &[&'static str], report: &mut Report<'_>) {
+    let written = key.get_ref().as_ref();
+    let finding = report.error(&key.span(), format!("unknown key `{written}`"));
+    match value::nearest(written, known) {
+        Some(near) => finding.help(format!("did you mean `{near}`?")),
+        None => finding.help(format!("the keys here are {}", value::listed(known))),
+    };
+}

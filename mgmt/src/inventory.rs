@@ -1,0 +1,289 @@
+//! The backends: which number each has in the data plane, and what the operator wants of it.
+//!
+//! A backend that leaves the configuration keeps its number, and its place in the snapshot, until its
+//! last flow is gone: established flows are never cut by a reload.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use dataplane::BackendStats;
+use dataplane::types::{BackendId, Mode, Port, Protocol};
+
+use crate::api::view::{Admin, BackendState};
+use crate::config::{Config, Service};
+
+/// How long a backend stays after it has left the configuration, at least: until no worker can still
+/// be at work with a snapshot in which it took new flows.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What makes two backends the same over a change of the configuration. Protocol and mode belong to
+/// it, because the flows in the table were made for them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Name {
+    service: String,
+    protocol: Protocol,
+    mode: Mode,
+    address: IpAddr,
+    port: Port,
+}
+
+/// A backend and its place in the data plane.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// The service's name.
+    pub service: String,
+    /// The service's virtual IP: still steered to the workers while flows are left.
+    pub vip: IpAddr,
+    /// The server's address.
+    pub address: IpAddr,
+    /// The server's port.
+    pub port: Port,
+    /// The service's protocol.
+    pub protocol: Protocol,
+    /// The service's mode.
+    pub mode: Mode,
+    /// As it is now.
+    pub weight: u16,
+    /// What the operator wants.
+    pub admin: Admin,
+    /// When `state` changed last.
+    pub changed: Option<Instant>,
+    /// As the file has it: a weight set by hand holds until the file's own changes.
+    configured_weight: u16,
+    /// When it left the configuration.
+    left: Option<Instant>,
+    /// The counters of its number when it got it.
+    baseline: BackendStats,
+}
+
+impl Member {
+    /// Whether it takes flows.
+    #[must_use]
+    pub fn state(&self) -> BackendState {
+        match self.admin {
+            Admin::Enabled => BackendState::Up,
+            Admin::Disabled => BackendState::Disabled,
+            Admin::Drain => BackendState::Drain,
+        }
+    }
+
+    /// Its weight for new flows.
+    #[must_use]
+    pub fn weight_for_new_flows(&self) -> u16 {
+        if self.state() == BackendState::Up { self.weight } else { 0 }
+    }
+
+    /// Whether the configuration no longer has it.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        self.left.is_some()
+    }
+
+    /// Its own part of its number's counters.
+    #[must_use]
+    pub fn own(&self, stats: BackendStats) -> BackendStats {
+        let base = self.baseline;
+        BackendStats {
+            active_flows: stats.active_flows,
+            total_flows: stats.total_flows - base.total_flows,
+            packets_in: stats.packets_in - base.packets_in,
+            bytes_in: stats.bytes_in - base.bytes_in,
+            packets_out: stats.packets_out - base.packets_out,
+            bytes_out: stats.bytes_out - base.bytes_out,
+        }
+    }
+
+    fn name(&self) -> Name {
+        let Self { protocol, mode, address, port, .. } = *self;
+        Name { service: self.service.clone(), protocol, mode, address, port }
+    }
+}
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    members: Vec<Option<Member>>,
+    numbers: HashMap<Name, BackendId>,
+}
+
+impl Inventory {
+    /// Brings the inventory up to a configuration. `stats` are the data plane's counters of a number.
+    pub fn follow(&mut self, config: &Config, now: Instant, stats: impl Fn(BackendId) -> BackendStats) {
+        let mut present = vec![false; self.members.len()];
+        for service in &config.services {
+            for backend in &service.backends {
+                let name = name_of(service, backend.address, backend.port);
+                let id = self.numbers.get(&name).copied();
+                let id = id.unwrap_or_else(|| self.add(name, service.address, backend.weight, &stats));
+                present.resize(self.members.len(), false);
+                present[id.index()] = true;
+                if let Some(member) = &mut self.members[id.index()] {
+                    member.vip = service.address;
+                    member.left = None;
+                    if member.configured_weight != backend.weight {
+                        member.configured_weight = backend.weight;
+                        member.weight = backend.weight;
+                    }
+                }
+            }
+        }
+        let absent = self.members.iter_mut().zip(present).filter(|(_, present)| !present);
+        for member in absent.filter_map(|(member, _)| member.as_mut()) {
+            member.left.get_or_insert(now);
+        }
+    }
+
+    fn add(
+        &mut self,
+        name: Name,
+        vip: IpAddr,
+        weight: u16,
+        stats: &impl Fn(BackendId) -> BackendStats,
+    ) -> BackendId {
+        let place = self.members.iter().position(Option::is_none).unwrap_or(self.members.len());
+        // The configuration's bound on backends is far below 2^32.
+        let id = BackendId(u32::try_from(place).unwrap_or(u32::MAX));
+        let member = Member {
+            service: name.service.clone(),
+            vip,
+            address: name.address,
+            port: name.port,
+            protocol: name.protocol,
+            mode: name.mode,
+            weight,
+            admin: Admin::Enabled,
+            changed: None,
+            configured_weight: weight,
+            left: None,
+            baseline: stats(id),
+        };
+        if place == self.members.len() {
+            self.members.push(None);
+        }
+        self.members[place] = Some(member);
+        self.numbers.insert(name, id);
+        id
+    }
+
+    /// Forgets backends that have left and have no flow any more; says whether there were any.
+    pub fn prune(&mut self, now: Instant, active_flows: impl Fn(BackendId) -> u64) -> bool {
+        let mut pruned = false;
+        for (id, place) in (0..).map(BackendId).zip(&mut self.members) {
+            let is_over = |left: Instant| now.duration_since(left) >= LINGER && active_flows(id) == 0;
+            if let Some(member) = place
+                && member.left.is_some_and(is_over)
+            {
+                self.numbers.remove(&member.name());
+                *place = None;
+                pruned = true;
+            }
+        }
+        pruned
+    }
+
+    /// All numbers, and who has them.
+    pub fn members(&self) -> impl Iterator<Item = (BackendId, Option<&Member>)> {
+        (0..).map(BackendId).zip(self.members.iter().map(Option::as_ref))
+    }
+
+    /// Who has a number.
+    #[must_use]
+    pub fn get(&self, id: BackendId) -> Option<&Member> {
+        self.members.get(id.index())?.as_ref()
+    }
+
+    /// The same, to change what the operator wants.
+    pub fn get_mut(&mut self, id: BackendId) -> Option<&mut Member> {
+        self.members.get_mut(id.index())?.as_mut()
+    }
+
+    /// The number of a service's backend.
+    #[must_use]
+    pub fn number(&self, service: &Service, address: IpAddr, port: Port) -> Option<BackendId> {
+        self.numbers.get(&name_of(service, address, port)).copied()
+    }
+}
+
+fn name_of(service: &Service, address: IpAddr, port: Port) -> Name {
+    let (protocol, mode) = (service.protocol, service.mode);
+    Name { service: service.name.clone(), protocol, mode, address, port }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Machine, load_str};
+
+    fn config(services: &str) -> Config {
+        let text = format!("[[interface]]\nname = \"eth0\"\n{services}");
+        load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into() }).unwrap().0
+    }
+
+    fn web(backends: &[(u8, u16)]) -> String {
+        let mut text =
+            "[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\nmode = \"router\"\n"
+                .to_owned();
+        for (last, weight) in backends {
+            text += &format!("[[service.backend]]\naddress = \"10.0.1.{last}\"\nweight = {weight}\n");
+        }
+        text
+    }
+
+    fn none(_: BackendId) -> BackendStats {
+        BackendStats::default()
+    }
+
+    fn weights(inventory: &Inventory) -> Vec<Option<(u16, bool)>> {
+        inventory.members().map(|(_, m)| m.map(|m| (m.weight, m.has_left()))).collect()
+    }
+
+    #[test]
+    fn a_backend_keeps_its_number_while_flows_are_left() {
+        let mut inventory = Inventory::default();
+        let start = crate::clock::now();
+        inventory.follow(&config(&web(&[(11, 1), (12, 2)])), start, none);
+        inventory.follow(&config(&web(&[(12, 2)])), start, none);
+        assert_eq!(weights(&inventory), [Some((1, true)), Some((2, false))]);
+        assert!(!inventory.prune(start, |_| 0), "a worker may still be in a batch with it");
+        let later = start + LINGER;
+        assert!(!inventory.prune(later, |_| 1));
+        assert!(inventory.prune(later, |_| 0));
+        inventory.follow(&config(&web(&[(12, 2), (13, 3)])), later, none);
+        assert_eq!(weights(&inventory), [Some((3, false)), Some((2, false))], "the number is used again");
+    }
+
+    #[test]
+    fn a_backend_that_comes_back_in_time_is_the_same() {
+        let mut inventory = Inventory::default();
+        let start = crate::clock::now();
+        inventory.follow(&config(&web(&[(11, 1)])), start, none);
+        inventory.follow(&config(&web(&[])), start, none);
+        inventory.follow(&config(&web(&[(11, 1)])), start, none);
+        assert_eq!(weights(&inventory), [Some((1, false))]);
+    }
+
+    #[test]
+    fn what_the_operator_set_by_hand_outlives_a_reload_until_the_file_says_otherwise() {
+        let mut inventory = Inventory::default();
+        let start = crate::clock::now();
+        inventory.follow(&config(&web(&[(11, 1)])), start, none);
+        let member = inventory.get_mut(BackendId(0)).unwrap();
+        (member.weight, member.admin) = (7, Admin::Drain);
+        inventory.follow(&config(&web(&[(11, 1)])), start, none);
+        assert_eq!(weights(&inventory), [Some((7, false))]);
+        inventory.follow(&config(&web(&[(11, 5)])), start, none);
+        assert_eq!(weights(&inventory), [Some((5, false))]);
+        assert_eq!(inventory.get(BackendId(0)).unwrap().weight_for_new_flows(), 0, "still draining");
+    }
+
+    #[test]
+    fn a_number_that_is_used_again_counts_from_zero() {
+        let mut inventory = Inventory::default();
+        let stats = BackendStats { total_flows: 9, packets_in: 90, ..BackendStats::default() };
+        inventory.follow(&config(&web(&[(11, 1)])), crate::clock::now(), |_| stats);
+        let later = BackendStats { total_flows: 10, packets_in: 95, active_flows: 1, ..stats };
+        let own = inventory.get(BackendId(0)).unwrap().own(later);
+        assert_eq!((own.total_flows, own.packets_in, own.active_flows), (1, 5, 1));
+    }
+}

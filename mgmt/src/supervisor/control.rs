@@ -1,0 +1,170 @@
+//! Control frames that workers hand over, neighbours that they miss, and the neighbours that are
+//! kept fresh before anybody misses them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use dataplane::types::{InterfaceId, Mac};
+use dataplane::{ControlFrame, Punt};
+
+use super::Supervisor;
+use crate::net::{NeighbourId, arp, ndp};
+
+/// A neighbour that is missed again within this time is not asked for again: the kernel is at it.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Neighbours that may be asked for within that time: a scan of a network must not keep the
+/// management thread busy.
+const ASKED_AT_ONCE: usize = 1024;
+/// How often the neighbours that are kept fresh are looked at without an occasion.
+const KEEP_EVERY: Duration = Duration::from_secs(10);
+/// Frames taken from the workers before other events have their turn.
+const BURST: usize = 256;
+
+/// What was asked lately.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    neighbours: HashMap<(InterfaceId, IpAddr), Instant>,
+    kept: BTreeSet<NeighbourId>,
+    kept_at: Option<Instant>,
+}
+
+impl Asked {
+    /// Whether it is time to ask for a neighbour.
+    fn is_due(&mut self, id: (InterfaceId, IpAddr), now: Instant) -> bool {
+        let recently = self.neighbours.get(&id).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
+        if recently || self.neighbours.len() >= ASKED_AT_ONCE {
+            return false;
+        }
+        self.neighbours.insert(id, now);
+        true
+    }
+
+    pub(super) fn forget(&mut self, now: Instant) {
+        self.neighbours.retain(|_, at| now.duration_since(*at) < ASK_AGAIN);
+    }
+}
+
+impl Supervisor {
+    pub(super) async fn take_punts(&mut self) {
+        self.dataplane.clear_punt_event();
+        for _ in 0..BURST {
+            match self.dataplane.punted() {
+                None => return,
+                Some(Punt::Frame(frame)) => self.control_frame(&frame),
+                Some(Punt::NeighbourMissing { interface, address }) => self.resolve(interface, address).await,
+            }
+        }
+        // More may wait, and no worker will say so again.
+        self.dataplane.ring_punt_event();
+    }
+
+    fn control_frame(&self, frame: &ControlFrame) {
+        let Some(mac) = self.mac_of(frame.interface) else { return };
+        let answers = |address: IpAddr| self.config.services.iter().any(|service| service.address == address);
+        let bytes = frame.bytes();
+        let answer = match arp::respond(bytes, |vip| answers(vip.into()), mac) {
+            Ok(reply) => Ok(reply),
+            Err(arp::Silence::NotArp) => {
+                ndp::respond(bytes, |vip| answers(vip.into()), mac).map_err(|why| format!("{why:?}"))
+            }
+            Err(why) => Err(format!("{why:?}")),
+        };
+        match answer {
+            Ok(reply) => self.send(frame.interface, &reply),
+            Err(why) => tracing::debug!(interface = %frame.interface, why, "control frame without an answer"),
+        }
+    }
+
+    fn send(&self, interface: InterfaceId, bytes: &[u8]) {
+        let sent = ControlFrame::new(interface, bytes).is_some_and(|frame| self.dataplane.transmit(frame));
+        if !sent {
+            tracing::debug!(%interface, "a control frame found no way out");
+        }
+    }
+
+    fn mac_of(&self, interface: InterfaceId) -> Option<Mac> {
+        let name = &self.config.interfaces.get(interface.index())?.name;
+        Some(self.netlink.state().link(name)?.mac)
+    }
+
+    /// Tells the segments that the virtual IPs are here: switches and hosts that remember another box
+    /// learn at once. On each interface that leads straight to the address.
+    pub(super) fn announce_vips(&self) {
+        let snapshot = self.dataplane.snapshot();
+        let vips: BTreeSet<IpAddr> = self.config.services.iter().map(|service| service.address).collect();
+        for vip in vips {
+            let Some((interface, _)) = snapshot.fib.neighbour_towards(vip) else { continue };
+            let Some(mac) = self.mac_of(interface) else { continue };
+            let frame = match vip {
+                IpAddr::V4(vip) => arp::gratuitous_arp(vip, mac),
+                IpAddr::V6(vip) => ndp::unsolicited_na(vip, mac),
+            };
+            self.send(interface, &frame);
+        }
+    }
+
+    async fn resolve(&mut self, interface: InterfaceId, address: IpAddr) {
+        if !self.asked.is_due((interface, address), crate::clock::now()) {
+            return;
+        }
+        let index = self.interfaces.in_use.get(interface.index()).copied().flatten();
+        let Some(index) = index else { return };
+        if let Err(error) = self.resolver.resolve(index, address).await {
+            tracing::debug!(%address, %error, "neighbour not asked for");
+        }
+    }
+
+    /// Has the kernel resolve and keep the next hops of all backends, and the routers' MACs: before
+    /// the first client needs them.
+    pub(super) async fn keep_neighbours(&mut self) {
+        let wanted = self.wanted_neighbours();
+        if wanted == self.asked.kept && self.asked.kept_at.is_some() {
+            return;
+        }
+        self.keep(wanted).await;
+    }
+
+    pub(super) async fn keep_neighbours_now_and_then(&mut self) {
+        let now = crate::clock::now();
+        if self.asked.kept_at.is_none_or(|at| now.duration_since(at) >= KEEP_EVERY) {
+            self.keep(self.wanted_neighbours()).await;
+        }
+    }
+
+    async fn keep(&mut self, wanted: BTreeSet<NeighbourId>) {
+        for ((_, address), error) in self.resolver.keep(&wanted).await {
+            tracing::debug!(%address, %error, "neighbour not kept fresh");
+        }
+        self.asked.kept = wanted;
+        self.asked.kept_at = Some(crate::clock::now());
+    }
+
+    fn wanted_neighbours(&self) -> BTreeSet<NeighbourId> {
+        let fib = &self.dataplane.snapshot().fib;
+        let members = self.inventory.members().filter_map(|(_, member)| member);
+        let backends = members.filter_map(|member| fib.neighbour_towards(member.address));
+        let number = |(id, address): (InterfaceId, IpAddr)| {
+            Some((self.interfaces.in_use.get(id.index()).copied().flatten()?, address))
+        };
+        backends.chain(fib.gateways()).filter_map(number).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_neighbour_is_asked_for_once_a_second_and_not_too_many_at_once() {
+        let mut asked = Asked::default();
+        let start = crate::clock::now();
+        let id = |last: u16| (InterfaceId(0), IpAddr::from([10, 0, (last >> 8) as u8, last as u8]));
+        assert!(asked.is_due(id(1), start) && !asked.is_due(id(1), start));
+        let later = start + ASK_AGAIN;
+        asked.forget(later);
+        assert!(asked.is_due(id(1), later));
+        let accepted = (2..2000).filter(|n| asked.is_due(id(*n), later)).count();
+        assert_eq!(accepted, ASKED_AT_ONCE - 1);
+    }
+}

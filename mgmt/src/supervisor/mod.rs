@@ -1,0 +1,134 @@
+//! The only place where configuration, network, control socket and data plane meet: one task that
+//! takes one event at a time and publishes what follows from it.
+//!
+//! | event | what follows |
+//! | --- | --- |
+//! | a request on the control socket | an answer; a new snapshot where it changes something |
+//! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back |
+//! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
+//! | a worker misses a neighbour | the kernel is asked to find it |
+//! | SIGHUP | the file is read anew |
+//! | a second has passed | backends without flows are forgotten, interfaces tried again |
+
+mod control;
+mod interfaces;
+mod requests;
+mod start;
+mod views;
+
+pub use start::{StartFailure, start};
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use dataplane::Dataplane;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use crate::api::request::Request;
+use crate::compile::Compiler;
+use crate::config::{Config, Machine};
+use crate::inventory::Inventory;
+use crate::net::{Netlink, Resolver};
+
+/// How often what is due is looked after.
+const TICK: Duration = Duration::from_secs(1);
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Supervisor {
+    file: PathBuf,
+    machine: Machine,
+    config: Config,
+    /// Configurations put in force, counted from 1.
+    config_generation: u64,
+    inventory: Inventory,
+    compiler: Compiler,
+    netlink: Netlink,
+    resolver: Resolver,
+    dataplane: Dataplane,
+    punt_event: AsyncFd<std::os::fd::OwnedFd>,
+    interfaces: interfaces::Watch,
+    asked: control::Asked,
+    started: Instant,
+}
+
+/// What ends the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// SIGTERM or SIGINT.
+    Asked,
+}
+
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Supervisor {
+    /// Serves until the daemon is asked to end.
+    pub async fn run(&mut self, mut requests: mpsc::Receiver<Request>) -> std::io::Result<End> {
+        let mut signals = Signals {
+            reload: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        };
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.announce_vips();
+        loop {
+            tokio::select! {
+                Some(request) = requests.recv() => self.answer(request).await,
+                changed = self.netlink.changed() => self.network_changed(changed).await,
+                punts = self.punt_event.readable() => {
+                    if let Ok(mut guard) = punts {
+                        guard.clear_ready();
+                    }
+                    self.take_punts().await;
+                }
+                _ = tick.tick() => self.look_after().await,
+                _ = signals.reload.recv() => self.reload_by_signal().await,
+                _ = signals.terminate.recv() => return Ok(End::Asked),
+                _ = signals.interrupt.recv() => return Ok(End::Asked),
+            }
+        }
+    }
+
+    /// Lets go of what would outlive the daemon.
+    pub async fn stop(mut self) {
+        self.resolver.release().await;
+    }
+
+    /// Compiles and publishes what is true now.
+    fn publish(&mut self) {
+        let snapshot = self.compiler.compile(&self.config, &self.inventory, self.netlink.state());
+        if let Err(error) = self.dataplane.publish(snapshot) {
+            tracing::error!(%error, "the steering program does not follow the configuration");
+        }
+    }
+
+    async fn network_changed(&mut self, changed: Result<(), crate::net::NetError>) {
+        if let Err(error) = changed {
+            tracing::error!(%error, "the network's state is not known for now");
+            tokio::time::sleep(TICK).await;
+            return;
+        }
+        self.watch_interfaces();
+        self.publish();
+        self.keep_neighbours().await;
+    }
+
+    async fn look_after(&mut self) {
+        let (dataplane, now) = (&self.dataplane, crate::clock::now());
+        if self.inventory.prune(now, |id| dataplane.backend(id).active_flows) {
+            self.publish();
+        }
+        self.watch_interfaces();
+        self.asked.forget(now);
+        self.keep_neighbours_now_and_then().await;
+        self.report_dead_workers();
+    }
+}

@@ -1,0 +1,134 @@
+//! Requests of the control socket.
+
+use dataplane::types::BackendId;
+use tokio::sync::oneshot;
+
+use super::Supervisor;
+use crate::api::request::{BackendRef, ConfigText, Refusal, Reply, Request};
+use crate::api::view;
+use crate::config::{self, Config, Diagnostic, plan};
+
+fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
+    // Who asked may have hung up; that is no concern of ours.
+    let _: Result<(), _> = oneshot::Sender::send(to, answer);
+}
+
+impl Supervisor {
+    pub(super) async fn answer(&mut self, request: Request) {
+        match request {
+            Request::Status(to) => reply(to, Ok(self.status())),
+            Request::Services(to) => reply(to, Ok(self.services())),
+            Request::Service(name, to) => reply(to, self.service(&name)),
+            Request::Flows(query, to) => reply(to, self.flows(&query)),
+            Request::Vrrp(to) => reply(to, Ok(Vec::new())),
+            Request::Interfaces(to) => reply(to, Ok(self.interface_views())),
+            Request::Neighbours(to) => reply(to, Ok(self.neighbours())),
+            Request::Stats(to) => reply(to, Ok(self.stats())),
+            Request::Check(text, to) => reply(to, self.check(&text)),
+            Request::Plan(text, to) => reply(to, self.plan(&text)),
+            Request::Apply(text, to) => {
+                let answer = self.apply(&text).await;
+                reply(to, answer);
+            }
+            Request::Reload(to) => {
+                let answer = self.reload().await;
+                reply(to, answer);
+            }
+            Request::SetBackend(which, change, to) => reply(to, self.set_backend(&which, change)),
+        }
+    }
+
+    fn read(&self, ConfigText { name, text }: &ConfigText) -> Result<(Config, Vec<Diagnostic>), Refusal> {
+        config::load_str(name, text, &self.machine).map_err(|errors| Refusal::invalid(name, errors))
+    }
+
+    fn check(&self, text: &ConfigText) -> Result<view::Checked, Refusal> {
+        let (config, diagnostics) = self.read(text)?;
+        let backends = config.services.iter().map(|service| service.backends.len()).sum();
+        Ok(view::Checked { services: config.services.len(), backends, diagnostics })
+    }
+
+    fn plan(&self, text: &ConfigText) -> Result<view::Planned, Refusal> {
+        let (config, diagnostics) = self.read(text)?;
+        let plan = plan::plan(&self.config, &config);
+        Ok(view::Planned { plan, config_generation: self.config_generation, diagnostics })
+    }
+
+    async fn apply(&mut self, text: &ConfigText) -> Result<view::Planned, Refusal> {
+        let mut planned = self.plan(text)?;
+        if !planned.plan.needs_restart.is_empty() {
+            return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
+        }
+        let (config, _) = self.read(text)?;
+        self.put_in_force(config).await;
+        for change in &planned.plan.changes {
+            tracing::info!(change, "configuration");
+        }
+        planned.config_generation = self.config_generation;
+        Ok(planned)
+    }
+
+    async fn put_in_force(&mut self, config: Config) {
+        let dataplane = &self.dataplane;
+        self.inventory.follow(&config, crate::clock::now(), |id| dataplane.backend(id));
+        self.config = config;
+        self.config_generation += 1;
+        self.publish();
+        self.announce_vips();
+        self.keep_neighbours().await;
+    }
+
+    async fn reload(&mut self) -> Result<view::Planned, Refusal> {
+        let name = self.file.display().to_string();
+        let text = config::read_file(&self.file).map_err(|errors| Refusal::invalid(&name, errors))?;
+        self.apply(&ConfigText { name, text }).await
+    }
+
+    /// SIGHUP: who sent it reads the log.
+    pub(super) async fn reload_by_signal(&mut self) {
+        match self.reload().await {
+            Ok(planned) => {
+                for warning in planned.diagnostics {
+                    tracing::warn!("{warning}");
+                }
+                tracing::info!(generation = planned.config_generation, "configuration reloaded");
+            }
+            Err(refusal) => {
+                tracing::error!("{}; the running configuration goes on", refusal.message);
+                for detail in refusal.details {
+                    tracing::error!("{detail}");
+                }
+            }
+        }
+    }
+
+    fn set_backend(
+        &mut self,
+        which: &BackendRef,
+        change: view::BackendChange,
+    ) -> Result<view::Backend, Refusal> {
+        let id = self.backend_of(which)?;
+        let now = crate::clock::now();
+        if let Some(member) = self.inventory.get_mut(id) {
+            let before = member.state();
+            member.admin = change.admin.unwrap_or(member.admin);
+            member.weight = change.weight.unwrap_or(member.weight);
+            if member.state() != before {
+                member.changed = Some(now);
+            }
+            let (service, address, port) = (&member.service, member.address, member.port);
+            tracing::info!(service, %address, %port, admin = ?member.admin, weight = member.weight, "backend set by hand");
+        }
+        self.publish();
+        self.backend_view(id).ok_or_else(|| Refusal::failed("the backend has left the configuration"))
+    }
+
+    fn backend_of(&self, which: &BackendRef) -> Result<BackendId, Refusal> {
+        let service = self.config.services.iter().find(|service| service.name == which.service);
+        let service = service.ok_or_else(|| Refusal::unknown_service(&which.service))?;
+        let place = which.find(service.backends.iter().map(|b| (b.address, b.port.0)))?;
+        let backend = &service.backends[place];
+        let id = self.inventory.number(service, backend.address, backend.port);
+        id.ok_or_else(|| Refusal::failed("the backend has no number: this is a defect"))
+    }
+}

@@ -1,0 +1,94 @@
+//! From a configuration to a running box, or to the one reason why not.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+
+use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::{Supervisor, control, interfaces};
+use crate::compile::Compiler;
+use crate::config::{Config, Machine};
+use crate::inventory::Inventory;
+use crate::net::{NetError, NetState, Netlink};
+
+/// Why the box did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFailure {
+    /// An interface is not there.
+    #[error(
+        "there is no interface {name:?} (there are: {there}): correct [[interface]] name, or create it first"
+    )]
+    NoInterface {
+        /// The one that was asked for.
+        name: String,
+        /// Those there are.
+        there: String,
+    },
+    /// The kernel's tables cannot be read.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The data plane.
+    #[error(transparent)]
+    Dataplane(#[from] StartError),
+    /// The event of the workers cannot be watched.
+    #[error("cannot watch the workers: {0}")]
+    Watch(#[from] std::io::Error),
+}
+
+/// Starts the data plane with a checked configuration. `file` is what a reload reads.
+///
+/// # Errors
+/// See [`StartFailure`]; nothing stays behind.
+pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
+    let netlink = Netlink::open().await?;
+    let setup = setup(&config, netlink.state())?;
+    let now = crate::clock::now();
+    let mut inventory = Inventory::default();
+    inventory.follow(&config, now, |_| dataplane::BackendStats::default());
+    let mut compiler = Compiler::default();
+    let first = compiler.compile(&config, &inventory, netlink.state());
+    let dataplane = Dataplane::start(&setup, first)?;
+    let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;
+    let punt_event = AsyncFd::with_interest(event, Interest::READABLE)?;
+    let resolver = netlink.resolver();
+    let mut supervisor = Supervisor {
+        file,
+        machine,
+        config,
+        config_generation: 1,
+        inventory,
+        compiler,
+        netlink,
+        resolver,
+        dataplane,
+        punt_event,
+        interfaces: interfaces::Watch::new(&setup),
+        asked: control::Asked::default(),
+        started: now,
+    };
+    supervisor.keep_neighbours().await;
+    Ok(supervisor)
+}
+
+fn setup(config: &Config, net: &NetState) -> Result<Setup, StartFailure> {
+    let interfaces = config.interfaces.iter().map(|interface| {
+        let name = interface.name.clone();
+        let Some(link) = net.link(&name) else {
+            let there: Vec<_> = net.links().map(|link| link.name.as_str()).collect();
+            return Err(StartFailure::NoInterface { name, there: there.join(", ") });
+        };
+        if !link.usable() {
+            tracing::warn!(interface = name, "is down: 'ip link set dev {name} up', and look at the cable");
+        }
+        Ok(InterfaceSetup { name, index: link.index, xdp: interface.xdp })
+    });
+    Ok(Setup {
+        cores: config.dataplane.cores.clone(),
+        poll: config.dataplane.poll,
+        flows: config.dataplane.flows,
+        huge_pages: config.dataplane.huge_pages,
+        interfaces: interfaces.collect::<Result<_, _>>()?,
+    })
+}
