@@ -32,7 +32,6 @@ fn tuple(flow: u32) -> Tuple {
         source: std::net::Ipv4Addr::from_bits(0x1000_0000 + (flow >> 4)),
         destination: [10, 0, 0, 100].into(),
     };
-    #[expect(clippy::cast_possible_truncation, reason = "below 16")]
     let source_port = Port(1024 + (flow & 15) as u16);
     Tuple { addresses, source_port, destination_port: Port(80), protocol: Protocol::Udp }
 }

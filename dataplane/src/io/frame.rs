@@ -22,7 +22,6 @@ impl Frame {
 
     /// For tests: a copy of `bytes` in `chunk`; what would not fit is cut.
     #[cfg(any(test, feature = "bench"))]
-    #[cfg_attr(not(test), expect(dead_code, reason = "for rings in memory"))]
     pub(crate) fn copied(chunk: Chunk, bytes: &[u8]) -> Self {
         let mut frame = Self::new(chunk, crate::limits::HEADROOM, 0);
         frame.fill(bytes);

@@ -4,7 +4,6 @@
 
 mod frame;
 #[cfg(any(test, feature = "bench"))]
-#[cfg_attr(not(test), expect(dead_code, reason = "benches bring rings of their own"))]
 pub(crate) mod memory;
 pub(crate) mod xsk;
 
