@@ -14,6 +14,8 @@
 
 #![deny(unsafe_code)]
 
+#[cfg(feature = "bench")]
+pub mod bench;
 mod clock;
 mod engine;
 mod error;
@@ -26,7 +28,8 @@ mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
-#[cfg(test)]
+#[cfg(any(test, feature = "bench"))]
+#[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
 mod testing;
 pub mod types;
 mod wire;

@@ -12,7 +12,7 @@ ROOT=$(cd "$E2E/../.." && pwd)
 # shellcheck source-path=SCRIPTDIR source=capture.sh
 . "$E2E/capture.sh"
 
-BIN=${PENSTOCK_BIN_DIR:-$ROOT/target/release}
+BIN=${PENSTOCK_BIN_DIR:-${CARGO_TARGET_DIR:-$ROOT/target}/release}
 BACKENDS=3
 
 say() {
@@ -106,6 +106,17 @@ write_config() {
   local mode web_port=8080
   mode=$(<"$LAB_DIR/topology")
   [[ $mode == router ]] || web_port=80 # DSR keeps the service's port
+  write_node
+  service web4 "$VIP4" 80 tcp "$mode" "$web_port" lab_backend4 "$@"
+  service web6 "$VIP6" 80 tcp "$mode" "$web_port" lab_backend6 "$@"
+  service dns4 "$VIP4" 53 udp "$mode" 53 lab_backend4 100 100 100
+  service dns6 "$VIP6" 53 udp "$mode" 53 lab_backend6 100 100 100
+  service iperf4 "$VIP4" 5201 tcp "$mode" 5201 lab_backend4 100
+  service iperf6 "$VIP6" 5201 tcp "$mode" 5201 lab_backend6 100
+}
+
+# All but the services.
+write_node() {
   cat <<TOML
 [node]
 name = "lab"
@@ -118,13 +129,7 @@ flows = 65_536
 [[interface]]
 name = "eth0"
 TOML
-  [[ $mode == dsr ]] || printf '\n[[interface]]\nname = "eth1"\n'
-  service web4 "$VIP4" 80 tcp "$mode" "$web_port" lab_backend4 "$@"
-  service web6 "$VIP6" 80 tcp "$mode" "$web_port" lab_backend6 "$@"
-  service dns4 "$VIP4" 53 udp "$mode" 53 lab_backend4 100 100 100
-  service dns6 "$VIP6" 53 udp "$mode" 53 lab_backend6 100 100 100
-  service iperf4 "$VIP4" 5201 tcp "$mode" 5201 lab_backend4 100
-  service iperf6 "$VIP6" 5201 tcp "$mode" 5201 lab_backend6 100
+  [[ $(<"$LAB_DIR/topology") == dsr ]] || printf '\n[[interface]]\nname = "eth1"\n'
 }
 
 # service NAME VIP PORT PROTOCOL MODE BACKEND_PORT ADDRESS_OF WEIGHT...

@@ -50,27 +50,28 @@ lab_use() {
   [[ -d $LAB_DIR ]] || lab_fail "there is no lab $LAB: scripts/lab/lab list shows them"
 }
 
+# The directory appears whole, owner included: a lab without an owner is swept by the next that comes.
 lab_create() {
-  local owner=$1 try
-  mkdir -p "$LAB_ROOT"
+  local owner=$1 try draft=$LAB_ROOT/.new$BASHPID
   for try in '' a b c d e f; do
+    mkdir -p "$draft"/{log,pid,run} || continue # another lab's end may have removed the root
+    lab_process "$owner" >"$draft/owner"
     LAB=ps$BASHPID$try LAB_DIR=$LAB_ROOT/ps$BASHPID$try
-    mkdir "$LAB_DIR" 2>/dev/null || continue
-    lab_process "$owner" >"$LAB_DIR/owner"
-    mkdir "$LAB_DIR"/{log,pid,run}
-    return
+    mv -T "$draft" "$LAB_DIR" 2>/dev/null && return
   done
+  LAB='' LAB_DIR=''
   lab_fail "no free name under $LAB_ROOT"
 }
 
 # ---- waiting, running
 
-# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds. Bash's own SECONDS is too coarse for
+# a deadline of one second.
 wait_for() {
-  local deadline=$((SECONDS + $1)) what=$2
+  local deadline=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) what=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
-    ((SECONDS < deadline)) || lab_fail "waited in vain: $what" || return
+    ((${EPOCHREALTIME/[.,]/} < deadline)) || lab_fail "waited in vain: $what" || return
     sleep 0.05
   done
 }

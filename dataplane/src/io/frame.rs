@@ -21,7 +21,7 @@ impl Frame {
     }
 
     /// For tests: a copy of `bytes` in `chunk`; what would not fit is cut.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn copied(chunk: Chunk, bytes: &[u8]) -> Self {
         let mut frame = Self::new(chunk, crate::limits::HEADROOM, 0);
         frame.fill(bytes);

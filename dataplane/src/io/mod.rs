@@ -3,7 +3,7 @@
 //! [`xsk`] is AF_XDP; [`memory`] is vectors, for tests and benches of everything above this seam.
 
 mod frame;
-#[cfg(test)]
+#[cfg(any(test, feature = "bench"))]
 pub(crate) mod memory;
 pub(crate) mod xsk;
 

@@ -22,7 +22,7 @@ impl KeyedHash {
     }
 
     /// A key for repeatable tests and benches.
-    #[cfg(any(test, feature = "bench"))]
+    #[cfg(test)]
     pub(crate) fn fixed() -> Self {
         Self {
             keys: [0x243f_6a88_85a3_08d3_1319_8a2e_0370_7344, 0xa409_3822_299f_31d0, 0x082e_fa98_ec4e_6c89],

@@ -17,6 +17,8 @@ mod verdict;
 pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Missing};
 pub(crate) use parse::Headers;
+#[cfg(feature = "bench")]
+pub(crate) use parse::parse_batch;
 pub use verdict::DropReason;
 pub(crate) use verdict::Verdict;
 

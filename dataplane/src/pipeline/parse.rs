@@ -51,6 +51,11 @@ impl From<WireError> for DropReason {
 }
 
 pub(super) fn run(batch: &mut Batch, _: &mut Context<'_>) {
+    parse_batch(batch);
+}
+
+/// The stage needs nothing but the frames.
+pub(crate) fn parse_batch(batch: &mut Batch) {
     batch.iter_mut().for_each(parse);
 }
 

@@ -75,7 +75,7 @@ impl<I: PacketIo> Worker<I> {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn io(&mut self) -> &mut I {
         &mut self.io
     }

@@ -159,7 +159,7 @@ mod tests {
     fn a_neighbour_is_asked_for_once_a_second_and_not_too_many_at_once() {
         let mut asked = Asked::default();
         let start = crate::clock::now();
-        let id = |last: u16| (InterfaceId(0), IpAddr::from([10, 0, (last >> 8) as u8, last as u8]));
+        let id = |n: u32| (InterfaceId(0), IpAddr::V4(std::net::Ipv4Addr::from_bits(0x0a00_0000 + n)));
         assert!(asked.is_due(id(1), start) && !asked.is_due(id(1), start));
         let later = start + ASK_AGAIN;
         asked.forget(later);

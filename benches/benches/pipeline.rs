@@ -1,0 +1,36 @@
+//! The whole worker in memory: packets of random established flows, every check and counter of the
+//! real one. One element is one packet; the time to write the frames is not in it.
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use dataplane::bench::Engine;
+use dataplane::limits::BATCH;
+use dataplane::types::Mode;
+use penstock_benches::{SIZES, criterion, time_passes};
+
+fn pipeline(c: &mut Criterion) {
+    let mut group = c.benchmark_group("pipeline");
+    group.throughput(Throughput::Elements(BATCH as u64));
+    for mode in [Mode::Dsr, Mode::Router] {
+        for (family, v6) in [("ipv4", false), ("ipv6", true)] {
+            for (name, flows) in SIZES {
+                let mut engine = Engine::new(mode, v6, flows);
+                group.bench_function(format!("{mode}/{family}/{name}"), |b| {
+                    b.iter_custom(|iterations| {
+                        let before = engine.sent();
+                        let time = time_passes(iterations, &mut engine, Engine::prepare, |engine| {
+                            engine.pass();
+                        });
+                        // One flow in a hundred thousand may have found its buckets full.
+                        let packets = iterations * BATCH as u64;
+                        let lost = packets - (engine.sent() - before);
+                        assert!(lost * 1000 <= packets, "{lost} of {packets} packets were not sent on");
+                        time
+                    });
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+criterion_group! { name = benches; config = criterion(); targets = pipeline }
+criterion_main!(benches);

@@ -1,0 +1,9 @@
+//! The inside of the engine, opened to the benches alone (feature `bench`).
+
+mod engine;
+mod table;
+mod wire;
+
+pub use engine::Engine;
+pub use table::Table;
+pub use wire::{Parser, checksum_by_difference, checksum_whole};
