@@ -113,11 +113,12 @@ impl Rust {
     }
 }
 
-/// `test` alone, together with something, or together with the benches.
+/// For tests (and something else beside), for benches, or for both.
 fn is_for_tests(attribute: &str) -> bool {
     let attribute: String = attribute.split_whitespace().collect();
     attribute == "#[cfg(test)]"
         || attribute.starts_with("#[cfg(all(test,")
+        || attribute == r#"#[cfg(feature="bench")]"#
         || attribute == r#"#[cfg(any(test,feature="bench"))]"#
 }
 
