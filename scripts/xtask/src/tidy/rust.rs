@@ -8,7 +8,7 @@ pub(super) struct Rust {
     pub(super) code: String,
     /// By line, from 0: whether it is compiled for tests (and benches) only.
     tests: Vec<bool>,
-    /// Files, or folders that end in a slash, that are declared for tests only; see [`declared`].
+    /// Modules in files of their own that are declared for tests only.
     pub(super) test_modules: Vec<TestModule>,
 }
 
