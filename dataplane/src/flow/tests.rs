@@ -8,9 +8,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::Tick;
 use crate::engine::HugePages;
 use crate::snapshot::FlowTimeouts;
+use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol, WorkerId};
 use crate::wire::tcp::Flags;
 

@@ -26,11 +26,6 @@ const FORBIDDEN: &[&str] = &[
 
 pub(super) const EXCEPTIONS: &[Exception] = &[
     Exception {
-        path: "dataplane/src/flow/slab.rs",
-        text: "the slab is never empty",
-        reason: "`Slab::new` puts these words there; there is no other value to stand in",
-    },
-    Exception {
         path: "dataplane/src/mem/mapping.rs",
         text: "outside the mapping",
         reason: "a safety check of start-up, when the table's memory is laid out",
