@@ -21,6 +21,13 @@
 volatile const __u32 egress;     // the kernel's number of an interface
 volatile const __u32 flow_mask;  // flows - 1
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} sent SEC(".maps");
+
 // Only one core runs the program.
 static __u32 state = 2463534242;
 
@@ -55,14 +62,16 @@ int generate(struct xdp_md *ctx)
 	struct ethhdr *ethernet = (void *)(long)ctx->data;
 	struct iphdr *ip = (void *)(ethernet + 1);
 	struct udphdr *udp = (void *)(ip + 1);
-	__u32 flow = random_number() & flow_mask;
+	__u32 zero = 0, flow = random_number() & flow_mask;
+	__u64 *count = bpf_map_lookup_elem(&sent, &zero);
 
-	if ((void *)(udp + 1) > (void *)(long)ctx->data_end)
+	if (!count || (void *)(udp + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	ip->saddr = bpf_htonl(FIRST_SOURCE + flow);
 	ip->check = 0;
 	ip->check = checksum(ip);
 	udp->source = bpf_htons(FIRST_PORT + (flow * 2654435761u >> 17));
+	++*count;
 	return bpf_redirect(egress, 0);
 }
 

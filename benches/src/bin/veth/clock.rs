@@ -18,7 +18,12 @@ impl Stopwatch {
 }
 
 /// Between two looks at something that another process does.
-#[expect(clippy::disallowed_methods, reason = "there is nothing to wait on; its callers have a deadline")]
 pub(crate) fn pause() {
-    std::thread::sleep(Duration::from_millis(10));
+    sleep(Duration::from_millis(10));
+}
+
+/// While frames flow.
+#[expect(clippy::disallowed_methods, reason = "a window is time that passes")]
+pub(crate) fn sleep(time: Duration) {
+    std::thread::sleep(time);
 }

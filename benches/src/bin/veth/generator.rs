@@ -1,7 +1,9 @@
 //! The generator: a program that the kernel runs on frames of its own.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use aya::maps::PerCpuArray;
 use aya::programs::{TestRun, TestRunAttrs, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use dataplane::types::Mac;
@@ -14,17 +16,14 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ge
 const FRAME: usize = 60;
 /// What the receiving end's NAPI takes in one go. More would overflow its queue of 256 frames.
 const BATCH: u32 = 64;
-/// Frames of one system call: a few milliseconds.
-const BURST: u32 = 128 * BATCH;
 /// The addresses of 198.18.0.0/15, each of them a flow.
-pub(crate) const MAX_FLOWS: u32 = 1 << 17;
+const MAX_FLOWS: u32 = 1 << 17;
 
 /// See the module's head. Runs on the core of whoever calls it, receiving end included.
 #[derive(Debug)]
 pub(crate) struct Generator {
     ebpf: Ebpf,
     frame: [u8; FRAME],
-    sent: u64,
 }
 
 impl Generator {
@@ -37,41 +36,44 @@ impl Generator {
         let mut loader = EbpfLoader::new();
         loader.override_global("egress", &egress, true).override_global("flow_mask", &flow_mask, true);
         let mut ebpf = loader.load(OBJECT)?;
-        program(&mut ebpf)?.load()?;
-        Ok(Self { ebpf, frame: frame(device::mac(GENERATOR)?, to), sent: 0 })
-    }
-
-    /// Sends a few milliseconds' worth of frames.
-    pub(crate) fn burst(&mut self) -> Result<()> {
-        self.send(BURST)
+        let program: &mut Xdp = ebpf.program_mut("generate").ok_or(NO_PROGRAM)?.try_into()?;
+        program.load()?;
+        Ok(Self { ebpf, frame: frame(device::mac(GENERATOR)?, to) })
     }
 
     /// Sends a few frames.
-    pub(crate) fn probe(&mut self) -> Result<()> {
+    pub(crate) fn probe(&self) -> Result<()> {
         self.send(BATCH)
     }
 
-    /// Frames sent so far.
-    pub(crate) fn sent(&self) -> u64 {
-        self.sent
+    /// Sends until `stop`, about `frames` frames at a time. A call has to be long: the kernel waits
+    /// for RCU grace periods before and after each, tens of milliseconds without a frame.
+    pub(crate) fn flood(&self, frames: u32, stop: &AtomicBool) -> Result<()> {
+        while !stop.load(Ordering::Relaxed) {
+            self.send(frames.max(BATCH))?;
+        }
+        Ok(())
     }
 
-    fn send(&mut self, frames: u32) -> Result<()> {
-        program(&mut self.ebpf)?.test_run(TestRunOptions {
+    /// Frames sent so far.
+    pub(crate) fn sent(&self) -> Result<u64> {
+        let map = self.ebpf.map("sent").ok_or("the generator's object has no map")?;
+        Ok(PerCpuArray::<_, u64>::try_from(map)?.get(&0, 0)?.iter().sum())
+    }
+
+    fn send(&self, frames: u32) -> Result<()> {
+        let program: &Xdp = self.ebpf.program("generate").ok_or(NO_PROGRAM)?.try_into()?;
+        program.test_run(TestRunOptions {
             data_in: Some(&self.frame),
             repeat: frames,
             attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
             ..TestRunOptions::new()
         })?;
-        self.sent += u64::from(frames);
         Ok(())
     }
 }
 
-fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp> {
-    let program = ebpf.program_mut("generate").ok_or("the generator's object has no program")?;
-    Ok(program.try_into()?)
-}
+const NO_PROGRAM: &str = "the generator's object has no program";
 
 /// What all flows have in common. UDP without a checksum, as IPv4 allows (RFC 768).
 fn frame(from: Mac, to: Mac) -> [u8; FRAME] {

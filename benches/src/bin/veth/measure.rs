@@ -1,12 +1,13 @@
 //! The windows: bare forwarder, daemon, bare forwarder, daemon …
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use dataplane::types::Mac;
 
-use crate::clock::{Stopwatch, pause};
+use crate::clock::{Stopwatch, pause, sleep};
 use crate::contestant::{Contestant, Kind, Losses};
 use crate::generator::Generator;
 use crate::sink::Sink;
@@ -14,6 +15,8 @@ use crate::{Result, SINK, device, report};
 
 /// A process that forwards nothing by then has failed to start.
 const START_LIMIT: Duration = Duration::from_secs(10);
+/// Frames per second that the generator is expected to make before it has made any.
+const FIRST_PACE: f64 = 2e6;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -75,8 +78,8 @@ pub(crate) struct Sample {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let mut bench =
-        Bench { generator: Generator::load(options.ingress, options.flows)?, sink: Sink::attach()?, options };
+    let generator = Generator::load(options.ingress, options.flows)?;
+    let mut bench = Bench { generator, sink: Sink::attach()?, options, pace: FIRST_PACE };
     let mut samples = Vec::new();
     report::print_setting(options)?;
     for _ in 0..options.windows {
@@ -98,6 +101,15 @@ struct Bench<'o> {
     generator: Generator,
     sink: Sink,
     options: &'o Options,
+    /// What the generator has made last, in frames per second.
+    pace: f64,
+}
+
+/// What a window has seen.
+struct Seen {
+    rate: f64,
+    offered: f64,
+    flows: Option<u64>,
 }
 
 impl<'o> Bench<'o> {
@@ -105,27 +117,15 @@ impl<'o> Bench<'o> {
         let mut contestant = Contestant::start(kind, self.options)?;
         self.wait_until_it_forwards(&mut contestant)?;
         let (sent, delivered) = self.counts()?;
-        self.generate(self.options.warm_up)?;
-        let before = self.counts()?;
-        let seconds = self.generate(self.options.seconds)?;
-        let after = self.counts()?;
-        let flows = contestant.flows()?;
+        let Seen { rate, offered, flows } = self.under_load(&contestant)?;
+        self.pace = offered;
         let losses = contestant.stop()?;
         let at_last = self.counts()?;
-        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
-        let rate = |before: u64, after: u64| (after - before) as f64 / seconds;
-        Ok(Sample {
-            kind,
-            rate: rate(before.1, after.1),
-            offered: rate(before.0, after.0),
-            sent: at_last.0 - sent,
-            delivered: at_last.1 - delivered,
-            losses,
-            flows,
-        })
+        let (sent, delivered) = (at_last.0 - sent, at_last.1 - delivered);
+        Ok(Sample { kind, rate, offered, sent, delivered, losses, flows })
     }
 
-    fn wait_until_it_forwards(&mut self, contestant: &mut Contestant<'o>) -> Result<()> {
+    fn wait_until_it_forwards(&self, contestant: &mut Contestant<'o>) -> Result<()> {
         let (_, before) = self.counts()?;
         let since = Stopwatch::start();
         while self.counts()?.1 == before {
@@ -138,17 +138,36 @@ impl<'o> Bench<'o> {
         Ok(())
     }
 
-    /// Sends for about so long; returns for how long exactly.
-    fn generate(&mut self, seconds: f64) -> Result<f64> {
+    /// Warms up and watches, while another thread generates.
+    fn under_load(&self, contestant: &Contestant<'o>) -> Result<Seen> {
+        let Options { warm_up, seconds, .. } = *self.options;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` keeps to u32")]
+        let frames = (self.pace * (warm_up + seconds) * 1.2) as u32;
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let flood = scope.spawn(|| self.generator.flood(frames, &stop).map_err(|e| e.to_string()));
+            let seen = self.watch(warm_up, seconds, contestant);
+            stop.store(true, Ordering::Relaxed);
+            flood.join().map_err(|_| "the generator panicked")??;
+            seen
+        })
+    }
+
+    fn watch(&self, warm_up: f64, seconds: f64, contestant: &Contestant<'o>) -> Result<Seen> {
+        sleep(Duration::try_from_secs_f64(warm_up)?);
         let since = Stopwatch::start();
-        while since.elapsed().as_secs_f64() < seconds {
-            self.generator.burst()?;
-        }
-        Ok(since.elapsed().as_secs_f64())
+        let before = self.counts()?;
+        sleep(Duration::try_from_secs_f64(seconds)?);
+        let after = self.counts()?;
+        let seconds = since.elapsed().as_secs_f64();
+        let flows = contestant.flows()?;
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
+        let rate = |before: u64, after: u64| (after - before) as f64 / seconds;
+        Ok(Seen { rate: rate(before.1, after.1), offered: rate(before.0, after.0), flows })
     }
 
     /// Frames sent and delivered so far.
     fn counts(&self) -> Result<(u64, u64)> {
-        Ok((self.generator.sent(), self.sink.arrived()?.delivered))
+        Ok((self.generator.sent()?, self.sink.arrived()?.delivered))
     }
 }
