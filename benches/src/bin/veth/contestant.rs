@@ -1,8 +1,10 @@
 //! What is measured: a process in the box, started anew for each window.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -47,6 +49,16 @@ impl<'o> Contestant<'o> {
     /// Whether it has ended, which it never should by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Seconds that its busiest thread, which is the forwarding one, has run so far.
+    pub(crate) fn worked(&self) -> Result<f64> {
+        let mut most = 0_u64;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = fs::read_to_string(task?.path().join("schedstat"))?;
+            most = most.max(text.split(' ').next().unwrap_or_default().parse()?);
+        }
+        Ok(Duration::from_nanos(most).as_secs_f64())
     }
 
     /// The flows that it has in its table.

@@ -69,6 +69,8 @@ pub(crate) struct Sample {
     pub(crate) rate: f64,
     /// Frames per second from the generator.
     pub(crate) offered: f64,
+    /// The part of the time that its core was its own. Below 1, other jobs have disturbed.
+    pub(crate) core_share: f64,
     /// Frames sent, delivered and lost, warm-up included.
     pub(crate) sent: u64,
     pub(crate) delivered: u64,
@@ -109,6 +111,7 @@ struct Bench<'o> {
 struct Seen {
     rate: f64,
     offered: f64,
+    core_share: f64,
     flows: Option<u64>,
 }
 
@@ -117,12 +120,12 @@ impl<'o> Bench<'o> {
         let mut contestant = Contestant::start(kind, self.options)?;
         self.wait_until_it_forwards(&mut contestant)?;
         let (sent, delivered) = self.counts()?;
-        let Seen { rate, offered, flows } = self.under_load(&contestant)?;
+        let Seen { rate, offered, core_share, flows } = self.under_load(&contestant)?;
         self.pace = offered;
         let losses = contestant.stop()?;
         let at_last = self.counts()?;
         let (sent, delivered) = (at_last.0 - sent, at_last.1 - delivered);
-        Ok(Sample { kind, rate, offered, sent, delivered, losses, flows })
+        Ok(Sample { kind, rate, offered, core_share, sent, delivered, losses, flows })
     }
 
     fn wait_until_it_forwards(&self, contestant: &mut Contestant<'o>) -> Result<()> {
@@ -156,14 +159,15 @@ impl<'o> Bench<'o> {
     fn watch(&self, warm_up: f64, seconds: f64, contestant: &Contestant<'o>) -> Result<Seen> {
         sleep(Duration::try_from_secs_f64(warm_up)?);
         let since = Stopwatch::start();
-        let before = self.counts()?;
+        let (before, worked) = (self.counts()?, contestant.worked()?);
         sleep(Duration::try_from_secs_f64(seconds)?);
         let after = self.counts()?;
         let seconds = since.elapsed().as_secs_f64();
+        let core_share = (contestant.worked()? - worked) / seconds;
         let flows = contestant.flows()?;
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 frames")]
         let rate = |before: u64, after: u64| (after - before) as f64 / seconds;
-        Ok(Seen { rate: rate(before.1, after.1), offered: rate(before.0, after.0), flows })
+        Ok(Seen { rate: rate(before.1, after.1), offered: rate(before.0, after.0), core_share, flows })
     }
 
     /// Frames sent and delivered so far.
