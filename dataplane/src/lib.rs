@@ -31,6 +31,7 @@ mod stats;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
 mod testing;
+mod tick;
 pub mod types;
 mod wire;
 mod worker;

@@ -1,4 +1,17 @@
-//! Everything slow.
+//! The management side: everything slow.
+//!
+//! ```text
+//!            control socket (api) ──Request──▶ ┌────────────┐ ──Snapshot──▶ dataplane workers
+//!  kernel ──netlink (net)── links, neighbours ▶│ supervisor │ ◀─frames, missing neighbours──
+//!                    signals, one-second tick ▶└────────────┘ ──ARP and ND answers──▶
+//!                                                 │  uses
+//!               config (file ─▶ Config) · inventory (backends, their numbers) · compile (─▶ Snapshot)
+//! ```
+//!
+//! One thread, one task that owns all state: the [`supervisor`] takes one event at a time. What it calls
+//! is pure: [`config`], [`inventory`], [`compile`], and the state and answers in [`net`]. The CLI
+//! ([`cli`]) is on the other side of the socket and knows [`api::view`] alone.
+
 #![forbid(unsafe_code)]
 
 pub mod api;

@@ -115,7 +115,7 @@ write_config() {
   service iperf6 "$VIP6" 5201 tcp "$mode" 5201 lab_backend6 100
 }
 
-# All but the services.
+# All but the services. DATAPLANE: more keys for that section. XDP: how the interfaces are driven.
 write_node() {
   cat <<TOML
 [node]
@@ -125,11 +125,13 @@ cluster = "lab"
 
 [dataplane]
 flows = 65_536
+${DATAPLANE:-}
 
 [[interface]]
 name = "eth0"
+xdp = "${XDP:-auto}"
 TOML
-  [[ $(<"$LAB_DIR/topology") == dsr ]] || printf '\n[[interface]]\nname = "eth1"\n'
+  [[ $(<"$LAB_DIR/topology") == dsr ]] || printf '\n[[interface]]\nname = "eth1"\nxdp = "%s"\n' "${XDP:-auto}"
 }
 
 # service NAME VIP PORT PROTOCOL MODE BACKEND_PORT ADDRESS_OF WEIGHT...
@@ -167,6 +169,16 @@ daemon_answers() {
 # services_show FILTER: a jq condition on `penstock services --json`.
 services_show() {
   penstock --json services | jq -e "$1"
+}
+
+# received = forwarded + to Linux + to management + dropped, once nothing is in flight.
+adds_up() {
+  wait_for 5 "the counters to add up" counters_add_up
+}
+
+counters_add_up() {
+  penstock --json stats |
+    jq -e '.frames | .received == .forwarded + .to_linux + .to_management + .dropped' >/dev/null
 }
 
 daemon_lives() {

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::clock::Tick;
 use crate::engine::HugePages;
 use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Slot, Timeouts, Tuple};
 use crate::limits::BATCH;
 use crate::snapshot::FlowTimeouts;
+use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol, WorkerId};
 use crate::wire::tcp::Flags;
 

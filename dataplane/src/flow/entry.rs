@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use super::key::{Addresses, Tuple};
 use super::tcp_state::Seen;
-use crate::clock::Tick;
 use crate::engine::FlowInfo;
+use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol};
 use crate::wire::tcp::Flags;
 

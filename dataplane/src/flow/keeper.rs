@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::quiescence::Marks;
 use super::slab::{BlockId, EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
-use crate::clock::Tick;
 use crate::engine::FlowState;
 use crate::limits::{LIMBO, SWEEP_STEPS_PER_ROUND};
 use crate::snapshot::FlowTimeouts;
+use crate::tick::Tick;
 use crate::types::{BackendId, WorkerId};
 
 /// Idle times in milliseconds.

@@ -7,9 +7,9 @@
 //! * the **slab** ([`slab`]): entries of half a cache line (IPv4) or a whole one (IPv6), with the exact
 //!   addresses and ports ([`entry`]).
 //!
-//! A hit therefore reads one line of the index and one of the slab. Each tuple has two buckets it may
-//! be in; it is put into the second only if the first is full, which happens to less than one flow in
-//! a hundred of a full table, and those cost one line more.
+//! A hit therefore reads one line of the index and one of the slab. Each tuple has three buckets it
+//! may be in; it is put into the second only if the first is full, which happens to less than one flow
+//! in a hundred of a full table, and those cost one line more; the third is for one in ten thousand.
 //!
 //! Bytes per flow at the configured number: index 32, slab 32 (IPv4) or 64 (IPv6), both directions
 //! included.
@@ -26,6 +26,7 @@ mod entry;
 mod index;
 mod keeper;
 mod key;
+mod memory;
 mod quiescence;
 mod slab;
 mod table;

@@ -125,18 +125,12 @@ impl Slab {
         self.blocks
     }
 
-    /// The entry of that number.
+    /// The entry of that number; a number that nobody gave out reads as an entry not in use.
     #[inline(always)]
     pub(super) fn entry(&self, entry: EntryRef) -> Entry<'_> {
-        let start = entry.0 as usize * NARROW;
-        // A number in the index is that of an entry; the last words of the slab stand in for any other.
-        let words = self.words.get(start..).and_then(<[_]>::first_chunk);
-        Entry(words.unwrap_or_else(|| self.last()))
-    }
-
-    #[cold]
-    fn last(&self) -> &[AtomicU32; WIDE] {
-        self.words.last_chunk().unwrap_or_else(|| unreachable!("the slab is never empty"))
+        static NOBODY: [AtomicU32; WIDE] = [const { AtomicU32::new(0) }; WIDE];
+        let words = self.words.get(entry.0 as usize * NARROW..);
+        Entry(words.and_then(<[_]>::first_chunk).unwrap_or(&NOBODY))
     }
 
     /// Starts loading an entry.

@@ -8,13 +8,14 @@ use super::entry::{Direction, Entry};
 use super::index::{Index, Slot};
 use super::keeper::Keeper;
 use super::key::{Addresses, FlowHash, Tuple};
+use super::memory;
 use super::quiescence::Quiescence;
 use super::slab::{EntryRef, Size, Slab};
-use crate::clock::Tick;
 use crate::engine::{FlowInfo, HugePages};
 use crate::error::StartError;
 use crate::limits::INSERT_TRIES;
-use crate::mem::{KeyedHash, Mapping, PageKind};
+use crate::mem::{KeyedHash, PageKind};
+use crate::tick::Tick;
 use crate::types::{BackendId, Port};
 use crate::wire::tcp::Flags;
 
@@ -77,7 +78,7 @@ impl FlowTable {
         let index_bytes = Index::bytes(flows);
         let slab_offset = index_bytes.next_multiple_of(64);
         let bytes = slab_offset + Slab::bytes(blocks);
-        let (mapping, pages) = map(bytes, flows, huge_pages)?;
+        let (mapping, pages) = memory::map(bytes, flows, huge_pages)?;
         let mapping = Arc::new(mapping);
         Ok(Self {
             hash: KeyedHash::random(),
@@ -290,27 +291,4 @@ fn size_of_flow(tuple: &Tuple) -> Size {
         Addresses::V4 { .. } => Size::Narrow,
         Addresses::V6 { .. } => Size::Wide,
     }
-}
-
-fn map(bytes: usize, flows: usize, wanted: HugePages) -> Result<(Mapping, PageKind), StartError> {
-    let need_mib = bytes.div_ceil(1 << 20);
-    let order: &[PageKind] = match wanted {
-        HugePages::Auto => &[PageKind::Huge, PageKind::Transparent],
-        HugePages::Require => &[PageKind::Huge],
-        HugePages::Off => &[PageKind::Ordinary],
-    };
-    let mut refusal = None;
-    for &kind in order {
-        match Mapping::new(bytes, kind) {
-            Ok(mapping) => return Ok((mapping, kind)),
-            Err(error) => refusal = Some(error),
-        }
-    }
-    Err(match (wanted, refusal) {
-        (HugePages::Require, _) => StartError::HugePages { flows, need_mib, pages: need_mib.div_ceil(2) },
-        (_, error) => {
-            let error = error.unwrap_or_else(|| std::io::Error::from(std::io::ErrorKind::OutOfMemory));
-            StartError::Memory { flows, need_mib, error }
-        }
-    })
 }

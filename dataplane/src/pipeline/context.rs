@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::clock::Tick;
 use crate::flow::{Endpoints, FlowTable, Keeper};
 use crate::snapshot::Snapshot;
 use crate::stats::WorkerCounters;
+use crate::tick::Tick;
 use crate::types::{BackendId, InterfaceId, Port};
 
 /// See the module's head. Made anew for every batch: the snapshot and the time are read once.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::clock::{Clock, Tick};
+use crate::clock::Clock;
 use crate::engine::Poll;
 use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::io::PacketIo;
@@ -21,6 +21,7 @@ use crate::limits::BATCH;
 use crate::pipeline::{self, Batch, Context, Missing};
 use crate::snapshot::Reader;
 use crate::stats::WorkerCounters;
+use crate::tick::Tick;
 use crate::types::WorkerId;
 use crate::xdp::Wake;
 

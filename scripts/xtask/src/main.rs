@@ -1,2 +1,42 @@
-//! The developers' loop.
-fn main() {}
+//! The developers' loop, as `cargo xtask VERB`. See [`USAGE`].
+
+mod check;
+mod licences;
+mod tidy;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask check [--keep-going]   format, tidy, lints, tests, docs and licences, in this order
+       cargo xtask tidy                   the architecture's invariants
+       cargo xtask licences               licences and origins of all packages, by deny.toml
+
+Exit status: 0 all well, 1 something is wrong, 2 not understood.";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let root = root();
+    let is_well = match words.as_slice() {
+        ["check"] => check::run(root, check::OnFailure::Stop),
+        ["check", "--keep-going"] => check::run(root, check::OnFailure::KeepGoing),
+        ["tidy"] => tidy::run(root),
+        ["licences"] => licences::run(root),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            true
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The repository's root: two levels above this package.
+fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package)
+}

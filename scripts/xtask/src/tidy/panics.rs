@@ -1,0 +1,70 @@
+//! What may stop the data plane.
+
+use super::Violation;
+use super::exception::{Exception, apply};
+use super::tree::Tree;
+
+/// Debug assertions are not among them: releases leave them out.
+const FORBIDDEN: &[&str] = &[
+    ".unwrap(",
+    ".unwrap_err(",
+    ".expect(",
+    ".expect_err(",
+    "panic!",
+    "unreachable!",
+    "todo!",
+    "unimplemented!",
+    "assert!",
+    "assert_eq!",
+    "assert_ne!",
+    "print!",
+    "println!",
+    "eprint!",
+    "eprintln!",
+    "dbg!",
+];
+
+pub(super) const EXCEPTIONS: &[Exception] = &[];
+
+pub(super) fn check(tree: &Tree, exceptions: &[Exception]) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (file, rust) in tree.rust_under(&["dataplane/src/"]) {
+        for word in FORBIDDEN {
+            for line in rust.production_lines_with(word) {
+                // The compiler evaluates these.
+                if !rust
+                    .code
+                    .lines()
+                    .nth(line - 1)
+                    .is_some_and(|code| code.trim_start().starts_with("const _"))
+                {
+                    found.push(Violation::new(&file.path, line, format!("`{word}`")));
+                }
+            }
+        }
+    }
+    apply(tree, found, exceptions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::places;
+    use super::*;
+
+    #[test]
+    fn the_data_plane_calls_nothing_that_panics_or_prints() {
+        for word in FORBIDDEN {
+            let text =
+                format!("/// `a{word}`\nlet b = a{}{word};\n", if word.starts_with('.') { "" } else { ";" });
+            let tree = Tree::of(&[("dataplane/src/a.rs", &text), ("mgmt/src/a.rs", &text)]);
+            assert_eq!(places(&check(&tree, &[])), ["dataplane/src/a.rs:2"], "{word}");
+        }
+    }
+
+    #[test]
+    fn tests_debug_and_compile_time_assertions_are_well() {
+        let text = "const _: () = assert!(A < B);\ndebug_assert!(c);\nlet d = e.unwrap_or(1);\n\
+                    #[cfg(test)]\nmod tests { fn a() { b.unwrap() } }\n";
+        assert!(check(&Tree::of(&[("dataplane/src/a.rs", text)]), &[]).is_empty());
+    }
+}

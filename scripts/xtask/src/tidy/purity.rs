@@ -1,0 +1,113 @@
+//! Which code takes time and bytes as arguments, and hands back what to do.
+
+use super::Violation;
+use super::exception::{Exception, apply};
+use super::tree::Tree;
+
+const PURE: &[&str] = &[
+    "dataplane/src/flow/",
+    "dataplane/src/mode/",
+    "dataplane/src/pipeline/",
+    "dataplane/src/schedule/",
+    "dataplane/src/wire/",
+    "mgmt/src/compile.rs",
+    "mgmt/src/compile/",
+    "mgmt/src/config/",
+    "mgmt/src/inventory.rs",
+    "mgmt/src/inventory/",
+    "mgmt/src/net/arp.rs",
+    "mgmt/src/net/ndp.rs",
+    "mgmt/src/net/state.rs",
+];
+
+/// What gives it away, and what that is.
+const IMPURE: &[(&str, &str)] = &[
+    ("Instant::now", "a clock"),
+    ("SystemTime", "a clock"),
+    ("clock::", "a clock"),
+    ("TcpListener", "a socket"),
+    ("TcpStream", "a socket"),
+    ("UdpSocket", "a socket"),
+    ("UnixDatagram", "a socket"),
+    ("UnixListener", "a socket"),
+    ("UnixStream", "a socket"),
+    ("libc", "the system"),
+    ("std::process", "the system"),
+    ("std::fs", "files"),
+    ("fs::", "files"),
+    ("File::", "files"),
+    ("std::thread", "threads"),
+    ("thread::", "threads"),
+    ("tokio", "an event loop"),
+    ("tracing", "the log"),
+    ("log::", "the log"),
+    ("println!", "the terminal"),
+    ("eprintln!", "the terminal"),
+];
+
+pub(super) const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        path: "mgmt/src/config/mod.rs",
+        text: "std::fs::File::open",
+        reason: "`load` is where a configuration's text comes from; all behind it takes text",
+    },
+    Exception {
+        path: "mgmt/src/config/machine.rs",
+        text: "use std::fs;",
+        reason: "the machine that a configuration is checked against; all else takes it as a value",
+    },
+    Exception {
+        path: "mgmt/src/config/machine.rs",
+        text: "fs::",
+        reason: "the machine that a configuration is checked against; all else takes it as a value",
+    },
+    Exception {
+        path: "mgmt/src/config/machine.rs",
+        text: "std::thread::available_parallelism",
+        reason: "the machine that a configuration is checked against; all else takes it as a value",
+    },
+];
+
+pub(super) fn check(tree: &Tree, exceptions: &[Exception]) -> Vec<Violation> {
+    let mut found: Vec<Violation> = Vec::new();
+    for (file, rust) in tree.rust_under(PURE) {
+        for (word, what) in IMPURE {
+            for line in rust.production_lines_with(word) {
+                if !found.iter().any(|other| other.path == file.path && other.line == line) {
+                    found.push(Violation::new(&file.path, line, format!("`{word}`: {what}")));
+                }
+            }
+        }
+    }
+    apply(tree, found, exceptions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::places;
+    use super::*;
+
+    #[test]
+    fn pure_code_names_nothing_impure() {
+        for (word, what) in IMPURE {
+            let text = format!("// {word}\nuse a::{word};\n");
+            let tree = Tree::of(&[("dataplane/src/flow/a.rs", &text), ("dataplane/src/worker/a.rs", &text)]);
+            assert_eq!(places(&check(&tree, &[])), ["dataplane/src/flow/a.rs:2"], "{what}: {word}");
+        }
+    }
+
+    #[test]
+    fn each_pure_place_is_looked_at() {
+        for place in PURE {
+            let path = if place.ends_with('/') { format!("{place}a.rs") } else { (*place).to_owned() };
+            let tree = Tree::of(&[(&path, "fn a() { Instant::now() }\n")]);
+            assert_eq!(check(&tree, &[]).len(), 1, "{place}");
+        }
+    }
+
+    #[test]
+    fn tests_may_use_threads() {
+        let text = "#[cfg(test)]\nmod tests { use std::thread; }\n";
+        assert!(check(&Tree::of(&[("dataplane/src/flow/a.rs", text)]), &[]).is_empty());
+    }
+}
