@@ -1,9 +1,11 @@
 //! The inside of the engine, opened to the benches alone (feature `bench`).
 
 mod engine;
+mod forwarder;
 mod table;
 mod wire;
 
 pub use engine::Engine;
+pub use forwarder::{Forwarded, Forwarder};
 pub use table::Table;
 pub use wire::{Parser, checksum_by_difference, checksum_whole};
