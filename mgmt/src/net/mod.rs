@@ -6,6 +6,7 @@
 
 pub mod arp;
 mod frame;
+mod groups;
 mod links;
 pub mod ndp;
 mod neighbours;
@@ -14,6 +15,7 @@ mod resolver;
 mod routes;
 mod state;
 
+pub use groups::{GroupId, Groups, solicited_node};
 pub use links::Link;
 pub use neighbours::{Neighbour, NeighbourState};
 pub use netlink::Netlink;

@@ -9,7 +9,7 @@ use dataplane::types::{InterfaceId, Mac};
 use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
-use crate::net::{NeighbourId, arp, ndp};
+use crate::net::{NeighbourId, arp, ndp, solicited_node};
 
 /// A neighbour that is missed again within this time is not asked for again: the kernel is at it.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -86,6 +86,24 @@ impl Supervisor {
     fn mac_of(&self, interface: InterfaceId) -> Option<Mac> {
         let name = &self.config.interfaces.get(interface.index())?.name;
         Some(self.netlink.state().link(name)?.mac)
+    }
+
+    /// Makes neighbour solicitations for the virtual IPs arrive.
+    pub(super) fn join_groups(&mut self) {
+        let fib = &self.dataplane.snapshot().fib;
+        let number = |id: InterfaceId| self.interfaces.in_use.get(id.index()).copied().flatten();
+        let of = |address| match address {
+            IpAddr::V6(vip) => {
+                let (interface, _) = fib.neighbour_towards(address)?;
+                Some((number(interface)?, solicited_node(vip)))
+            }
+            IpAddr::V4(_) => None,
+        };
+        let wanted = self.config.services.iter().filter_map(|service| of(service.address)).collect();
+        let Some(groups) = &mut self.groups else { return };
+        for ((_, group), error) in groups.follow(&wanted) {
+            tracing::warn!(%group, %error, "neighbour solicitations may not arrive: group not joined");
+        }
     }
 
     /// Tells the segments that the virtual IPs are here: switches and hosts that remember another box

@@ -31,7 +31,7 @@ use crate::api::request::Request;
 use crate::compile::Compiler;
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
-use crate::net::{Netlink, Resolver};
+use crate::net::{Groups, Netlink, Resolver};
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -52,6 +52,8 @@ pub struct Supervisor {
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
+    /// `None`: the kernel has no IPv6.
+    groups: Option<Groups>,
     started: Instant,
 }
 
@@ -78,6 +80,7 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.join_groups();
         self.announce_vips();
         loop {
             tokio::select! {
@@ -118,6 +121,7 @@ impl Supervisor {
         }
         self.watch_interfaces();
         self.publish();
+        self.join_groups();
         self.keep_neighbours().await;
     }
 

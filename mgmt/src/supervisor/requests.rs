@@ -74,6 +74,7 @@ impl Supervisor {
         self.config = config;
         self.config_generation += 1;
         self.publish();
+        self.join_groups();
         self.announce_vips();
         self.keep_neighbours().await;
     }

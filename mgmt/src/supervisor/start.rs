@@ -11,7 +11,7 @@ use super::{Supervisor, control, interfaces};
 use crate::compile::Compiler;
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
-use crate::net::{NetError, NetState, Netlink};
+use crate::net::{Groups, NetError, NetState, Netlink};
 
 /// Why the box did not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +70,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
+        groups: Groups::new().ok(),
         started: now,
     };
     supervisor.keep_neighbours().await;
