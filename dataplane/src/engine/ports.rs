@@ -68,9 +68,13 @@ impl Ports {
     pub(super) fn attach(&mut self, id: InterfaceId, threads: &[Thread]) -> Result<(), StartError> {
         let Some(port) = self.ports.get_mut(id.index()) else { return Ok(()) };
         let setup = &port.setup;
+        let queues = queues_of(setup)?;
+        if usize::from(queues) < threads.len() {
+            return Err(too_few_queues(setup, queues, threads.len()));
+        }
         let mut dealt: Vec<Vec<Socket>> = threads.iter().map(|_| Vec::new()).collect();
         port.sockets.clear();
-        for queue in 0..queues_of(setup)? {
+        for queue in 0..queues {
             let owner = owner(queue, threads.len());
             let at = Queue { interface: id, index: setup.index, queue: QueueId(queue) };
             let refused = |reason| StartError::Socket { interface: setup.name.clone(), queue, reason };
@@ -128,6 +132,18 @@ impl Ports {
     pub(super) fn rings(&self) -> Vec<RingStatus> {
         let sockets = self.ports.iter().flat_map(|port| &port.sockets);
         sockets.filter_map(SocketHandle::statistics).collect()
+    }
+}
+
+/// Every worker needs a queue on every interface to send by: a queue takes sockets of one UMEM only.
+fn too_few_queues(setup: &InterfaceSetup, queues: u16, workers: usize) -> StartError {
+    let name = &setup.name;
+    StartError::Attach {
+        interface: name.clone(),
+        reason: format!(
+            "it has {queues} queues for {workers} workers, and each worker needs one: \
+             'ethtool -L {name} combined {workers}', or name at most {queues} cores in [dataplane] cores"
+        ),
     }
 }
 

@@ -79,6 +79,13 @@ pub enum FlowState {
     Udp,
 }
 
+impl FlowState {
+    /// Whether the connection is ending: its client may use the port for another one.
+    pub(crate) fn is_closing(self) -> bool {
+        matches!(self, Self::Fin | Self::Closed)
+    }
+}
+
 /// One flow, read from the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowInfo {

@@ -164,6 +164,8 @@ impl Keeper {
         let (id, place) = entry.place(size);
         let at = self.place_of[id.index()] as usize;
         self.blocks[at].give(place);
+        // In a full table nearly all blocks are: what is free is remembered, not searched for.
+        self.cursor[size as usize] = at;
         self.free_entries[size as usize] += 1;
         let empty = self.blocks[at].free_count() == self.blocks[at].granted;
         // Keep one block's worth in hand, so that a few flows coming and going move no blocks.

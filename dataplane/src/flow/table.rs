@@ -228,8 +228,12 @@ impl FlowTable {
             return Err(Inserted::TupleInUse);
         };
         let hash = self.hash(&tuple);
-        if self.find(hash, &tuple, endpoints).is_some() {
-            return Err(Inserted::TupleInUse);
+        if let Some(found) = self.find(hash, &tuple, endpoints) {
+            // A flow that is closing gives way, as it does to a SYN of its own tuple.
+            if !self.entry(found.entry).state().is_closing() {
+                return Err(Inserted::TupleInUse);
+            }
+            self.end(found.entry, endpoints);
         }
         let slot = Slot::new(hash, Direction::Return, reference);
         if !self.index.insert(hash, slot) {

@@ -4,7 +4,6 @@ use super::batch::{Batch, Packet};
 use super::context::Context;
 use super::parse::Content;
 use super::verdict::DropReason;
-use crate::engine::FlowState;
 use crate::flow::{Direction, Found, Inserted, NewFlow, Tuple};
 use crate::schedule::client_hash;
 use crate::snapshot::{Endpoint, Service};
@@ -32,7 +31,7 @@ fn is_reopened(context: &mut Context<'_>, found: Found, flags: Flags) -> bool {
     if !flags.opens() || found.direction == Direction::Return {
         return false;
     }
-    let closing = matches!(context.table.entry(found.entry).state(), FlowState::Fin | FlowState::Closed);
+    let closing = context.table.entry(found.entry).state().is_closing();
     if closing {
         context.table.end(found.entry, context.snapshot);
     }

@@ -84,11 +84,9 @@ impl Socket {
     /// What chunks are lent to. A socket of another memory would let the kernel write to chunks
     /// that are not lent at all.
     fn borrower(&self, umem: &Umem) -> Option<Borrower> {
-        assert!(
-            Arc::ptr_eq(&self.region, umem.region()),
-            "a socket is used with the memory it was opened on"
-        );
-        self.borrower
+        let is_own = Arc::ptr_eq(&self.region, umem.region());
+        debug_assert!(is_own, "a socket is used with the memory it was opened on");
+        self.borrower.filter(|_| is_own)
     }
 
     /// Takes at most `room` frames: gives each one's chunk, start and length to `take`.

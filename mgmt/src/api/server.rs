@@ -43,7 +43,7 @@ pub enum BindError {
         path: PathBuf,
     },
     /// Any other reason.
-    #[error("cannot listen at {path}: {error}", path = .path.display())]
+    #[error("cannot listen at {path}: {error}; penstockd runs as root, or set run_dir", path = .path.display())]
     Listen {
         /// The socket.
         path: PathBuf,

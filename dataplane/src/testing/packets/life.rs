@@ -108,4 +108,6 @@ fn two_services_on_one_backend_endpoint_cannot_share_a_client_port() {
     let other = |port| frame((CLIENT, "10.0.0.2"), (BOX0, "10.0.0.101")).tcp(port, 80, SYN).build();
     check(&mut rig, "the same client port", ETH0, &other(40000), &Expect::Drops(DropReason::TupleInUse));
     assert_eq!(destination(&rig.receive(ETH0, &[other(40001)])), 11, "another port is no problem");
+    rig.receive(ETH0, &[to_vip(Mode::Router, false).tcp(40000, 80, RST).build()]);
+    assert_eq!(destination(&rig.receive(ETH0, &[other(40000)])), 11, "the first flow is over");
 }

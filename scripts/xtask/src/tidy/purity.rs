@@ -24,7 +24,8 @@ const PURE: &[&str] = &[
 const IMPURE: &[(&str, &str)] = &[
     ("Instant::now", "a clock"),
     ("SystemTime", "a clock"),
-    ("clock::", "a clock"),
+    ("Clock", "a clock"),
+    ("clock::now", "a clock"),
     ("TcpListener", "a socket"),
     ("TcpStream", "a socket"),
     ("UdpSocket", "a socket"),

@@ -8,7 +8,7 @@ pub(super) struct Rust {
     pub(super) code: String,
     /// By line, from 0: whether it is compiled for tests (and benches) only.
     tests: Vec<bool>,
-    /// Files, or folders that end in a slash, that are declared for tests only; see [`declared`].
+    /// Modules in files of their own that are declared for tests only.
     pub(super) test_modules: Vec<TestModule>,
 }
 
@@ -113,11 +113,12 @@ impl Rust {
     }
 }
 
-/// `test` alone, together with something, or together with the benches.
+/// For tests (and something else beside), for benches, or for both.
 fn is_for_tests(attribute: &str) -> bool {
     let attribute: String = attribute.split_whitespace().collect();
     attribute == "#[cfg(test)]"
         || attribute.starts_with("#[cfg(all(test,")
+        || attribute == r#"#[cfg(feature="bench")]"#
         || attribute == r#"#[cfg(any(test,feature="bench"))]"#
 }
 
