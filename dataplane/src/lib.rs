@@ -44,3 +44,4 @@ pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };
 pub use worker::{ControlFrame, Punt};
+pub use xdp::queues;

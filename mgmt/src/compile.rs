@@ -3,6 +3,7 @@
 //! each worker's place in the order.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
@@ -100,12 +101,19 @@ fn add_backend(snapshot: &mut Snapshot, member: Option<&Member>, fib: &Fib) {
             snapshot.return_endpoints.insert(Endpoint { address, protocol, port }, ());
         }
         let next_hop = match fib.lookup(address) {
+            Hop::Known(_) if mode == Mode::Dsr && is_behind_a_router(fib, address) => None,
             Hop::Known(next_hop) => Some(next_hop),
             Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
         };
         Backend { address, port, protocol, mode, next_hop }
     });
     snapshot.backends.push(backend);
+}
+
+/// Whether packets for an address are handed to a router: a DSR backend there gets none.
+#[must_use]
+pub fn is_behind_a_router(fib: &Fib, address: IpAddr) -> bool {
+    fib.neighbour_towards(address).is_some_and(|(_, neighbour)| neighbour != address)
 }
 
 fn add_service(snapshot: &mut Snapshot, id: ServiceId, service: &config::Service, schedule: Arc<Schedule>) {

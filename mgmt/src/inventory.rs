@@ -17,11 +17,12 @@ use crate::config::{Config, Service};
 /// be at work with a snapshot in which it took new flows.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What makes two backends the same over a change of the configuration. Protocol and mode belong to
-/// it, because the flows in the table were made for them.
+/// What makes two backends the same over a change of the configuration. Virtual IP, protocol and mode
+/// belong to it, because the flows in the table were made for them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Name {
     service: String,
+    vip: IpAddr,
     protocol: Protocol,
     mode: Mode,
     address: IpAddr,
@@ -95,8 +96,8 @@ impl Member {
     }
 
     fn name(&self) -> Name {
-        let Self { protocol, mode, address, port, .. } = *self;
-        Name { service: self.service.clone(), protocol, mode, address, port }
+        let Self { vip, protocol, mode, address, port, .. } = *self;
+        Name { service: self.service.clone(), vip, protocol, mode, address, port }
     }
 }
 
@@ -115,11 +116,10 @@ impl Inventory {
             for backend in &service.backends {
                 let name = name_of(service, backend.address, backend.port);
                 let id = self.numbers.get(&name).copied();
-                let id = id.unwrap_or_else(|| self.add(name, service.address, backend.weight, &stats));
+                let id = id.unwrap_or_else(|| self.add(name, backend.weight, &stats));
                 present.resize(self.members.len(), false);
                 present[id.index()] = true;
                 if let Some(member) = &mut self.members[id.index()] {
-                    member.vip = service.address;
                     member.left = None;
                     if member.configured_weight != backend.weight {
                         member.configured_weight = backend.weight;
@@ -134,19 +134,13 @@ impl Inventory {
         }
     }
 
-    fn add(
-        &mut self,
-        name: Name,
-        vip: IpAddr,
-        weight: u16,
-        stats: &impl Fn(BackendId) -> BackendStats,
-    ) -> BackendId {
+    fn add(&mut self, name: Name, weight: u16, stats: &impl Fn(BackendId) -> BackendStats) -> BackendId {
         let place = self.members.iter().position(Option::is_none).unwrap_or(self.members.len());
         // The configuration's bound on backends is far below 2^32.
         let id = BackendId(u32::try_from(place).unwrap_or(u32::MAX));
         let member = Member {
             service: name.service.clone(),
-            vip,
+            vip: name.vip,
             address: name.address,
             port: name.port,
             protocol: name.protocol,
@@ -206,8 +200,8 @@ impl Inventory {
 }
 
 fn name_of(service: &Service, address: IpAddr, port: Port) -> Name {
-    let (protocol, mode) = (service.protocol, service.mode);
-    Name { service: service.name.clone(), protocol, mode, address, port }
+    let &Service { address: vip, protocol, mode, .. } = service;
+    Name { service: service.name.clone(), vip, protocol, mode, address, port }
 }
 
 #[cfg(test)]
@@ -251,6 +245,17 @@ mod tests {
         assert!(inventory.prune(later, |_| 0));
         inventory.follow(&config(&web(&[(12, 2), (13, 3)])), later, none);
         assert_eq!(weights(&inventory), [Some((3, false)), Some((2, false))], "the number is used again");
+    }
+
+    #[test]
+    fn a_service_that_moves_to_another_address_leaves_its_flows_where_they_are() {
+        let mut inventory = Inventory::default();
+        let start = crate::clock::now();
+        inventory.follow(&config(&web(&[(11, 1)])), start, none);
+        inventory.follow(&config(&web(&[(11, 1)]).replace("10.0.0.100", "10.0.0.101")), start, none);
+        let vips: Vec<_> =
+            inventory.members().map(|(_, m)| m.map(|m| (m.vip.to_string(), m.has_left()))).collect();
+        assert_eq!(vips, [Some(("10.0.0.100".to_owned(), true)), Some(("10.0.0.101".to_owned(), false))]);
     }
 
     #[test]

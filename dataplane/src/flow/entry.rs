@@ -107,7 +107,12 @@ impl Entry<'_> {
         self.set(0, u32::from(Kind::new(tuple, two_way).0) << 24 | backend.0 & 0x00ff_ffff);
     }
 
-    /// Marks it as not in use.
+    /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
+    pub(super) fn end(&self) {
+        self.0[0].fetch_and(!(u32::from(Kind::LIVE) << 24), Relaxed);
+    }
+
+    /// Marks it as not in use, when nobody can hold it any more.
     pub(super) fn clear(&self) {
         self.set(0, 0);
     }

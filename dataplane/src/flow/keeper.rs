@@ -102,6 +102,7 @@ pub(crate) struct Keeper {
     waiting: Vec<(EntryRef, Size)>,
     marks: Marks,
     unmarked: Vec<(EntryRef, Size)>,
+    /// The block whose turn it is; beyond the last one: the last one.
     sweep_block: usize,
     sweep_place: u32,
     last_sweep: Tick,
@@ -121,7 +122,7 @@ impl Keeper {
             waiting: Vec::with_capacity(LIMBO),
             marks: table.quiescence().marks(),
             unmarked: Vec::with_capacity(LIMBO),
-            sweep_block: 0,
+            sweep_block: usize::MAX,
             sweep_place: 0,
             last_sweep: Tick::default(),
             sweep_credit: 0,
@@ -135,6 +136,10 @@ impl Keeper {
     /// A free entry; `None`: the table is full.
     pub(super) fn take(&mut self, table: &FlowTable, size: Size) -> Option<EntryRef> {
         let class = size as usize;
+        // Whoever takes an entry may have to retire it, and that must not allocate.
+        if self.unmarked.len() >= LIMBO {
+            return None;
+        }
         if self.free_entries[class] == 0 {
             let (id, granted) = table.slab().take_block(size)?;
             self.place_of[id.index()] = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
@@ -185,7 +190,7 @@ impl Keeper {
 
     /// Lets an entry that has left the index wait until nobody can hold it any more.
     pub(super) fn retire(&mut self, table: &FlowTable, entry: EntryRef, size: Size) {
-        table.entry(entry).clear();
+        table.entry(entry).end();
         self.unmarked.push((entry, size));
     }
 
@@ -240,8 +245,9 @@ impl Keeper {
         now: Tick,
         expired: &mut impl FnMut(BackendId),
     ) {
-        self.sweep_block %= self.blocks.len();
-        let at = self.sweep_block;
+        // From the last block to the first: a block that is given back is replaced by the last one,
+        // which has had its turn then.
+        let at = self.sweep_block.min(self.blocks.len() - 1);
         let (id, size) = (self.blocks[at].id, self.blocks[at].size);
         let end = (self.sweep_place + STEP).min(size.per_block());
         for place in self.sweep_place..end {
@@ -263,7 +269,7 @@ impl Keeper {
         self.sweep_place = end;
         if end >= size.per_block() {
             self.sweep_place = 0;
-            self.sweep_block += 1;
+            self.sweep_block = at.checked_sub(1).unwrap_or(usize::MAX);
         }
     }
 }

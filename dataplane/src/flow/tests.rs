@@ -225,6 +225,18 @@ fn an_entry_is_not_reused_while_another_worker_may_hold_it() {
 }
 
 #[test]
+fn an_entry_that_expires_still_names_its_backend_to_who_has_found_it() {
+    let mut bench = bench(64);
+    let tuple = tuple(1, false, Protocol::Udp);
+    bench.insert(&tuple, 42, false, Tick(0));
+    let found = bench.find(&tuple).unwrap();
+    assert_eq!(bench.sweep(Tick(70_000)), 1);
+    let entry = bench.table.entry(found.entry);
+    assert_eq!((entry.backend(), entry.protocol()), (BackendId(42), Protocol::Udp));
+    assert_eq!(bench.find(&tuple), None);
+}
+
+#[test]
 fn two_workers_inserting_finding_and_ending_the_same_flows_never_disagree() {
     const CLIENTS: u16 = 64;
     let table = table(4096, 2);
@@ -254,8 +266,7 @@ fn two_workers_inserting_finding_and_ending_the_same_flows_never_disagree() {
                 Inserted::Existing(found) => {
                     // It may have ended meanwhile, but it is never somebody else's within this batch.
                     let entry = table.entry(found.entry);
-                    let same = entry.forward_tuple() == tuple && entry.backend() == backend;
-                    assert!(same || entry.backend() == BackendId(0), "worker {worker}, round {round}");
+                    assert_eq!((entry.forward_tuple(), entry.backend()), (tuple, backend), "round {round}");
                     if random & 0x300 == 0 {
                         table.end(found.entry, &Backends);
                     }

@@ -85,8 +85,22 @@ fn towards_backend(
 ) -> Result<NextHop, DropReason> {
     match backend.next_hop {
         Some(next_hop) => fitting(context, headers, next_hop),
-        None => resolve(context, headers, backend.address),
+        None => without_next_hop(context, headers, backend),
     }
+}
+
+/// A router's MAC is of no use in DSR: the packet is still addressed to the virtual IP, and the router
+/// would bring it back.
+fn without_next_hop(
+    context: &mut Context<'_>,
+    headers: &Headers,
+    backend: &Backend,
+) -> Result<NextHop, DropReason> {
+    let neighbour = context.snapshot.fib.neighbour_towards(backend.address);
+    if backend.mode == Mode::Dsr && neighbour.is_some_and(|(_, address)| address != backend.address) {
+        return Err(DropReason::NotOnLink);
+    }
+    resolve(context, headers, backend.address)
 }
 
 #[inline(always)]

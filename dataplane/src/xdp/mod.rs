@@ -42,7 +42,7 @@ mod wake;
 
 pub(crate) use open::Queue;
 pub(crate) use program::Program;
-pub(crate) use queues::queues;
+pub use queues::queues;
 pub(crate) use socket::{Socket, SocketHandle};
 pub(crate) use sys::{Watched, poll};
 pub(crate) use umem::{Chunk, Region, Umem};

@@ -28,7 +28,7 @@ unsafe impl Plain for Channels {}
 ///
 /// The driver is asked first, because it knows what is in use; one that has no answer (loopback,
 /// tap) shows its queues as directories.
-pub(crate) fn queues(interface: &str) -> io::Result<u16> {
+pub fn queues(interface: &str) -> io::Result<u16> {
     let mut channels = Channels { command: ETHTOOL_GCHANNELS, ..Channels::default() };
     let pairs = match sys::ethtool(interface, &mut channels) {
         Ok(()) => channels.combined + channels.rx.min(channels.tx),

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use dataplane::limits::MAX_WORKERS;
+
 /// What a configuration is checked against and takes defaults from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
@@ -23,6 +25,16 @@ impl Machine {
         Self {
             cores: cores.unwrap_or_else(allowed),
             hostname: if hostname.is_empty() { "localhost".to_owned() } else { hostname },
+        }
+    }
+
+    /// The default of `dataplane.cores`: every core but the first, which is left to Linux and to the
+    /// management thread.
+    #[must_use]
+    pub fn default_cores(&self) -> Vec<usize> {
+        match self.cores {
+            0 | 1 => vec![0],
+            cores => (1..cores).take(MAX_WORKERS).collect(),
         }
     }
 }

@@ -55,7 +55,7 @@ fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Nod
 
 fn dataplane(written: model::Dataplane, machine: &Machine, report: &mut Report<'_>) -> Dataplane {
     let cores = match &written.cores {
-        None => default_cores(machine),
+        None => machine.default_cores(),
         Some(list) => {
             check_cores(list, machine, report);
             list.get_ref().iter().map(|core| *core.get_ref()).collect()
@@ -67,14 +67,6 @@ fn dataplane(written: model::Dataplane, machine: &Machine, report: &mut Report<'
         flows: written.flows,
         huge_pages: written.huge_pages,
         flow_timeouts: written.flow_timeouts,
-    }
-}
-
-/// Every core but the first, which is left to Linux and to the management thread.
-fn default_cores(machine: &Machine) -> Vec<usize> {
-    match machine.cores {
-        0 | 1 => vec![0],
-        cores => (1..cores).take(MAX_WORKERS).collect(),
     }
 }
 

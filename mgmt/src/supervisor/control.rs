@@ -61,8 +61,15 @@ impl Supervisor {
 
     fn control_frame(&self, frame: &ControlFrame) {
         let Some(mac) = self.mac_of(frame.interface) else { return };
-        let answers = |address: IpAddr| self.config.services.iter().any(|service| service.address == address);
         let bytes = frame.bytes();
+        let snapshot = self.dataplane.snapshot();
+        // An address that has left the configuration still has flows. Who knows the box for it asks
+        // the box itself, and goes on; who asks everybody may be told by another box that has it now.
+        let to_us = bytes.starts_with(&mac.0);
+        let answers = |address: IpAddr| {
+            let configured = self.config.services.iter().any(|service| service.address == address);
+            configured || (to_us && snapshot.vip_addresses.contains(&address))
+        };
         let answer = match arp::respond(bytes, |vip| answers(vip.into()), mac) {
             Ok(reply) => Ok(reply),
             Err(arp::Silence::NotArp) => {

@@ -21,7 +21,7 @@ pub use start::{StartFailure, start};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dataplane::Dataplane;
+use dataplane::{Dataplane, SteeringError};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -80,6 +80,7 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.warn_of_backends_behind_routers();
         self.join_groups();
         self.announce_vips();
         loop {
@@ -105,11 +106,16 @@ impl Supervisor {
         self.resolver.release().await;
     }
 
-    /// Compiles and publishes what is true now.
-    fn publish(&mut self) {
+    /// Compiles and puts in force what is true now; if that fails, what was in force stays.
+    fn try_publish(&mut self) -> Result<(), SteeringError> {
         let snapshot = self.compiler.compile(&self.config, &self.inventory, self.netlink.state());
-        if let Err(error) = self.dataplane.publish(snapshot) {
-            tracing::error!(%error, "the steering program does not follow the configuration");
+        self.dataplane.publish(snapshot)
+    }
+
+    /// The same where nobody waits for an answer.
+    fn publish(&mut self) {
+        if let Err(error) = self.try_publish() {
+            tracing::error!(%error, "the data plane cannot follow, and goes on as it was");
         }
     }
 

@@ -1,11 +1,13 @@
 //! Requests of the control socket.
 
-use dataplane::types::BackendId;
+use dataplane::SteeringError;
+use dataplane::types::{BackendId, Mode};
 use tokio::sync::oneshot;
 
 use super::Supervisor;
 use crate::api::request::{BackendRef, ConfigText, Refusal, Reply, Request};
 use crate::api::view;
+use crate::compile::is_behind_a_router;
 use crate::config::{self, Config, Diagnostic, plan};
 
 fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
@@ -60,7 +62,7 @@ impl Supervisor {
             return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
         }
         let (config, _) = self.read(text)?;
-        self.put_in_force(config).await;
+        self.put_in_force(config).await?;
         for change in &planned.plan.changes {
             tracing::info!(change, "configuration");
         }
@@ -68,15 +70,40 @@ impl Supervisor {
         Ok(planned)
     }
 
-    async fn put_in_force(&mut self, config: Config) {
-        let dataplane = &self.dataplane;
-        self.inventory.follow(&config, crate::clock::now(), |id| dataplane.backend(id));
-        self.config = config;
+    async fn put_in_force(&mut self, config: Config) -> Result<(), Refusal> {
+        let before = std::mem::replace(&mut self.config, config);
+        self.follow_configuration();
+        if let Err(error) = self.try_publish() {
+            self.config = before;
+            self.follow_configuration();
+            return Err(refused_by_the_data_plane(&error));
+        }
         self.config_generation += 1;
-        self.publish();
+        self.warn_of_backends_behind_routers();
         self.join_groups();
         self.announce_vips();
         self.keep_neighbours().await;
+        Ok(())
+    }
+
+    fn follow_configuration(&mut self) {
+        let dataplane = &self.dataplane;
+        self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
+    }
+
+    /// Nobody else can know: it depends on the routes.
+    pub(super) fn warn_of_backends_behind_routers(&self) {
+        let fib = &self.dataplane.snapshot().fib;
+        for service in self.config.services.iter().filter(|service| service.mode == Mode::Dsr) {
+            for backend in service.backends.iter().filter(|b| is_behind_a_router(fib, b.address)) {
+                let (service, backend) = (&service.name, backend.name());
+                tracing::warn!(
+                    service,
+                    backend,
+                    "is behind a router and gets no packets: dsr needs it on a segment of the box"
+                );
+            }
+        }
     }
 
     async fn reload(&mut self) -> Result<view::Planned, Refusal> {
@@ -109,19 +136,22 @@ impl Supervisor {
         change: view::BackendChange,
     ) -> Result<view::Backend, Refusal> {
         let id = self.backend_of(which)?;
-        let now = crate::clock::now();
-        if let Some(member) = self.inventory.get_mut(id) {
-            let before = member.state();
-            member.admin = change.admin.unwrap_or(member.admin);
-            member.weight = change.weight.unwrap_or(member.weight);
-            if member.state() != before {
-                member.changed = Some(now);
-            }
-            let (service, address, port) = (&member.service, member.address, member.port);
-            tracing::info!(service, %address, %port, admin = ?member.admin, weight = member.weight, "backend set by hand");
+        let gone = || Refusal::failed("the backend has left the configuration");
+        let member = self.inventory.get_mut(id).ok_or_else(gone)?;
+        let before = member.clone();
+        member.admin = change.admin.unwrap_or(member.admin);
+        member.weight = change.weight.unwrap_or(member.weight);
+        if member.state() != before.state() {
+            member.changed = Some(crate::clock::now());
         }
-        self.publish();
-        self.backend_view(id).ok_or_else(|| Refusal::failed("the backend has left the configuration"))
+        let after = member.clone();
+        if let Err(error) = self.try_publish() {
+            self.inventory.get_mut(id).ok_or_else(gone)?.clone_from(&before);
+            return Err(refused_by_the_data_plane(&error));
+        }
+        let (service, address, port) = (&after.service, after.address, after.port);
+        tracing::info!(service, %address, %port, admin = ?after.admin, weight = after.weight, "backend set by hand");
+        self.backend_view(id).ok_or_else(gone)
     }
 
     fn backend_of(&self, which: &BackendRef) -> Result<BackendId, Refusal> {
@@ -132,4 +162,8 @@ impl Supervisor {
         let id = self.inventory.number(service, backend.address, backend.port);
         id.ok_or_else(|| Refusal::failed("the backend has no number: this is a defect"))
     }
+}
+
+fn refused_by_the_data_plane(error: &SteeringError) -> Refusal {
+    Refusal::failed(format!("the data plane refused it, and goes on as it was: {error}"))
 }

@@ -43,7 +43,7 @@ pub enum StartFailure {
 /// See [`StartFailure`]; nothing stays behind.
 pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
     let netlink = Netlink::open().await?;
-    let setup = setup(&config, netlink.state())?;
+    let setup = setup(&config, &machine, netlink.state())?;
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
@@ -77,7 +77,20 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     Ok(supervisor)
 }
 
-fn setup(config: &Config, net: &NetState) -> Result<Setup, StartFailure> {
+/// The default takes as many cores as there are queues for: each worker needs one on every interface.
+/// A list that the operator has written is taken as it is.
+fn cores(config: &Config, machine: &Machine) -> Vec<usize> {
+    let mut cores = config.dataplane.cores.clone();
+    let queues = config.interfaces.iter().filter_map(|interface| dataplane::queues(&interface.name).ok());
+    let queues = queues.min().map_or(usize::MAX, usize::from);
+    if cores == machine.default_cores() && cores.len() > queues {
+        cores.truncate(queues);
+        tracing::info!(?cores, "fewer workers than cores: the interfaces have no more queues");
+    }
+    cores
+}
+
+fn setup(config: &Config, machine: &Machine, net: &NetState) -> Result<Setup, StartFailure> {
     let interfaces = config.interfaces.iter().map(|interface| {
         let name = interface.name.clone();
         let Some(link) = net.link(&name) else {
@@ -90,7 +103,7 @@ fn setup(config: &Config, net: &NetState) -> Result<Setup, StartFailure> {
         Ok(InterfaceSetup { name, index: link.index, xdp: interface.xdp })
     });
     Ok(Setup {
-        cores: config.dataplane.cores.clone(),
+        cores: cores(config, machine),
         poll: config.dataplane.poll,
         flows: config.dataplane.flows,
         huge_pages: config.dataplane.huge_pages,
