@@ -61,6 +61,13 @@ struct Block {
 /// Places that one step of the sweep looks at.
 const STEP: u32 = 64;
 
+impl Size {
+    /// Steps over a block.
+    fn sweep_steps(self) -> u64 {
+        u64::from(self.per_block().div_ceil(STEP))
+    }
+}
+
 impl Block {
     fn new(id: BlockId, size: Size, granted: u32) -> Self {
         let bits =
@@ -106,6 +113,8 @@ pub(crate) struct Keeper {
     sweep_block: usize,
     sweep_place: u32,
     last_sweep: Tick,
+    /// Steps of a whole round.
+    steps: u64,
     /// Steps due, in units of 1/65536.
     sweep_credit: u64,
 }
@@ -125,6 +134,7 @@ impl Keeper {
             sweep_block: usize::MAX,
             sweep_place: 0,
             last_sweep: Tick::default(),
+            steps: 0,
             sweep_credit: 0,
         }
     }
@@ -145,6 +155,7 @@ impl Keeper {
             self.place_of[id.index()] = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
             self.cursor[class] = self.blocks.len();
             self.blocks.push(Block::new(id, size, granted));
+            self.steps += size.sweep_steps();
             self.free_entries[class] = granted;
         }
         // From the cursor on, round about: mostly the block that it stands on.
@@ -181,6 +192,7 @@ impl Keeper {
 
     fn give_block(&mut self, table: &FlowTable, at: usize) {
         let block = self.blocks.swap_remove(at);
+        self.steps -= block.size.sweep_steps();
         self.free_entries[block.size as usize] -= block.granted;
         table.slab().give_block(block.id, block.granted);
         if let Some(moved) = self.blocks.get(at) {
@@ -223,9 +235,8 @@ impl Keeper {
     ) -> bool {
         let elapsed = u64::from(now.millis_since(self.last_sweep));
         self.last_sweep = now;
-        let steps: u64 = self.blocks.iter().map(|b| u64::from(b.size.per_block().div_ceil(STEP))).sum();
-        self.sweep_credit += ((steps * elapsed) << 16) / u64::from(timeouts.smallest().div_ceil(2));
-        self.sweep_credit = self.sweep_credit.min(steps << 16);
+        self.sweep_credit += ((self.steps * elapsed) << 16) / u64::from(timeouts.smallest().div_ceil(2));
+        self.sweep_credit = self.sweep_credit.min(self.steps << 16);
         for _ in 0..SWEEP_STEPS_PER_ROUND {
             // A step retires at most STEP entries; beyond that the grace period has to end first.
             if self.sweep_credit < 1 << 16 || self.unmarked.len() + STEP as usize > LIMBO {

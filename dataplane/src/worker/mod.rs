@@ -19,7 +19,7 @@ use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::io::PacketIo;
 use crate::limits::BATCH;
 use crate::pipeline::{self, Batch, Context, Missing};
-use crate::snapshot::Reader;
+use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
 use crate::types::WorkerId;
@@ -57,6 +57,8 @@ pub(crate) struct Worker<I> {
     was_busy: bool,
     sweep_is_behind: bool,
     punted: bool,
+    /// Of the snapshot of that generation.
+    timeouts: (u64, Timeouts),
 }
 
 impl<I: PacketIo> Worker<I> {
@@ -73,6 +75,7 @@ impl<I: PacketIo> Worker<I> {
             was_busy: false,
             sweep_is_behind: false,
             punted: false,
+            timeouts: (u64::MAX, Timeouts::from(&FlowTimeouts::default())),
         }
     }
 
@@ -159,7 +162,10 @@ impl<I: PacketIo> Worker<I> {
     fn housekeeping(&mut self, now: Tick) {
         let (table, counters) = (&self.links.table, &self.links.counters);
         let snapshot = self.links.snapshots.load();
-        let timeouts = Timeouts::from(&snapshot.timeouts);
+        if self.timeouts.0 != snapshot.generation {
+            self.timeouts = (snapshot.generation, Timeouts::from(&snapshot.timeouts));
+        }
+        let timeouts = self.timeouts.1;
         self.sweep_is_behind = self.keeper.sweep(table, snapshot, &timeouts, now, |backend| {
             counters.flows_expired.add(1);
             counters.backend(backend).active_flows.sub(1);
