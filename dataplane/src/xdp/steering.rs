@@ -7,12 +7,14 @@
 
 use std::net::IpAddr;
 
-use aya::maps::{HashMap, MapData, MapError};
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use hashbrown::HashSet;
 
 use super::program::reason;
 use crate::error::SteeringError;
+use crate::limits::MAX_INTERFACES;
 use crate::snapshot::{Endpoint, Snapshot};
+use crate::types::{InterfaceId, Mac};
 
 /// `struct address` of `xdp/steering.bpf.c`.
 type AddressKey = [u8; 20];
@@ -25,6 +27,7 @@ pub(crate) struct Steering {
     vips: Set<AddressKey>,
     endpoints: Set<EndpointKey>,
     locals: Set<AddressKey>,
+    macs: Macs,
 }
 
 impl Steering {
@@ -33,11 +36,14 @@ impl Steering {
             vips: Set::new(ebpf, "vips")?,
             endpoints: Set::new(ebpf, "endpoints")?,
             locals: Set::new(ebpf, "locals")?,
+            macs: Macs::new(ebpf)?,
         })
     }
 
-    /// Adds what `next` has and the maps have not.
+    /// Adds what `next` has and the maps have not. A MAC address that an interface no longer has is
+    /// forgotten at once: senders that still use it cannot be answered with it.
     pub(crate) fn add(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
+        self.macs.follow(next)?;
         self.locals.add(next.local_addresses.iter().map(|a| address_key(*a)))?;
         self.endpoints.add(next.return_endpoints.endpoints().map(endpoint_key))?;
         self.vips.add(next.vip_addresses.iter().map(|a| address_key(*a)))
@@ -82,6 +88,39 @@ impl<K: aya::Pod + std::hash::Hash + Eq> Set<K> {
         for key in stale {
             self.map.remove(&key).map_err(|error| refused(self.name, &error))?;
             self.held.remove(&key);
+        }
+        Ok(())
+    }
+}
+
+/// The interfaces' MAC addresses in the program, and what we have written there.
+#[derive(Debug)]
+struct Macs {
+    map: Map,
+    held: [Mac; MAX_INTERFACES],
+}
+
+impl Macs {
+    const NAME: &'static str = "macs";
+
+    fn new(ebpf: &mut aya::Ebpf) -> Result<Self, SteeringError> {
+        let map = ebpf.take_map(Self::NAME).ok_or_else(|| MapError::InvalidName { name: Self::NAME.into() });
+        let map = map.map_err(|error| refused(Self::NAME, &error))?;
+        Ok(Self { map, held: [Mac::default(); MAX_INTERFACES] })
+    }
+
+    /// Interfaces that `next` does not have get the address of nobody.
+    fn follow(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
+        let mut map = Array::<_, [u8; 8]>::try_from(&mut self.map).map_err(|e| refused(Self::NAME, &e))?;
+        for (id, held) in (0..).map(InterfaceId).zip(&mut self.held) {
+            let mac = next.interface(id).map(|interface| interface.mac).unwrap_or_default();
+            if *held != mac {
+                let mut wire = [0; 8];
+                wire[..6].copy_from_slice(&mac.0);
+                let written = map.set(u32::from(id.0), wire, 0);
+                written.map_err(|error| refused(Self::NAME, &error))?;
+                *held = mac;
+            }
         }
         Ok(())
     }
