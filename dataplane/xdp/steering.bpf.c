@@ -8,7 +8,7 @@
 //     an address of the box;
 //   - TCP and UDP from the endpoint of a router-mode backend (the return path), unless they are
 //     addressed to the box itself;
-//   - ARP and IPv6 neighbour solicitations that ask for a VIP;
+//   - ARP requests and IPv6 neighbour solicitations that ask for a VIP;
 //   - VRRP and BFD, once somebody listens.
 // Only if they are addressed to the MAC of the interface, but ARP, solicitations and VRRP also to many.
 // All else is Linux's, VLAN-tagged frames among it, and all of it when a queue has no worker. Every
@@ -41,6 +41,7 @@
 #define PROTOCOL_VRRP 112
 #define BFD_SINGLE_HOP 3784 // RFC 5881 section 4
 #define BFD_MULTI_HOP 4784  // RFC 5883 section 5
+#define ARP_REQUEST 1
 #define NEIGHBOUR_SOLICITATION 135 // RFC 4861 section 4.3
 
 // Flags of `listening`.
@@ -189,7 +190,7 @@ static __always_inline int is_return_or_control(struct cursor *c, enum recipient
 	return bpf_map_lookup_elem(&endpoints, &key) && !bpf_map_lookup_elem(&locals, destination);
 }
 
-// RFC 826, for IPv4 over Ethernet.
+// RFC 826, for IPv4 over Ethernet. A reply is for Linux: it was Linux that asked.
 static __always_inline int arp_for_worker(struct cursor *c, enum recipient to)
 {
 	struct {
@@ -201,7 +202,7 @@ static __always_inline int arp_for_worker(struct cursor *c, enum recipient to)
 	struct address target;
 
 	if (to == GROUP || !HAS(c, *arp) || arp->hardware != bpf_htons(1) || arp->protocol != bpf_htons(ETH_P_IP) ||
-	    arp->hardware_length != 6 || arp->protocol_length != 4)
+	    arp->hardware_length != 6 || arp->protocol_length != 4 || arp->operation != bpf_htons(ARP_REQUEST))
 		return 0;
 	target = ipv4(arp->target);
 	return is_vip(&target);

@@ -220,7 +220,11 @@ fn neighbour_rows() -> Vec<(&'static str, Vec<u8>, To)> {
     token_ring[15] = 6;
     vec![
         ("an ARP request for a VIP", arp(1, CLIENT, VIP), Worker),
-        ("an ARP announcement of a VIP", arp(2, VIP, VIP), Worker),
+        ("an ARP announcement of a VIP", arp(1, VIP, VIP), Worker),
+        ("an ARP announcement of a VIP that is a reply", arp(2, VIP, VIP), Linux),
+        ("an ARP reply to a VIP that is an address of the box as well", arp(2, CLIENT, OWN_VIP), Linux),
+        ("an ARP request for a VIP that is an address of the box as well", arp(1, CLIENT, OWN_VIP), Worker),
+        ("an ARP packet of an operation that nobody uses for IPv4", arp(8, CLIENT, VIP), Linux),
         ("an ARP request for the box", arp(1, CLIENT, OWN), Linux),
         ("an ARP reply from a VIP's address to someone else", arp(2, VIP, CLIENT), Linux),
         ("an ARP request that is cut", arp(1, CLIENT, VIP)[..41].to_vec(), Linux),
