@@ -218,7 +218,7 @@ static __always_inline int ipv4_for_worker(struct cursor *c, enum recipient to)
 	destination = ipv4(&ip->daddr);
 	if (is_vip(&destination))
 		return to == BOX;
-	if (ip->frag_off & bpf_htons(0x1fff)) // a later fragment has no ports
+	if (ip->frag_off & bpf_htons(0x3fff)) // only the first has ports, and fragments belong together
 		return 0;
 	source = ipv4(&ip->saddr);
 	c->at += ip->ihl * 4;
@@ -242,13 +242,12 @@ static __always_inline int solicits_vip(struct cursor *c)
 	return is_vip(&target);
 }
 
-// Moves behind the extension headers (RFC 8200 section 4). Returns the transport protocol, or -1
-// if there is none to be found: a later fragment, too many headers, a header cut short.
+// Moves behind the extension headers (RFC 8200 section 4), up to that of a fragment. Returns the
+// protocol there, or -1 if none is found: too many headers, a header cut short.
 static __always_inline int skip_extension_headers(struct cursor *c, __u8 next)
 {
 	struct {
 		__u8 next, length;
-		__be16 fragment;
 	} *header;
 
 	for (int i = 0; i <= MAX_EXTENSION_HEADERS; i++) {
@@ -265,11 +264,6 @@ static __always_inline int skip_extension_headers(struct cursor *c, __u8 next)
 			if (!HAS(c, *header))
 				return -1;
 			c->at += (header->length + 2) * 4;
-			break;
-		case IPPROTO_FRAGMENT:
-			if (!HAS(c, *header) || header->fragment & bpf_htons(0xfff8))
-				return -1;
-			c->at += 8;
 			break;
 		default:
 			return next;

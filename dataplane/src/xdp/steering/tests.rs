@@ -187,7 +187,7 @@ fn vip_rows() -> Vec<(&'static str, Vec<u8>, To)> {
 
 fn return_rows() -> Vec<(&'static str, Vec<u8>, To)> {
     let with_options = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 0, 3), &ports(8080, 4000)]);
-    let later = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 1, 0), &ports(8080, 4000)]);
+    let fragment = |bits| ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, bits, 0), &ports(8080, 4000)]);
     let cut = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 0, 0), &ports(8080, 4000)[..7]]);
     let bare = ethernet(IPV6, &[&ipv6(BACKEND6, CLIENT6, UDP), &ports(53, 4000)]);
     let own6 = ethernet(IPV6, &[&ipv6(BACKEND6, OWN6, UDP), &ports(53, 4000)]);
@@ -198,18 +198,23 @@ fn return_rows() -> Vec<(&'static str, Vec<u8>, To)> {
         ("another port of the backend", tcp4(BACKEND, 22, CLIENT, 4000), Linux),
         ("another protocol of the backend's port", udp4(BACKEND, CLIENT, 8080, 4000, b""), Linux),
         ("a client with the endpoint's port as destination", tcp4(CLIENT, 4000, BACKEND, 8080), Linux),
-        ("a later fragment of a backend has no ports", later, Linux),
+        ("a first fragment of a backend", fragment(0x2000), Linux),
+        ("a fragment in the middle", fragment(0x2001), Linux),
+        ("a last fragment, which has no ports", fragment(0x1000), Linux),
+        ("a backend's packet that must not be fragmented", fragment(0x4000), Worker),
         ("ports that are cut", cut, Linux),
         ("a backend's endpoint over IPv6", bare, Worker),
         ("a backend's endpoint answers the box over IPv6", own6, Linux),
         ("behind destination options", extended(&[OPTIONS]), Worker),
         (
-            "behind hop-by-hop, routing, authentication and a first fragment",
-            extended(&[LONG_HOP_BY_HOP, ROUTING, AUTHENTICATION, FIRST_FRAGMENT]),
+            "behind hop-by-hop, routing and authentication",
+            extended(&[LONG_HOP_BY_HOP, ROUTING, AUTHENTICATION]),
             Worker,
         ),
         ("behind as many headers as are walked", extended(&[OPTIONS; 8]), Worker),
         ("behind one header more than are walked", extended(&[OPTIONS; 9]), Linux),
+        ("a first IPv6 fragment", extended(&[FIRST_FRAGMENT]), Linux),
+        ("a first IPv6 fragment behind options", extended(&[OPTIONS, FIRST_FRAGMENT]), Linux),
         ("a later IPv6 fragment", extended(&[LATER_FRAGMENT]), Linux),
         ("a header that reaches beyond the frame", extended(&[(60, &[0, 255, 0, 0, 0, 0, 0, 0])]), Linux),
     ]
