@@ -34,7 +34,7 @@
 
 #define MAX_VIPS 65536
 #define MAX_ENDPOINTS 262144
-#define MAX_LOCALS 1024
+#define MAX_LOCALS 16384
 
 #define IPV4 4
 #define IPV6 6
@@ -148,6 +148,16 @@ static __always_inline int is_vip(struct address *address)
 	return bpf_map_lookup_elem(&vips, address) != 0;
 }
 
+// Where answers to clients never go: loopback, groups, broadcast, IPv6's link-local.
+static __always_inline int is_no_client(const struct address *address)
+{
+	const __u8 *bytes = address->bytes;
+
+	if (address->family == IPV4)
+		return bytes[0] == 127 || bytes[0] >= 224;
+	return bytes[0] == 0xff || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+}
+
 static __always_inline int listens(__u32 flag)
 {
 	__u32 zero = 0;
@@ -186,6 +196,8 @@ static __always_inline int is_return_or_control(struct cursor *c, enum recipient
 	    (ports->dest == bpf_htons(BFD_SINGLE_HOP) || ports->dest == bpf_htons(BFD_MULTI_HOP)) &&
 	    listens(LISTENING_BFD))
 		return 1;
+	if (is_no_client(destination))
+		return 0;
 	key.port = ports->source;
 	return bpf_map_lookup_elem(&endpoints, &key) && !bpf_map_lookup_elem(&locals, destination);
 }
@@ -252,22 +264,13 @@ static __always_inline int skip_extension_headers(struct cursor *c, __u8 next)
 
 	for (int i = 0; i <= MAX_EXTENSION_HEADERS; i++) {
 		header = c->at;
-		switch (next) {
-		case IPPROTO_HOPOPTS:
-		case IPPROTO_ROUTING:
-		case IPPROTO_DSTOPTS:
-			if (!HAS(c, *header))
-				return -1;
-			c->at += (header->length + 1) * 8;
-			break;
-		case IPPROTO_AH: // RFC 4302 section 2.2 counts in words of four bytes
-			if (!HAS(c, *header))
-				return -1;
-			c->at += (header->length + 2) * 4;
-			break;
-		default:
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_AH)
 			return next;
-		}
+		if (!HAS(c, *header))
+			return -1;
+		// RFC 4302 section 2.2 counts in words of four bytes; two are not counted.
+		c->at += next == IPPROTO_AH ? (header->length + 2) * 4 : (header->length + 1) * 8;
 		next = header->next;
 	}
 	return -1;

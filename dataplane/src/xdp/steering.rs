@@ -44,7 +44,7 @@ impl Steering {
     /// forgotten at once: senders that still use it cannot be answered with it.
     pub(crate) fn add(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
         self.macs.follow(next)?;
-        self.locals.add(next.local_addresses.iter().map(|a| address_key(*a)))?;
+        self.locals.add(locals(next))?;
         self.endpoints.add(next.return_endpoints.endpoints().map(endpoint_key))?;
         self.vips.add(next.vip_addresses.iter().map(|a| address_key(*a)))
     }
@@ -53,7 +53,7 @@ impl Steering {
     pub(crate) fn remove_stale(&mut self, current: &Snapshot) -> Result<(), SteeringError> {
         self.vips.keep(current.vip_addresses.iter().map(|a| address_key(*a)))?;
         self.endpoints.keep(current.return_endpoints.endpoints().map(endpoint_key))?;
-        self.locals.keep(current.local_addresses.iter().map(|a| address_key(*a)))
+        self.locals.keep(locals(current))
     }
 }
 
@@ -124,6 +124,16 @@ impl Macs {
         }
         Ok(())
     }
+}
+
+/// The box's own addresses that the program must be told of: not those that it refuses by their
+/// prefix (`is_no_client`), of which there may be one for each interface that Linux has.
+fn locals(snapshot: &Snapshot) -> impl Iterator<Item = AddressKey> {
+    let addresses = snapshot.local_addresses.iter().filter(|address| match address {
+        IpAddr::V4(v4) => !v4.is_loopback(),
+        IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+    });
+    addresses.map(|address| address_key(*address))
 }
 
 fn refused(map: &'static str, error: &MapError) -> SteeringError {

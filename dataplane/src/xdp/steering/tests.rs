@@ -1,5 +1,7 @@
 //! A table of frames and verdicts, run by the kernel itself (`BPF_PROG_TEST_RUN`). Needs root.
 
+use std::net::IpAddr;
+
 use aya::maps::Array;
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 
@@ -189,8 +191,7 @@ fn return_rows() -> Vec<(&'static str, Vec<u8>, To)> {
     let with_options = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 0, 3), &ports(8080, 4000)]);
     let fragment = |bits| ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, bits, 0), &ports(8080, 4000)]);
     let cut = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 0, 0), &ports(8080, 4000)[..7]]);
-    let bare = ethernet(IPV6, &[&ipv6(BACKEND6, CLIENT6, UDP), &ports(53, 4000)]);
-    let own6 = ethernet(IPV6, &[&ipv6(BACKEND6, OWN6, UDP), &ports(53, 4000)]);
+    let to6 = |client| ethernet(IPV6, &[&ipv6(BACKEND6, client, UDP), &ports(53, 4000)]);
     vec![
         ("a backend's endpoint answers a client", tcp4(BACKEND, 8080, CLIENT, 4000), Worker),
         ("the same with IPv4 options", with_options, Worker),
@@ -203,8 +204,18 @@ fn return_rows() -> Vec<(&'static str, Vec<u8>, To)> {
         ("a last fragment, which has no ports", fragment(0x1000), Linux),
         ("a backend's packet that must not be fragmented", fragment(0x4000), Worker),
         ("ports that are cut", cut, Linux),
-        ("a backend's endpoint over IPv6", bare, Worker),
-        ("a backend's endpoint answers the box over IPv6", own6, Linux),
+        ("a backend's endpoint sends to a group", tcp4(BACKEND, 8080, "224.0.0.251", 4000), Linux),
+        ("the last group", tcp4(BACKEND, 8080, "239.255.255.255", 4000), Linux),
+        ("the address before the first group", tcp4(BACKEND, 8080, "223.255.255.255", 4000), Worker),
+        ("a backend's endpoint sends to all", tcp4(BACKEND, 8080, "255.255.255.255", 4000), Linux),
+        ("a backend's endpoint sends to loopback", tcp4(BACKEND, 8080, "127.0.0.2", 4000), Linux),
+        ("a backend's endpoint sends to an IPv6 group", to6("ff05::2"), Linux),
+        ("a backend's endpoint sends to a link-local address", to6("fe80::1"), Linux),
+        ("the last link-local address", to6("febf:ffff::1"), Linux),
+        ("an address behind the link-local ones", to6("fec0::1"), Worker),
+        ("an address before the link-local ones", to6("fe7f::1"), Worker),
+        ("a backend's endpoint over IPv6", to6(CLIENT6), Worker),
+        ("a backend's endpoint answers the box over IPv6", to6(OWN6), Linux),
         ("behind destination options", extended(&[OPTIONS]), Worker),
         (
             "behind hop-by-hop, routing and authentication",
@@ -370,5 +381,21 @@ fn a_mac_address_counts_from_the_snapshot_that_has_it_to_the_one_that_has_not() 
         assert_eq!(verdicts(&next), [Worker, Linux, Linux]);
         next.interfaces.truncate(3);
         assert_eq!(verdicts(&next), [Linux; 3]);
+    });
+}
+
+#[test]
+fn many_addresses_of_the_box_fit_and_those_known_by_their_prefix_take_no_place() {
+    in_namespace(|| {
+        let mut bench = Bench::new();
+        let mut next = snapshot();
+        let numbers = 0..16_384 - u32::try_from(next.local_addresses.len()).unwrap();
+        next.local_addresses.extend(numbers.map(|n| IpAddr::V4((0x6440_0000 + n).into())));
+        next.local_addresses.extend(["127.0.0.1", "127.0.0.53", "fe80::1", "fe80::2"].map(address));
+        bench.program.steering.add(&next).unwrap();
+        assert_eq!(bench.verdict(&tcp4(BACKEND, 8080, "100.64.63.0", 4000)), Linux);
+        next.local_addresses.push(address("::1"));
+        let full = bench.program.steering.add(&next).unwrap_err();
+        assert_eq!((full.map, full.reason.as_str()), ("locals", "it is full"));
     });
 }
