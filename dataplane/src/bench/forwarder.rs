@@ -13,7 +13,7 @@ use crate::error::StartError;
 use crate::io::xsk::XskIo;
 use crate::io::{Frame, PacketIo};
 use crate::limits::BATCH;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Interface, Snapshot};
 use crate::stats::RingStatus;
 use crate::types::{InterfaceId, Mac, QueueId};
 use crate::worker::Channel;
@@ -31,6 +31,8 @@ pub struct Forwarder {
     pub egress: InterfaceSetup,
     /// What they are addressed to.
     pub vip: IpAddr,
+    /// Where they are addressed to below that: the ingress's own.
+    pub own: Mac,
     /// Their new source.
     pub source: Mac,
     /// Their new destination.
@@ -57,9 +59,10 @@ impl Forwarder {
             return Err(refused(&format!("cannot be pinned to core {}", self.core)));
         }
         let mut program = Program::load()?;
-        let mut vip = Snapshot::default();
-        vip.vip_addresses.insert(self.vip);
-        program.steering.add(&vip).map_err(|error| refused(&error))?;
+        let mut steered = Snapshot::default();
+        steered.vip_addresses.insert(self.vip);
+        steered.interfaces.push(Interface { mac: self.own, mtu: 1500 });
+        program.steering.add(&steered).map_err(|error| refused(&error))?;
 
         let umem = Umem::new(Umem::chunks_for(2)).map_err(|error| refused(&error))?;
         let mut sockets = Vec::new();

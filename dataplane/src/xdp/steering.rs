@@ -7,12 +7,14 @@
 
 use std::net::IpAddr;
 
-use aya::maps::{HashMap, MapData, MapError};
+use aya::maps::{Array, HashMap, Map, MapData, MapError};
 use hashbrown::HashSet;
 
 use super::program::reason;
 use crate::error::SteeringError;
+use crate::limits::MAX_INTERFACES;
 use crate::snapshot::{Endpoint, Snapshot};
+use crate::types::{InterfaceId, Mac};
 
 /// `struct address` of `xdp/steering.bpf.c`.
 type AddressKey = [u8; 20];
@@ -25,6 +27,7 @@ pub(crate) struct Steering {
     vips: Set<AddressKey>,
     endpoints: Set<EndpointKey>,
     locals: Set<AddressKey>,
+    macs: Macs,
 }
 
 impl Steering {
@@ -33,12 +36,15 @@ impl Steering {
             vips: Set::new(ebpf, "vips")?,
             endpoints: Set::new(ebpf, "endpoints")?,
             locals: Set::new(ebpf, "locals")?,
+            macs: Macs::new(ebpf)?,
         })
     }
 
-    /// Adds what `next` has and the maps have not.
+    /// Adds what `next` has and the maps have not. A MAC address that an interface no longer has is
+    /// forgotten at once: senders that still use it cannot be answered with it.
     pub(crate) fn add(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
-        self.locals.add(next.local_addresses.iter().map(|a| address_key(*a)))?;
+        self.macs.follow(next)?;
+        self.locals.add(locals(next))?;
         self.endpoints.add(next.return_endpoints.endpoints().map(endpoint_key))?;
         self.vips.add(next.vip_addresses.iter().map(|a| address_key(*a)))
     }
@@ -47,7 +53,7 @@ impl Steering {
     pub(crate) fn remove_stale(&mut self, current: &Snapshot) -> Result<(), SteeringError> {
         self.vips.keep(current.vip_addresses.iter().map(|a| address_key(*a)))?;
         self.endpoints.keep(current.return_endpoints.endpoints().map(endpoint_key))?;
-        self.locals.keep(current.local_addresses.iter().map(|a| address_key(*a)))
+        self.locals.keep(locals(current))
     }
 }
 
@@ -85,6 +91,49 @@ impl<K: aya::Pod + std::hash::Hash + Eq> Set<K> {
         }
         Ok(())
     }
+}
+
+/// The interfaces' MAC addresses in the program, and what we have written there.
+#[derive(Debug)]
+struct Macs {
+    map: Map,
+    held: [Mac; MAX_INTERFACES],
+}
+
+impl Macs {
+    const NAME: &'static str = "macs";
+
+    fn new(ebpf: &mut aya::Ebpf) -> Result<Self, SteeringError> {
+        let map = ebpf.take_map(Self::NAME).ok_or_else(|| MapError::InvalidName { name: Self::NAME.into() });
+        let map = map.map_err(|error| refused(Self::NAME, &error))?;
+        Ok(Self { map, held: [Mac::default(); MAX_INTERFACES] })
+    }
+
+    /// Interfaces that `next` does not have get the address of nobody.
+    fn follow(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
+        let mut map = Array::<_, [u8; 8]>::try_from(&mut self.map).map_err(|e| refused(Self::NAME, &e))?;
+        for (id, held) in (0..).map(InterfaceId).zip(&mut self.held) {
+            let mac = next.interface(id).map(|interface| interface.mac).unwrap_or_default();
+            if *held != mac {
+                let mut wire = [0; 8];
+                wire[..6].copy_from_slice(&mac.0);
+                let written = map.set(u32::from(id.0), wire, 0);
+                written.map_err(|error| refused(Self::NAME, &error))?;
+                *held = mac;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The box's own addresses that the program must be told of: not those that it refuses by their
+/// prefix (`is_no_client`), of which there may be one for each interface that Linux has.
+fn locals(snapshot: &Snapshot) -> impl Iterator<Item = AddressKey> {
+    let addresses = snapshot.local_addresses.iter().filter(|address| match address {
+        IpAddr::V4(v4) => !v4.is_loopback(),
+        IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+    });
+    addresses.map(|address| address_key(*address))
 }
 
 fn refused(map: &'static str, error: &MapError) -> SteeringError {

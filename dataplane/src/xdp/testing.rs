@@ -14,6 +14,8 @@ use std::ptr;
 use std::time::Duration;
 
 use super::sys::{Watched, poll};
+use crate::snapshot::Interface;
+use crate::types::Mac;
 
 /// Runs `test` on a thread of its own in an empty network namespace, which goes with the thread and
 /// whatever still uses it.
@@ -40,10 +42,16 @@ pub(crate) fn ip(arguments: &str) {
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The MAC address of every near end, to which all frames go that do not say otherwise.
+pub(crate) const BOX: Mac = Mac([2, 0, 0, 0, 0, 2]);
+
+/// A near end as the snapshot has it.
+pub(crate) const BOX_INTERFACE: Interface = Interface { mac: BOX, mtu: 1500 };
+
 /// A pair of veth devices with two queues each, up.
 pub(crate) fn veth(near: &str, far: &str) {
     let queues = "numrxqueues 2 numtxqueues 2";
-    ip(&format!("link add {near} {queues} type veth peer name {far} {queues}"));
+    ip(&format!("link add {near} address {BOX} {queues} type veth peer name {far} {queues}"));
     ip(&format!("link set {far} up"));
     ip(&format!("link set {near} up"));
 }
@@ -116,7 +124,8 @@ pub(crate) const ARP: u16 = 0x0806;
 
 /// An Ethernet frame around the parts of a packet.
 pub(crate) fn ethernet(ethertype: u16, parts: &[&[u8]]) -> Vec<u8> {
-    let mut frame = vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1];
+    let mut frame = BOX.0.to_vec();
+    frame.extend([2, 0, 0, 0, 0, 1]);
     frame.extend(ethertype.to_be_bytes());
     parts.iter().for_each(|part| frame.extend(*part));
     frame

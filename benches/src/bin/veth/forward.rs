@@ -28,6 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ingress: setup(INGRESS)?,
         egress: setup(EGRESS)?,
         vip: VIP.into(),
+        own: device::mac(INGRESS)?,
         source: device::mac(EGRESS)?,
         destination: options.destination,
         core: options.core,

@@ -12,7 +12,7 @@ use crate::error::StartError;
 use crate::limits::{BATCH, MAX_FRAME, RING};
 use crate::snapshot::Snapshot;
 use crate::stats::XdpAttachment;
-use crate::xdp::testing::{Tap, address, in_namespace, index_of, ip, udp4, veth};
+use crate::xdp::testing::{BOX_INTERFACE, Tap, address, in_namespace, index_of, ip, udp4, veth};
 use crate::xdp::{Program, Queue, Region, SocketHandle, queues};
 
 const A: InterfaceId = InterfaceId(0);
@@ -39,6 +39,7 @@ impl Bench {
         let mut program = Program::load().unwrap();
         let mut snapshot = Snapshot::default();
         snapshot.vip_addresses.insert(address(VIP));
+        snapshot.interfaces = vec![BOX_INTERFACE; 2];
         program.steering.add(&snapshot).unwrap();
         let umem = Umem::new(CHUNKS).unwrap();
         let (region, wake) = (Arc::clone(umem.region()), Arc::new(Wake::new().unwrap()));

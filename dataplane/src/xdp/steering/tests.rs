@@ -1,12 +1,16 @@
 //! A table of frames and verdicts, run by the kernel itself (`BPF_PROG_TEST_RUN`). Needs root.
 
+use std::net::IpAddr;
+
 use aya::maps::Array;
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 
 use crate::engine::XdpPreference;
-use crate::snapshot::{Endpoint, Snapshot};
-use crate::types::{InterfaceId, Port, Protocol, QueueId};
-use crate::xdp::testing::{ARP, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4};
+use crate::snapshot::{Endpoint, Interface, Snapshot};
+use crate::types::{InterfaceId, Mac, Port, Protocol, QueueId};
+use crate::xdp::testing::{
+    ARP, BOX, BOX_INTERFACE, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4,
+};
 use crate::xdp::{Program, Queue, Socket, Umem};
 
 const VIP: &str = "10.0.0.100";
@@ -19,6 +23,12 @@ const VIP6: &str = "2001:db8::100";
 const OWN6: &str = "2001:db8::1";
 const CLIENT6: &str = "2001:db8:c::7";
 const BACKEND6: &str = "2001:db8:1::11";
+/// Another interface of the box.
+const OTHER_INTERFACE: Mac = Mac([2, 0, 0, 0, 0, 3]);
+const STRANGER: Mac = Mac([2, 0, 0, 0, 0, 9]);
+/// Where IPv4's VRRP goes: a multicast address by its group bit.
+const VRRP_GROUP: Mac = Mac([1, 0, 0x5e, 0, 0, 18]);
+const SOLICITED: Mac = Mac([0x33, 0x33, 0xff, 0, 1, 0]);
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
@@ -33,8 +43,17 @@ fn endpoint(host: &str, protocol: Protocol, port: u16) -> Endpoint {
     Endpoint { address: address(host), protocol, port: Port(port) }
 }
 
-fn snapshot() -> Snapshot {
+/// The interfaces alone: test runs come in by the fourth or the fifth.
+fn interfaces() -> Snapshot {
     let mut snapshot = Snapshot::default();
+    snapshot.interfaces = vec![BOX_INTERFACE; 5];
+    snapshot.interfaces[0].mac = OTHER_INTERFACE;
+    snapshot.interfaces[1].mac = Mac::default();
+    snapshot
+}
+
+fn snapshot() -> Snapshot {
+    let mut snapshot = interfaces();
     snapshot.vip_addresses.extend([VIP, OWN_VIP, VIP6].map(address));
     snapshot.local_addresses.extend([OWN, OWN_VIP, OWN6].map(address));
     snapshot.return_endpoints.insert(endpoint(BACKEND, Protocol::Tcp, 8080), ());
@@ -170,10 +189,9 @@ fn vip_rows() -> Vec<(&'static str, Vec<u8>, To)> {
 
 fn return_rows() -> Vec<(&'static str, Vec<u8>, To)> {
     let with_options = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 0, 3), &ports(8080, 4000)]);
-    let later = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 1, 0), &ports(8080, 4000)]);
+    let fragment = |bits| ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, bits, 0), &ports(8080, 4000)]);
     let cut = ethernet(IPV4, &[&ipv4(BACKEND, CLIENT, TCP, 0, 0), &ports(8080, 4000)[..7]]);
-    let bare = ethernet(IPV6, &[&ipv6(BACKEND6, CLIENT6, UDP), &ports(53, 4000)]);
-    let own6 = ethernet(IPV6, &[&ipv6(BACKEND6, OWN6, UDP), &ports(53, 4000)]);
+    let to6 = |client| ethernet(IPV6, &[&ipv6(BACKEND6, client, UDP), &ports(53, 4000)]);
     vec![
         ("a backend's endpoint answers a client", tcp4(BACKEND, 8080, CLIENT, 4000), Worker),
         ("the same with IPv4 options", with_options, Worker),
@@ -181,18 +199,33 @@ fn return_rows() -> Vec<(&'static str, Vec<u8>, To)> {
         ("another port of the backend", tcp4(BACKEND, 22, CLIENT, 4000), Linux),
         ("another protocol of the backend's port", udp4(BACKEND, CLIENT, 8080, 4000, b""), Linux),
         ("a client with the endpoint's port as destination", tcp4(CLIENT, 4000, BACKEND, 8080), Linux),
-        ("a later fragment of a backend has no ports", later, Linux),
+        ("a first fragment of a backend", fragment(0x2000), Linux),
+        ("a fragment in the middle", fragment(0x2001), Linux),
+        ("a last fragment, which has no ports", fragment(0x1000), Linux),
+        ("a backend's packet that must not be fragmented", fragment(0x4000), Worker),
         ("ports that are cut", cut, Linux),
-        ("a backend's endpoint over IPv6", bare, Worker),
-        ("a backend's endpoint answers the box over IPv6", own6, Linux),
+        ("a backend's endpoint sends to a group", tcp4(BACKEND, 8080, "224.0.0.251", 4000), Linux),
+        ("the last group", tcp4(BACKEND, 8080, "239.255.255.255", 4000), Linux),
+        ("the address before the first group", tcp4(BACKEND, 8080, "223.255.255.255", 4000), Worker),
+        ("a backend's endpoint sends to all", tcp4(BACKEND, 8080, "255.255.255.255", 4000), Linux),
+        ("a backend's endpoint sends to loopback", tcp4(BACKEND, 8080, "127.0.0.2", 4000), Linux),
+        ("a backend's endpoint sends to an IPv6 group", to6("ff05::2"), Linux),
+        ("a backend's endpoint sends to a link-local address", to6("fe80::1"), Linux),
+        ("the last link-local address", to6("febf:ffff::1"), Linux),
+        ("an address behind the link-local ones", to6("fec0::1"), Worker),
+        ("an address before the link-local ones", to6("fe7f::1"), Worker),
+        ("a backend's endpoint over IPv6", to6(CLIENT6), Worker),
+        ("a backend's endpoint answers the box over IPv6", to6(OWN6), Linux),
         ("behind destination options", extended(&[OPTIONS]), Worker),
         (
-            "behind hop-by-hop, routing, authentication and a first fragment",
-            extended(&[LONG_HOP_BY_HOP, ROUTING, AUTHENTICATION, FIRST_FRAGMENT]),
+            "behind hop-by-hop, routing and authentication",
+            extended(&[LONG_HOP_BY_HOP, ROUTING, AUTHENTICATION]),
             Worker,
         ),
         ("behind as many headers as are walked", extended(&[OPTIONS; 8]), Worker),
         ("behind one header more than are walked", extended(&[OPTIONS; 9]), Linux),
+        ("a first IPv6 fragment", extended(&[FIRST_FRAGMENT]), Linux),
+        ("a first IPv6 fragment behind options", extended(&[OPTIONS, FIRST_FRAGMENT]), Linux),
         ("a later IPv6 fragment", extended(&[LATER_FRAGMENT]), Linux),
         ("a header that reaches beyond the frame", extended(&[(60, &[0, 255, 0, 0, 0, 0, 0, 0])]), Linux),
     ]
@@ -203,7 +236,11 @@ fn neighbour_rows() -> Vec<(&'static str, Vec<u8>, To)> {
     token_ring[15] = 6;
     vec![
         ("an ARP request for a VIP", arp(1, CLIENT, VIP), Worker),
-        ("an ARP announcement of a VIP", arp(2, VIP, VIP), Worker),
+        ("an ARP announcement of a VIP", arp(1, VIP, VIP), Worker),
+        ("an ARP announcement of a VIP that is a reply", arp(2, VIP, VIP), Linux),
+        ("an ARP reply to a VIP that is an address of the box as well", arp(2, CLIENT, OWN_VIP), Linux),
+        ("an ARP request for a VIP that is an address of the box as well", arp(1, CLIENT, OWN_VIP), Worker),
+        ("an ARP packet of an operation that nobody uses for IPv4", arp(8, CLIENT, VIP), Linux),
         ("an ARP request for the box", arp(1, CLIENT, OWN), Linux),
         ("an ARP reply from a VIP's address to someone else", arp(2, VIP, CLIENT), Linux),
         ("an ARP request that is cut", arp(1, CLIENT, VIP)[..41].to_vec(), Linux),
@@ -216,13 +253,47 @@ fn neighbour_rows() -> Vec<(&'static str, Vec<u8>, To)> {
     ]
 }
 
+fn to_mac(mac: Mac, mut frame: Vec<u8>) -> Vec<u8> {
+    frame[..6].copy_from_slice(&mac.0);
+    frame
+}
+
+fn mac_rows() -> Vec<(&'static str, Vec<u8>, To)> {
+    let tcp = || tcp4(CLIENT, 4000, VIP, 80);
+    let tcp6 = || ethernet(IPV6, &[&ipv6(CLIENT6, VIP6, TCP), &ports(4000, 80)]);
+    let answer = || tcp4(BACKEND, 8080, CLIENT, 4000);
+    let request = || arp(1, CLIENT, VIP);
+    let solicitation = || neighbour(135, "ff02::1:ff00:100", VIP6);
+    let mut next_to_ours = BOX;
+    next_to_ours.0[5] ^= 0x80;
+    vec![
+        ("a VIP's packet to a stranger's MAC", to_mac(STRANGER, tcp()), Linux),
+        ("a VIP's packet to a MAC that differs in the last byte", to_mac(next_to_ours, tcp()), Linux),
+        ("a VIP's packet to another interface of the box", to_mac(OTHER_INTERFACE, tcp()), Linux),
+        ("a VIP's packet to all stations", to_mac(Mac::BROADCAST, tcp()), Linux),
+        ("a VIP's packet to a group", to_mac(VRRP_GROUP, tcp()), Linux),
+        ("a VIP's packet to the MAC of nobody", to_mac(Mac::default(), tcp()), Linux),
+        ("an IPv6 VIP's packet to a stranger's MAC", to_mac(STRANGER, tcp6()), Linux),
+        ("an IPv6 VIP's packet to a group", to_mac(SOLICITED, tcp6()), Linux),
+        ("an answer to a stranger's MAC", to_mac(STRANGER, answer()), Linux),
+        ("an answer to all stations", to_mac(Mac::BROADCAST, answer()), Linux),
+        ("an answer to a group", to_mac(VRRP_GROUP, answer()), Linux),
+        ("an ARP request to all stations", to_mac(Mac::BROADCAST, request()), Worker),
+        ("an ARP request to a group", to_mac(VRRP_GROUP, request()), Linux),
+        ("an ARP request to a stranger", to_mac(STRANGER, request()), Linux),
+        ("a solicitation by the group's MAC", to_mac(SOLICITED, solicitation()), Worker),
+        ("a solicitation to all stations", to_mac(Mac::BROADCAST, solicitation()), Linux),
+        ("a solicitation to a stranger", to_mac(STRANGER, solicitation()), Linux),
+    ]
+}
+
 #[test]
 fn each_frame_goes_where_the_table_says() {
     in_namespace(|| {
         let mut bench = Bench::new();
         bench.program.steering.add(&snapshot()).unwrap();
         let mut expected = crate::xdp::program::Steered::default();
-        for (sentence, frame, to) in [vip_rows(), return_rows(), neighbour_rows()].concat() {
+        for (sentence, frame, to) in [vip_rows(), return_rows(), neighbour_rows(), mac_rows()].concat() {
             assert_eq!(bench.verdict(&frame), to, "{sentence}");
             match to {
                 Linux => expected.passed += 1,
@@ -239,9 +310,15 @@ fn vrrp_and_bfd_are_linuxs_until_somebody_listens() {
     let vrrp4 = ethernet(IPV4, &[&ipv4(OWN, "224.0.0.18", 112, 0, 0), &[0x31, 51, 200, 1, 0, 10, 0, 0]]);
     let vrrp6 = ethernet(IPV6, &[&ipv6(OWN6, "ff02::12", 112), &[0x31, 51, 200, 1, 0, 10, 0, 0]]);
     let bfd = |port| udp4(CLIENT, OWN, 49152, port, &[0; 24]);
+    let vrrp4_to_group = to_mac(VRRP_GROUP, vrrp4.clone());
+    let vrrp4_to_all = to_mac(Mac::BROADCAST, vrrp4.clone());
     in_namespace(move || {
         let mut bench = Bench::new();
+        bench.program.steering.add(&interfaces()).unwrap();
+        let groups = [vrrp4_to_group, vrrp4_to_all, to_mac(VRRP_GROUP, bfd(3784))];
         let frames = [vrrp4, vrrp6, bfd(3784), bfd(4784), bfd(3785)];
+        bench.listen(3);
+        assert_eq!(groups.each_ref().map(|frame| bench.verdict(frame)), [Worker, Linux, Linux]);
         let mut verdicts = |flags| {
             bench.listen(flags);
             frames.each_ref().map(|frame| bench.verdict(frame))
@@ -276,11 +353,49 @@ fn what_is_new_is_added_at_once_and_what_is_stale_goes_in_the_second_phase() {
         bench.program.steering.add(&snapshot()).unwrap();
         assert_eq!(verdicts(&mut bench), [Worker, Linux, Worker, Linux]);
 
-        let mut next = Snapshot::default();
+        let mut next = interfaces();
         next.vip_addresses.insert(address("10.0.0.200"));
         bench.program.steering.add(&next).unwrap();
         assert_eq!(verdicts(&mut bench), [Worker, Worker, Worker, Linux]);
         bench.program.steering.remove_stale(&next).unwrap();
         assert_eq!(verdicts(&mut bench), [Linux, Worker, Linux, Linux]);
+    });
+}
+
+#[test]
+fn a_mac_address_counts_from_the_snapshot_that_has_it_to_the_one_that_has_not() {
+    in_namespace(|| {
+        let mut bench = Bench::new();
+        let mut next = snapshot();
+        let frames = [BOX, STRANGER, Mac::default()].map(|mac| to_mac(mac, tcp4(CLIENT, 4000, VIP, 80)));
+        let mut verdicts = |next: &Snapshot| {
+            bench.program.steering.add(next).unwrap();
+            frames.each_ref().map(|frame| bench.verdict(frame))
+        };
+        assert_eq!(verdicts(&next), [Worker, Linux, Linux]);
+        next.interfaces[3] = Interface { mac: STRANGER, mtu: 1500 };
+        assert_eq!(verdicts(&next), [Linux, Worker, Linux]);
+        next.interfaces[3].mac = Mac::default();
+        assert_eq!(verdicts(&next), [Linux; 3]);
+        next.interfaces[3].mac = BOX;
+        assert_eq!(verdicts(&next), [Worker, Linux, Linux]);
+        next.interfaces.truncate(3);
+        assert_eq!(verdicts(&next), [Linux; 3]);
+    });
+}
+
+#[test]
+fn many_addresses_of_the_box_fit_and_those_known_by_their_prefix_take_no_place() {
+    in_namespace(|| {
+        let mut bench = Bench::new();
+        let mut next = snapshot();
+        let numbers = 0..16_384 - u32::try_from(next.local_addresses.len()).unwrap();
+        next.local_addresses.extend(numbers.map(|n| IpAddr::V4((0x6440_0000 + n).into())));
+        next.local_addresses.extend(["127.0.0.1", "127.0.0.53", "fe80::1", "fe80::2"].map(address));
+        bench.program.steering.add(&next).unwrap();
+        assert_eq!(bench.verdict(&tcp4(BACKEND, 8080, "100.64.63.0", 4000)), Linux);
+        next.local_addresses.push(address("::1"));
+        let full = bench.program.steering.add(&next).unwrap_err();
+        assert_eq!((full.map, full.reason.as_str()), ("locals", "it is full"));
     });
 }
