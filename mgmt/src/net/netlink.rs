@@ -2,9 +2,11 @@
 //!
 //! Two sockets: one hears the groups, the other asks. A dump therefore never competes with a
 //! flood of notifications for one receive buffer. When that buffer overflows (ENOBUFS), or an
-//! event says that more has changed than it tells, everything is read again.
+//! event says that more has changed than it tells, everything is read again: begun once, and gone on
+//! with by each call of [`Netlink::changed`], however often the calls before it were cancelled.
 
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
@@ -14,6 +16,7 @@ use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::task::JoinHandle;
+use tokio::time::{Sleep, sleep};
 
 use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route};
 
@@ -29,20 +32,42 @@ const GROUPS: [MulticastGroup; 6] = [
 /// What comes in a burst, such as a link that goes down with all its routes, costs one dump.
 const SETTLE: Duration = Duration::from_millis(20);
 
+/// After a dump that the kernel refused.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
 /// Notifications taken in before the caller hears of them, so that a flood of changes cannot
 /// hold back the first of them for ever.
 const BURST: usize = 1024;
 
 type Message = NetlinkMessage<RouteNetlinkMessage>;
 type Notices = Box<dyn Stream<Item = Message> + Send + Unpin>;
+type Dump = Pin<Box<dyn Future<Output = Result<NetState, NetError>> + Send>>;
+
+/// How the state is kept current. What is under way lives here and not in the caller's future, which
+/// is cancelled at each event of another kind.
+enum Progress {
+    /// Nothing is missing but what will be heard.
+    Hears,
+    /// A dump is due when this has elapsed.
+    Settles(Pin<Box<Sleep>>),
+    /// What is heard meanwhile waits, and is taken in on top of the dump.
+    Reads(Dump),
+    /// The socket is gone, and this has been said.
+    Deaf,
+}
+
+impl Progress {
+    fn settle(time: Duration) -> Self {
+        Self::Settles(Box::pin(sleep(time)))
+    }
+}
 
 /// A live [`NetState`]. Works in the network namespace of the thread that opened it.
 pub struct Netlink {
     handle: Handle,
     notices: Notices,
     state: NetState,
-    /// Set until a dump has succeeded, so that a cancelled [`changed`](Self::changed) loses nothing.
-    stale: bool,
+    progress: Progress,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -57,8 +82,9 @@ impl Netlink {
         let (asking, handle, _) = rtnetlink::new_connection()?;
         let tasks = [tokio::spawn(hearing), tokio::spawn(asking)];
         let notices = Box::new(notices.map(|(message, _)| message));
-        let mut netlink = Self { handle, notices, state: NetState::default(), stale: true, tasks };
-        netlink.dump().await?;
+        let mut netlink =
+            Self { handle, notices, state: NetState::default(), progress: Progress::Hears, tasks };
+        netlink.state = dump(netlink.handle.clone()).await?;
         Ok(netlink)
     }
 
@@ -74,23 +100,39 @@ impl Netlink {
         Resolver::new(self.handle.clone())
     }
 
-    /// Waits until something changes that a snapshot shows. May be cancelled at any point.
+    /// Waits until something changes that a snapshot shows. May be cancelled at any point: the next
+    /// call goes on where this one was.
     ///
     /// # Errors
-    /// The socket is gone, or the kernel refuses a dump; the latter may be tried again.
+    /// The kernel refuses a dump, which is tried again a second later; or the socket is gone, which
+    /// is said once: from then on nothing changes.
     pub async fn changed(&mut self) -> Result<(), NetError> {
         loop {
-            if self.stale {
-                tokio::time::sleep(SETTLE).await;
-                self.take_in_what_waits();
-                self.dump().await?;
-                return Ok(());
-            }
-            let notice = self.notices.next().await.ok_or(NetError::Closed)?;
-            let first = self.take_in(notice);
-            let rest = self.take_in_what_waits();
-            if first.max(rest) == Effect::Changed {
-                return Ok(());
+            match &mut self.progress {
+                Progress::Hears => {
+                    let Some(notice) = self.notices.next().await else {
+                        self.progress = Progress::Deaf;
+                        return Err(NetError::Closed);
+                    };
+                    let first = self.take_in(notice);
+                    let rest = self.take_in_what_waits();
+                    if first.max(rest) == Effect::Changed {
+                        return Ok(());
+                    }
+                }
+                Progress::Settles(time) => {
+                    time.as_mut().await;
+                    self.take_in_what_waits();
+                    self.progress = Progress::Reads(Box::pin(dump(self.handle.clone())));
+                }
+                Progress::Reads(dump) => {
+                    let fresh = dump.as_mut().await;
+                    let is_fresh = fresh.is_ok();
+                    self.progress = if is_fresh { Progress::Hears } else { Progress::settle(TRY_AGAIN) };
+                    self.state = fresh?;
+                    return Ok(());
+                }
+                Progress::Deaf => std::future::pending().await,
             }
         }
     }
@@ -113,33 +155,17 @@ impl Netlink {
             NetlinkPayload::Overrun(_) => Effect::Incomplete,
             _ => Effect::Nothing,
         };
-        self.stale |= effect == Effect::Incomplete;
-        effect
-    }
-
-    async fn dump(&mut self) -> Result<(), NetError> {
-        let mut fresh = NetState::default();
-        let links = self.handle.link().get().execute();
-        read(&mut fresh, "links", links, RouteNetlinkMessage::NewLink).await?;
-        let addresses = self.handle.address().get().execute();
-        read(&mut fresh, "addresses", addresses, RouteNetlinkMessage::NewAddress).await?;
-        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-            let mut filter = RouteMessage::default();
-            filter.header.address_family = family;
-            let routes = self.handle.route().get(filter).execute();
-            read(&mut fresh, "routes", routes, RouteNetlinkMessage::NewRoute).await?;
+        // A dump that is due already will tell.
+        if effect == Effect::Incomplete && matches!(self.progress, Progress::Hears) {
+            self.progress = Progress::settle(SETTLE);
         }
-        let neighbours = self.handle.neighbours().get().execute();
-        read(&mut fresh, "neighbours", neighbours, RouteNetlinkMessage::NewNeighbour).await?;
-        self.state = fresh;
-        self.stale = false;
-        Ok(())
+        effect
     }
 }
 
 impl std::fmt::Debug for Netlink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Netlink").field("state", &self.state).field("stale", &self.stale).finish()
+        f.debug_struct("Netlink").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
@@ -148,6 +174,24 @@ impl Drop for Netlink {
         // The task that hears; the one that asks ends with the last resolver's handle.
         self.tasks[0].abort();
     }
+}
+
+/// Reads everything.
+async fn dump(handle: Handle) -> Result<NetState, NetError> {
+    let mut fresh = NetState::default();
+    let links = handle.link().get().execute();
+    read(&mut fresh, "links", links, RouteNetlinkMessage::NewLink).await?;
+    let addresses = handle.address().get().execute();
+    read(&mut fresh, "addresses", addresses, RouteNetlinkMessage::NewAddress).await?;
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut filter = RouteMessage::default();
+        filter.header.address_family = family;
+        let routes = handle.route().get(filter).execute();
+        read(&mut fresh, "routes", routes, RouteNetlinkMessage::NewRoute).await?;
+    }
+    let neighbours = handle.neighbours().get().execute();
+    read(&mut fresh, "neighbours", neighbours, RouteNetlinkMessage::NewNeighbour).await?;
+    Ok(fresh)
 }
 
 async fn read<M>(

@@ -201,3 +201,26 @@ fn an_overflow_of_the_socket_is_made_good_by_a_fresh_dump() {
         until(&mut netlink, |s| s.link("last0").is_some()).await;
     });
 }
+
+#[test]
+fn a_caller_with_little_patience_learns_of_a_deleted_link_all_the_same() {
+    if !inside("a_caller_with_little_patience_learns_of_a_deleted_link_all_the_same") {
+        return;
+    }
+    run(async {
+        let mut netlink = Netlink::open().await.unwrap();
+        ip("link add eth0 type veth");
+        until(&mut netlink, |s| s.link("eth0").is_some()).await;
+        ip("link delete eth0");
+        let learnt = async {
+            // Shorter than the time in which a burst settles.
+            let patience = Duration::from_millis(5);
+            let heard = |s: &NetState| s.link("eth0").is_none();
+            let mut completed = false;
+            while !(completed && heard(netlink.state())) {
+                completed = tokio::time::timeout(patience, netlink.changed()).await.is_ok();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(2), learnt).await.expect("within two seconds");
+    });
+}

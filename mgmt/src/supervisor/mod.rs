@@ -84,6 +84,8 @@ impl Supervisor {
         self.join_groups();
         self.announce_vips();
         loop {
+            // Begins with a branch at random, so that none that is always ready starves the others;
+            // each keeps its progress when another one is taken.
             tokio::select! {
                 Some(request) = requests.recv() => self.answer(request).await,
                 changed = self.netlink.changed() => self.network_changed(changed).await,
@@ -122,7 +124,6 @@ impl Supervisor {
     async fn network_changed(&mut self, changed: Result<(), crate::net::NetError>) {
         if let Err(error) = changed {
             tracing::error!(%error, "the network's state is not known for now");
-            tokio::time::sleep(TICK).await;
             return;
         }
         self.watch_interfaces();
