@@ -45,8 +45,7 @@ fn endpoint(host: &str, protocol: Protocol, port: u16) -> Endpoint {
 
 /// The interfaces alone: test runs come in by the fourth or the fifth.
 fn interfaces() -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    snapshot.interfaces = vec![BOX_INTERFACE; 5];
+    let mut snapshot = Snapshot { interfaces: vec![BOX_INTERFACE; 5], ..Snapshot::default() };
     snapshot.interfaces[0].mac = OTHER_INTERFACE;
     snapshot.interfaces[1].mac = Mac::default();
     snapshot
