@@ -32,6 +32,7 @@ use crate::compile::Compiler;
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
 use crate::net::{Groups, Netlink, Resolver};
+use interfaces::Occasion;
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -120,7 +121,7 @@ impl Supervisor {
             tracing::error!(%error, "the network's state is not known for now");
             return;
         }
-        self.watch_interfaces();
+        self.watch_interfaces(Occasion::Change);
         self.publish();
         self.join_groups();
         self.keep_neighbours().await;
@@ -131,7 +132,7 @@ impl Supervisor {
         if self.inventory.prune(now, |id| dataplane.backend(id).active_flows) {
             self.publish();
         }
-        self.watch_interfaces();
+        self.watch_interfaces(Occasion::Tick);
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
         self.report_dead_workers();
