@@ -20,7 +20,7 @@ use crate::types::{BackendId, InterfaceId, WorkerId};
 use crate::worker::{Channel, ControlFrame, Punt};
 use crate::xdp::{Program, Wake};
 
-use ports::Ports;
+use ports::{Patience, Ports};
 use threads::Thread;
 
 /// The running data plane. Dropping it takes the steering program away and stops the workers.
@@ -66,7 +66,7 @@ impl Dataplane {
         let threads: Vec<_> = threads.collect::<Result<_, _>>()?;
         let mut ports = Ports::new(program, &setup.interfaces);
         for id in ports.ids() {
-            ports.attach(id, &threads)?;
+            ports.attach(id, &threads, Patience::Waits)?;
         }
         Ok(Self { ports, threads, publisher, table, punts, punt_event, clock })
     }
@@ -91,9 +91,10 @@ impl Dataplane {
     }
 
     /// Takes an interface in use again that had vanished and is back, as number `index` of the kernel.
+    /// Does not wait for anything; nothing stays behind if it fails, and it may be tried again.
     pub fn attach(&mut self, id: InterfaceId, index: u32) -> Result<(), StartError> {
         self.ports.renumber(id, index);
-        self.ports.attach(id, &self.threads)
+        self.ports.attach(id, &self.threads, Patience::TriesOnce)
     }
 
     /// Hands a frame to a worker, which sends it at once. `false`: no room, or nobody has a queue of

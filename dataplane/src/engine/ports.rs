@@ -1,6 +1,7 @@
 //! The interfaces: the steering program on them, and sockets on each of their queues.
 
 use std::io;
+use std::os::fd::AsFd;
 
 use super::threads::Thread;
 use super::{InterfaceSetup, XdpPreference};
@@ -10,6 +11,15 @@ use crate::limits::MAX_QUEUES;
 use crate::stats::{InterfaceStatus, RingStatus, XdpAttachment};
 use crate::types::{InterfaceId, QueueId, WorkerId};
 use crate::xdp::{Program, Queue, Socket, SocketHandle, queues};
+
+/// What to do about a queue that another socket still has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Wait a little: at the start, when nobody needs this thread.
+    Waits,
+    /// Fail: who calls has more to do, and tries again later.
+    TriesOnce,
+}
 
 /// See the module's head.
 #[derive(Debug)]
@@ -64,35 +74,58 @@ impl Ports {
         }
     }
 
-    /// Opens a socket on each queue, gives them to their workers, and lets the program steer to them.
-    pub(super) fn attach(&mut self, id: InterfaceId, threads: &[Thread]) -> Result<(), StartError> {
+    /// Puts the program on an interface, opens a socket on each queue and gives them to their workers:
+    /// all of it or nothing. The program comes first, for it is what is refused most often, and
+    /// passes to Linux what comes to a queue without a socket.
+    pub(super) fn attach(
+        &mut self,
+        id: InterfaceId,
+        threads: &[Thread],
+        patience: Patience,
+    ) -> Result<(), StartError> {
         let Some(port) = self.ports.get_mut(id.index()) else { return Ok(()) };
-        let setup = &port.setup;
-        let queues = queues_of(setup)?;
+        let queues = queues_of(&port.setup)?;
         if usize::from(queues) < threads.len() {
-            return Err(too_few_queues(setup, queues, threads.len()));
+            return Err(too_few_queues(&port.setup, queues, threads.len()));
         }
+        port.attachment = Some(self.program.attach(&port.setup, id)?);
+        let served = self.open(id, queues, threads, patience).and_then(|sockets| hand_over(sockets, threads));
+        if served.is_err() {
+            self.detach(id, threads);
+        } else {
+            announce(&self.ports[id.index()]);
+        }
+        served
+    }
+
+    /// A socket on each queue, dealt out to the workers.
+    fn open(
+        &mut self,
+        id: InterfaceId,
+        queues: u16,
+        threads: &[Thread],
+        patience: Patience,
+    ) -> Result<Vec<Vec<Socket>>, StartError> {
+        let port = &mut self.ports[id.index()];
+        let setup = &port.setup;
         let mut dealt: Vec<Vec<Socket>> = threads.iter().map(|_| Vec::new()).collect();
         port.sockets.clear();
         for queue in 0..queues {
             let owner = owner(queue, threads.len());
             let at = Queue { interface: id, index: setup.index, queue: QueueId(queue) };
             let refused = |reason| StartError::Socket { interface: setup.name.clone(), queue, reason };
-            let socket = Socket::open(threads[owner].region(), at, setup.xdp);
-            let socket = socket.map_err(|error| refused(explain(&error, setup)))?;
-            let placed = self.program.set_socket(id, QueueId(queue), std::os::fd::AsFd::as_fd(&socket));
+            let open = match patience {
+                Patience::Waits => Socket::open_when_free,
+                Patience::TriesOnce => Socket::open,
+            };
+            let socket = open(threads[owner].region(), at, setup.xdp)
+                .map_err(|error| refused(explain(&error, setup)))?;
+            let placed = self.program.set_socket(id, QueueId(queue), socket.as_fd());
             placed.map_err(|error| refused(error.to_string()))?;
             port.sockets.push(socket.handle());
             dealt[owner].push(socket);
         }
-        for (thread, sockets) in threads.iter().zip(dealt) {
-            if !thread.command(Command::Attach(sockets)) {
-                return Err(super::worker_error(thread.id(), &"does not take its sockets: it hangs"));
-            }
-        }
-        port.attachment = Some(self.program.attach(setup, id)?);
-        announce(port);
-        Ok(())
+        Ok(dealt)
     }
 
     /// Takes the program off an interface and closes its sockets.
@@ -133,6 +166,15 @@ impl Ports {
         let sockets = self.ports.iter().flat_map(|port| &port.sockets);
         sockets.filter_map(SocketHandle::statistics).collect()
     }
+}
+
+fn hand_over(dealt: Vec<Vec<Socket>>, threads: &[Thread]) -> Result<(), StartError> {
+    for (thread, sockets) in threads.iter().zip(dealt) {
+        if !thread.command(Command::Attach(sockets)) {
+            return Err(super::worker_error(thread.id(), &"does not take its sockets: it hangs"));
+        }
+    }
+    Ok(())
 }
 
 /// Every worker needs a queue on every interface to send by: a queue takes sockets of one UMEM only.

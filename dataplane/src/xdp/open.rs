@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libc::{xdp_desc, xdp_mmap_offsets, xdp_ring_offset};
 
@@ -15,9 +15,9 @@ use crate::engine::XdpPreference;
 use crate::limits::{CHUNK, RING};
 use crate::types::{InterfaceId, QueueId};
 
-/// How long a queue may stay busy before that is an error. The kernel frees the socket of a process
-/// that has just ended a few milliseconds later, so a restart meets it now and then.
-const BUSY_LIMIT: Duration = Duration::from_secs(2);
+/// How often a busy queue is tried, and how long after one another: two seconds in all.
+const BUSY_TRIES: usize = 400;
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Which queue to open a socket on.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,7 @@ pub(crate) struct Queue {
 
 impl Socket {
     /// Opens a socket on a queue and binds it, sharing the memory's registration with a socket that
-    /// is bound already where there is one of the same mode. May wait for a busy queue: not for
-    /// workers.
+    /// is bound already where there is one of the same mode. `EBUSY`: somebody else has that queue.
     pub(crate) fn open(region: &Arc<Region>, at: Queue, wanted: XdpPreference) -> io::Result<Self> {
         let modes: &[bool] = match wanted {
             XdpPreference::Auto => &[true, false],
@@ -59,6 +58,23 @@ impl Socket {
             }
         }
         Err(refused)
+    }
+
+    /// Opens a socket, trying again while the queue is still taken. The kernel frees the socket of a
+    /// process that has just ended a few milliseconds later, so a restart meets it now and then.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the kernel offers nothing to wait on for a queue to become free, so the condition is asked \
+                  for again, a limited number of times; only at start"
+    )]
+    pub(crate) fn open_when_free(region: &Arc<Region>, at: Queue, wanted: XdpPreference) -> io::Result<Self> {
+        for _ in 1..BUSY_TRIES {
+            match Self::open(region, at, wanted) {
+                Err(error) if error.raw_os_error() == Some(libc::EBUSY) => std::thread::sleep(BUSY_PAUSE),
+                result => return result,
+            }
+        }
+        Self::open(region, at, wanted)
     }
 
     fn try_open(
@@ -128,12 +144,6 @@ fn map<T>(fd: BorrowedFd<'_>, ring: libc::off_t, offsets: &xdp_ring_offset) -> i
     Ok((mapping, layout))
 }
 
-/// Binds, trying again while the queue is still taken.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the kernel offers nothing to wait on for a queue to become free, so the condition is asked \
-              for again, with a deadline; only at start and when an interface comes back"
-)]
 fn bind(fd: BorrowedFd<'_>, at: Queue, zero_copy: bool, with: Option<&OwnedFd>) -> io::Result<()> {
     let mode = if zero_copy { libc::XDP_ZEROCOPY } else { libc::XDP_COPY };
     let (flags, shared) = match with {
@@ -149,13 +159,5 @@ fn bind(fd: BorrowedFd<'_>, at: Queue, zero_copy: bool, with: Option<&OwnedFd>) 
         sxdp_queue_id: u32::from(at.queue.0),
         sxdp_shared_umem_fd: shared,
     };
-    let deadline = Instant::now() + BUSY_LIMIT;
-    loop {
-        match sys::bind(fd, &address) {
-            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            result => return result,
-        }
-    }
+    sys::bind(fd, &address)
 }

@@ -113,22 +113,6 @@ impl Supervisor {
         }
     }
 
-    /// Tells the segments that the virtual IPs are here: switches and hosts that remember another box
-    /// learn at once. On each interface that leads straight to the address.
-    pub(super) fn announce_vips(&self) {
-        let snapshot = self.dataplane.snapshot();
-        let vips: BTreeSet<IpAddr> = self.config.services.iter().map(|service| service.address).collect();
-        for vip in vips {
-            let Some((interface, _)) = snapshot.fib.neighbour_towards(vip) else { continue };
-            let Some(mac) = self.mac_of(interface) else { continue };
-            let frame = match vip {
-                IpAddr::V4(vip) => arp::gratuitous_arp(vip, mac),
-                IpAddr::V6(vip) => ndp::unsolicited_na(vip, mac),
-            };
-            self.send(interface, &frame);
-        }
-    }
-
     async fn resolve(&mut self, interface: InterfaceId, address: IpAddr) {
         if !self.asked.is_due((interface, address), crate::clock::now()) {
             return;

@@ -1,19 +1,46 @@
 //! Interfaces that vanish and come back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use dataplane::types::{InterfaceId, WorkerId};
 
 use super::Supervisor;
+use crate::net::Link;
 
 /// What is known of the interfaces since the last look.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     /// The kernel's number of each interface that is in use.
     pub(super) in_use: Vec<Option<u32>>,
-    /// Interfaces that are there and could not be taken back, so that it is said once.
-    complained: HashSet<InterfaceId>,
+    /// Interfaces that are there and could not be taken back.
+    refused: HashMap<InterfaceId, Refused>,
     dead: HashSet<WorkerId>,
+}
+
+/// A try that failed.
+#[derive(Debug)]
+struct Refused {
+    /// The link as it was: once it differs, it is tried again at once.
+    link: Tried,
+    /// Has been said, and is said again only when it becomes another.
+    reason: String,
+}
+
+/// What of a link may decide whether it can be used: its number, its MTU, and whether it is up. The
+/// carrier is not of it, for some drivers drop it at each try.
+type Tried = (u32, u32, bool);
+
+fn tried(link: &Link) -> Tried {
+    (link.index, link.mtu, link.up)
+}
+
+/// Why the interfaces are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// The network has changed, which it may do thousands of times a second.
+    Change,
+    /// A second has passed: what was refused is tried again.
+    Tick,
 }
 
 impl Watch {
@@ -25,11 +52,11 @@ impl Watch {
 
 impl Supervisor {
     /// Lets go of interfaces that have vanished and takes back those that returned.
-    pub(super) fn watch_interfaces(&mut self) {
+    pub(super) fn watch_interfaces(&mut self, occasion: Occasion) {
         for (id, interface) in (0..).map(InterfaceId).zip(&self.config.interfaces) {
-            let there = self.netlink.state().link(&interface.name).map(|link| link.index);
+            let link = self.netlink.state().link(&interface.name);
             let in_use = self.interfaces.in_use.get(id.index()).copied().flatten();
-            if in_use == there {
+            if in_use == link.map(|link| link.index) {
                 continue;
             }
             if in_use.is_some() {
@@ -40,17 +67,26 @@ impl Supervisor {
                 self.dataplane.detach(id);
                 self.interfaces.in_use[id.index()] = None;
             }
-            let Some(index) = there else { continue };
-            match self.dataplane.attach(id, index) {
+            let Some(link) = link else {
+                self.interfaces.refused.remove(&id);
+                continue;
+            };
+            let before = self.interfaces.refused.get(&id);
+            if occasion == Occasion::Change && before.is_some_and(|refused| refused.link == tried(link)) {
+                continue;
+            }
+            match self.dataplane.attach(id, link.index) {
                 Ok(()) => {
                     tracing::info!(interface = interface.name, "is back");
-                    self.interfaces.in_use[id.index()] = Some(index);
-                    self.interfaces.complained.remove(&id);
+                    self.interfaces.in_use[id.index()] = Some(link.index);
+                    self.interfaces.refused.remove(&id);
                 }
                 Err(error) => {
-                    if self.interfaces.complained.insert(id) {
+                    let reason = error.to_string();
+                    if before.is_none_or(|refused| refused.reason != reason) {
                         tracing::error!(%error, "is back but cannot be used; tried again each second");
                     }
+                    self.interfaces.refused.insert(id, Refused { link: tried(link), reason });
                 }
             }
         }

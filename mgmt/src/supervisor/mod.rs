@@ -4,12 +4,13 @@
 //! | event | what follows |
 //! | --- | --- |
 //! | a request on the control socket | an answer; a new snapshot where it changes something |
-//! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back |
+//! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back, and virtual IPs announced on them |
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | SIGHUP | the file is read anew |
 //! | a second has passed | backends without flows are forgotten, interfaces tried again |
 
+mod announce;
 mod control;
 mod interfaces;
 mod requests;
@@ -32,6 +33,8 @@ use crate::compile::Compiler;
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
 use crate::net::{Groups, Netlink, Resolver};
+use announce::Due;
+use interfaces::Occasion;
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -52,6 +55,7 @@ pub struct Supervisor {
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
+    announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
     groups: Option<Groups>,
     started: Instant,
@@ -126,9 +130,10 @@ impl Supervisor {
             tracing::error!(%error, "the network's state is not known for now");
             return;
         }
-        self.watch_interfaces();
+        self.watch_interfaces(Occasion::Change);
         self.publish();
         self.join_groups();
+        self.announce(Due::New);
         self.keep_neighbours().await;
     }
 
@@ -137,7 +142,8 @@ impl Supervisor {
         if self.inventory.prune(now, |id| dataplane.backend(id).active_flows) {
             self.publish();
         }
-        self.watch_interfaces();
+        self.watch_interfaces(Occasion::Tick);
+        self.announce(Due::Repeated);
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
         self.report_dead_workers();

@@ -7,7 +7,7 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, control, interfaces};
+use super::{Supervisor, announce, control, interfaces};
 use crate::compile::Compiler;
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
@@ -70,6 +70,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
+        announced: announce::Announced::default(),
         groups: Groups::new().ok(),
         started: now,
     };

@@ -59,7 +59,7 @@ impl Bench {
         let sockets: Vec<_> = (0..queues(name).unwrap())
             .map(|queue| {
                 let at = Queue { interface: id, index: setup.index, queue: QueueId(queue) };
-                Socket::open(&self.region, at, xdp).unwrap()
+                Socket::open_when_free(&self.region, at, xdp).unwrap()
             })
             .collect();
         for socket in &sockets {
@@ -374,8 +374,10 @@ fn a_queue_that_stays_busy_is_an_error_in_the_end() {
         let at = Queue { interface: A, index: index_of("la"), queue: QueueId(0) };
         let (first, second) = (Umem::new(64).unwrap(), Umem::new(64).unwrap());
         let _owner = Socket::open(first.region(), at, XdpPreference::Copy).unwrap();
-        let error = Socket::open(second.region(), at, XdpPreference::Copy).unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::EBUSY));
+        for open in [Socket::open, Socket::open_when_free] {
+            let error = open(second.region(), at, XdpPreference::Copy).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EBUSY));
+        }
     });
 }
 
