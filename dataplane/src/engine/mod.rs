@@ -90,6 +90,12 @@ impl Dataplane {
         self.ports.detach(id, &self.threads);
     }
 
+    /// Whether a worker was told that the interface under its sockets is gone.
+    #[must_use]
+    pub fn has_lost(&self, id: InterfaceId) -> bool {
+        self.ports.has_lost(id, &self.threads)
+    }
+
     /// Takes an interface in use again that had vanished and is back, as number `index` of the kernel.
     /// Does not wait for anything; nothing stays behind if it fails, and it may be tried again.
     pub fn attach(&mut self, id: InterfaceId, index: u32) -> Result<(), StartError> {

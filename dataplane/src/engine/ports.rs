@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 
 use super::threads::Thread;
 use super::{InterfaceSetup, XdpPreference};
@@ -88,6 +89,8 @@ impl Ports {
         if usize::from(queues) < threads.len() {
             return Err(too_few_queues(&port.setup, queues, threads.len()));
         }
+        // What was said of the device before is no longer true; the workers learn it with the sockets.
+        threads.iter().for_each(|thread| thread.traffic()[id.index()].gone.store(false, Ordering::Relaxed));
         port.attachment = Some(self.program.attach(&port.setup, id)?);
         let served = self.open(id, queues, threads, patience).and_then(|sockets| hand_over(sockets, threads));
         if served.is_err() {
@@ -139,6 +142,12 @@ impl Ports {
             // Refused only by a worker that has ended, whose sockets are no longer in use.
             thread.command(Command::Detach(id));
         }
+    }
+
+    /// Whether a socket of an interface in use was told that its device is gone.
+    pub(super) fn has_lost(&self, id: InterfaceId, threads: &[Thread]) -> bool {
+        let in_use = self.ports.get(id.index()).is_some_and(|port| port.attachment.is_some());
+        in_use && threads.iter().any(|thread| thread.traffic()[id.index()].gone.load(Ordering::Relaxed))
     }
 
     /// A worker with a queue of that interface.

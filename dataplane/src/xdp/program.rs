@@ -84,28 +84,43 @@ impl Program {
         self.detach(id);
         self.number(interface.index, id).map_err(|error| refuse(error.to_string()))?;
 
-        let program = self.fd().map_err(|error| refuse(reason(&error)))?;
+        match self.link(interface) {
+            Ok((link, attachment)) => {
+                self.attached[id.index()] = Some(Attached { index: interface.index, link });
+                Ok(attachment)
+            }
+            Err(error) => {
+                self.forget(interface.index);
+                Err(refuse(explain(&error, &interface.name, mtu)))
+            }
+        }
+    }
+
+    fn link(&self, interface: &InterfaceSetup) -> io::Result<(OwnedFd, XdpAttachment)> {
+        let program = self.fd().map_err(|error| io::Error::other(reason(&error)))?;
         let link = |generic| sys::xdp_link(program, interface.index, generic);
-        let attached = match interface.xdp {
-            XdpPreference::Generic => link(true).map(|link| (link, XdpAttachment::Generic)),
+        match interface.xdp {
+            XdpPreference::Generic => Ok((link(true)?, XdpAttachment::Generic)),
             preference => match link(false) {
                 Err(error) if preference == XdpPreference::Auto && is_unsupported(&error) => {
-                    link(true).map(|link| (link, XdpAttachment::Generic))
+                    Ok((link(true)?, XdpAttachment::Generic))
                 }
-                result => result.map(|link| (link, XdpAttachment::Native)),
+                result => Ok((result?, XdpAttachment::Native)),
             },
-        };
-        let (link, attachment) = attached.map_err(|error| refuse(explain(&error, &interface.name, mtu)))?;
-        self.attached[id.index()] = Some(Attached { index: interface.index, link });
-        Ok(attachment)
+        }
     }
 
     /// Takes the program off an interface; its frames are Linux's from then on.
     pub(crate) fn detach(&mut self, id: InterfaceId) {
-        let Some(attached) = self.attached[id.index()].take() else { return };
+        if let Some(attached) = self.attached[id.index()].take() {
+            self.forget(attached.index);
+        }
+    }
+
+    fn forget(&mut self, index: u32) {
         if let Ok(mut numbers) = self.numbers() {
             // The only failure is that it is not there.
-            let _ = numbers.remove(&attached.index);
+            let _ = numbers.remove(&index);
         }
     }
 

@@ -56,7 +56,9 @@ impl Supervisor {
         for (id, interface) in (0..).map(InterfaceId).zip(&self.config.interfaces) {
             let link = self.netlink.state().link(&interface.name);
             let in_use = self.interfaces.in_use.get(id.index()).copied().flatten();
-            if in_use == link.map(|link| link.index) {
+            // A device may have come back under its old number before anybody looked.
+            let is_same = in_use == link.map(|link| link.index) && !self.dataplane.has_lost(id);
+            if is_same {
                 continue;
             }
             if in_use.is_some() {
