@@ -187,14 +187,31 @@ pub struct BackendStats {
     pub bytes_out: u64,
 }
 
-impl BackendStats {
-    pub(crate) fn add(&mut self, counters: &BackendCounters) {
-        self.active_flows += counters.active_flows.get();
-        self.total_flows += counters.total_flows.get();
-        self.packets_in += counters.packets_in.get();
-        self.bytes_in += counters.bytes_in.get();
-        self.packets_out += counters.packets_out.get();
-        self.bytes_out += counters.bytes_out.get();
+impl BackendCounters {
+    pub(crate) fn read(&self) -> BackendStats {
+        BackendStats {
+            active_flows: self.active_flows.get(),
+            total_flows: self.total_flows.get(),
+            packets_in: self.packets_in.get(),
+            bytes_in: self.bytes_in.get(),
+            packets_out: self.packets_out.get(),
+            bytes_out: self.bytes_out.get(),
+        }
+    }
+}
+
+impl std::ops::Add for BackendStats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            active_flows: self.active_flows + other.active_flows,
+            total_flows: self.total_flows + other.total_flows,
+            packets_in: self.packets_in + other.packets_in,
+            bytes_in: self.bytes_in + other.bytes_in,
+            packets_out: self.packets_out + other.packets_out,
+            bytes_out: self.bytes_out + other.bytes_out,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod threads;
 
 pub use setup::{FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
 
+use std::ops::Add;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
@@ -156,11 +157,8 @@ impl Dataplane {
     /// One backend's counters.
     #[must_use]
     pub fn backend(&self, id: BackendId) -> BackendStats {
-        let mut stats = BackendStats::default();
-        for thread in &self.threads {
-            stats.add(thread.counters().backend(id));
-        }
-        stats
+        let of_workers = self.threads.iter().map(|thread| thread.counters().backend(id).read());
+        of_workers.fold(BackendStats::default(), Add::add)
     }
 
     /// The flow table's figures.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Add;
 
 use dataplane::types::{BackendId, InterfaceId};
 use dataplane::{BackendStats, DropReason, FlowInfo, FlowState};
@@ -99,17 +100,7 @@ impl Supervisor {
     fn service_stats(&self, service: &str) -> BackendStats {
         let members = self.inventory.members().filter_map(|(id, member)| Some((id, member?)));
         let own = members.filter(|(_, member)| member.service == service);
-        own.map(|(id, member)| member.own(self.dataplane.backend(id))).fold(
-            BackendStats::default(),
-            |a, b| BackendStats {
-                active_flows: a.active_flows + b.active_flows,
-                total_flows: a.total_flows + b.total_flows,
-                packets_in: a.packets_in + b.packets_in,
-                bytes_in: a.bytes_in + b.bytes_in,
-                packets_out: a.packets_out + b.packets_out,
-                bytes_out: a.bytes_out + b.bytes_out,
-            },
-        )
+        own.map(|(id, member)| member.own(self.dataplane.backend(id))).fold(BackendStats::default(), Add::add)
     }
 
     pub(super) fn backend_view(&self, id: BackendId) -> Option<view::Backend> {

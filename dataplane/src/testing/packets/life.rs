@@ -38,8 +38,7 @@ fn counters_of_a_backend_tell_packets_and_bytes_of_both_directions() {
     let mut rig = Rig::new(snapshot(&[11], &[]));
     rig.receive(ETH0, &[syn(40000), syn(40001)]);
     rig.receive(ETH1, &[from_backend(11, false).tcp(8080, 40000, SYN_ACK).payload(b"").build()]);
-    let mut stats = crate::BackendStats::default();
-    stats.add(rig.counters.backend(BackendId(0)));
+    let stats = rig.counters.backend(BackendId(0)).read();
     let expected = crate::BackendStats {
         active_flows: 2,
         total_flows: 2,
