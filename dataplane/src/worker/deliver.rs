@@ -76,8 +76,12 @@ impl<I: PacketIo> Worker<I> {
     /// Sends what management has handed over, at most a batch at a time.
     pub(super) fn send_control_frames(&mut self) {
         for _ in 0..BATCH {
-            let Some(control) = self.links.outbox.receive() else { return };
+            if self.links.outbox.is_empty() {
+                return;
+            }
+            // The chunk first: without one, what waits goes on waiting.
             let Some(mut frame) = self.io.allocate() else { return };
+            let Some(control) = self.links.outbox.receive() else { return self.io.recycle(frame) };
             frame.fill(control.bytes());
             match self.io.transmit(control.interface, frame) {
                 Ok(()) => self.links.counters.originated.add(1),
