@@ -7,8 +7,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
-use dataplane::snapshot::{Backend, Endpoint, Fib, Hop, Interface, Service, Snapshot};
-use dataplane::types::{Mac, Mode, ServiceId};
+use dataplane::snapshot::{
+    Backend, Endpoint, Fib, Forwarding, Hop, Interface, MissingState, Service, Snapshot, Vip,
+};
+use dataplane::types::{Mac, Mode, PortRange, Prefix, ServiceId};
 
 use crate::config::{self, Config};
 use crate::inventory::{Inventory, Member};
@@ -89,23 +91,24 @@ fn interface(net: &NetState, name: &str) -> Interface {
     let link = net.link(name);
     // An interface that has vanished takes no packet: no route leads to it either.
     let mtu = link.map_or(0, |link| u16::try_from(link.mtu).unwrap_or(u16::MAX));
-    Interface { mac: link.map_or(Mac::default(), |link| link.mac), mtu }
+    Interface { mac: link.map_or(Mac::default(), |link| link.mac), mtu, bridge: None, bridge_mac: None }
 }
 
 fn add_backend(snapshot: &mut Snapshot, member: Option<&Member>, fib: &Fib) {
     let backend = member.map(|member| {
         let &Member { address, port, protocol, mode, vip, .. } = member;
         // Also of members that have left: their flows go on.
-        snapshot.vip_addresses.insert(vip);
+        snapshot.vips.insert(Prefix::host(vip), Vip { echo: true, bridge: false });
         if mode == Mode::Router {
-            snapshot.return_endpoints.insert(Endpoint { address, protocol, port }, ());
+            snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
         }
         let next_hop = match fib.lookup(address) {
             Hop::Known(_) if mode == Mode::Dsr && is_behind_a_router(fib, address) => None,
             Hop::Known(next_hop) => Some(next_hop),
             Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
         };
-        Backend { address, port, protocol, mode, next_hop }
+        let forwarding = if mode == Mode::Dsr { Forwarding::Dsr(None) } else { Forwarding::Router };
+        Backend { address, port: Some(port), protocol, forwarding, next_hop, mss_clamp: None }
     });
     snapshot.backends.push(backend);
 }
@@ -118,9 +121,11 @@ pub fn is_behind_a_router(fib: &Fib, address: IpAddr) -> bool {
 
 fn add_service(snapshot: &mut Snapshot, id: ServiceId, service: &config::Service, schedule: Arc<Schedule>) {
     let &config::Service { address, port, protocol, mode, .. } = service;
-    snapshot.services.push(Service { vip: address, port, protocol, mode, schedule });
-    snapshot.vips.insert(Endpoint { address, protocol, port }, id);
-    snapshot.vip_addresses.insert(address);
+    let (vip, ports) = (Prefix::host(address), PortRange::one(port));
+    let missing_state = MissingState::Drop;
+    snapshot.services.push(Service { vip, ports, protocol, mode, vlan: None, missing_state, schedule });
+    snapshot.endpoints.insert(vip, protocol, ports, id);
+    snapshot.vips.insert(vip, Vip { echo: true, bridge: false });
 }
 
 #[cfg(test)]
@@ -154,11 +159,11 @@ mod tests {
         let snapshot = Compiler::default().compile(&config, &inventory(&config), &NetState::default());
         let vip = |port, protocol| Endpoint { address: "10.0.0.100".parse().unwrap(), protocol, port };
         use dataplane::types::{Port, Protocol};
-        assert_eq!(snapshot.vips.get(&vip(Port(80), Protocol::Tcp)), Some(ServiceId(0)));
-        assert_eq!(snapshot.vips.get(&vip(Port(53), Protocol::Udp)), Some(ServiceId(1)));
-        assert_eq!(snapshot.vips.get(&vip(Port(53), Protocol::Tcp)), None);
-        assert_eq!(snapshot.return_endpoints.len(), 2, "of the router service alone");
-        assert_eq!(snapshot.vip_addresses.len(), 1);
+        assert_eq!(snapshot.endpoints.get(&vip(Port(80), Protocol::Tcp)), Some(ServiceId(0)));
+        assert_eq!(snapshot.endpoints.get(&vip(Port(53), Protocol::Udp)), Some(ServiceId(1)));
+        assert_eq!(snapshot.endpoints.get(&vip(Port(53), Protocol::Tcp)), None);
+        assert_eq!(snapshot.return_endpoints.endpoints().count(), 2, "of the router service alone");
+        assert_eq!(snapshot.vips.iter().count(), 1);
         assert_eq!(snapshot.backends.len(), 3);
     }
 

@@ -9,7 +9,7 @@ use crate::engine::HugePages;
 use crate::flow::FlowTable;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::{BATCH, HEADROOM};
-use crate::snapshot::{Fib, Publisher, Route, Snapshot};
+use crate::snapshot::{Fib, NextHop, Publisher, Route, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::testing::frames::{Build, frame};
 use crate::testing::rig::{self, BOX0, CLIENT, ETH0};
@@ -185,9 +185,10 @@ fn snapshot() -> Snapshot {
         gateway: Some(std::net::Ipv6Addr::from(gateway).into()),
     };
     let gateway = [0xfe80, 0, 0, 0, 0, 0, 0, 1];
+    let hop = NextHop { interface: ETH0, mac: CLIENT };
     let routes = [route([0; 8], gateway)];
     // Router mode takes a flow for half open until the server has answered, which nobody does here.
     snapshot.timeouts.tcp_syn = snapshot.timeouts.tcp_established;
-    snapshot.fib = Arc::new(Fib::new(routes, [(ETH0, std::net::Ipv6Addr::from(gateway).into(), CLIENT)]));
+    snapshot.fib = Arc::new(Fib::new(routes, [(ETH0, std::net::Ipv6Addr::from(gateway).into(), hop)]));
     snapshot
 }

@@ -13,9 +13,9 @@ use crate::error::StartError;
 use crate::io::xsk::XskIo;
 use crate::io::{Frame, PacketIo};
 use crate::limits::BATCH;
-use crate::snapshot::{Interface, Snapshot};
+use crate::snapshot::{Interface, Snapshot, Vip};
 use crate::stats::RingStatus;
-use crate::types::{InterfaceId, Mac, QueueId};
+use crate::types::{InterfaceId, Mac, Prefix, QueueId};
 use crate::worker::Channel;
 use crate::xdp::{Program, Queue, Socket, SocketHandle, Umem, Wake};
 
@@ -60,8 +60,8 @@ impl Forwarder {
         }
         let mut program = Program::load()?;
         let mut steered = Snapshot::default();
-        steered.vip_addresses.insert(self.vip);
-        steered.interfaces.push(Interface { mac: self.own, mtu: 1500 });
+        steered.vips.insert(Prefix::host(self.vip), Vip::default());
+        steered.interfaces.push(Interface { mac: self.own, mtu: 1500, bridge: None, bridge_mac: None });
         program.steering.add(&steered).map_err(|error| refused(&error))?;
 
         let umem = Umem::new(Umem::chunks_for(2)).map_err(|error| refused(&error))?;

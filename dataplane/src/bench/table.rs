@@ -7,14 +7,18 @@ use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Sl
 use crate::limits::BATCH;
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol, WorkerId};
+use crate::types::{BackendId, Port, Protocol, SnatId, WorkerId};
 use crate::wire::tcp::Flags;
 
 struct OneBackend;
 
 impl Endpoints for OneBackend {
-    fn endpoint(&self, _: BackendId) -> Option<(IpAddr, Port)> {
-        Some((IpAddr::from([10, 0, 1, 11]), Port(8080)))
+    fn snat(&self, _: SnatId) -> Option<IpAddr> {
+        None
+    }
+
+    fn endpoint(&self, _: BackendId) -> Option<(IpAddr, Option<Port>)> {
+        Some((IpAddr::from([10, 0, 1, 11]), Some(Port(8080))))
     }
 }
 
@@ -75,7 +79,8 @@ impl Table {
     pub fn insert(&mut self, two_way: bool) {
         let tuple = tuple(self.next);
         let hash = self.table.hash(&tuple);
-        let flow = NewFlow { tuple: &tuple, hash, backend: BackendId(0), two_way, flags: Flags::default() };
+        let (backend, flags) = (BackendId(0), Flags::default());
+        let flow = NewFlow { tuple: &tuple, hash, backend, two_way, flags, nat: None };
         self.table.insert(&mut self.keeper, &flow, &OneBackend, self.now);
         self.next = self.next.wrapping_add(1) % (1 << 28);
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::types::{BackendId, Protocol};
+use crate::types::{BackendId, Port, Protocol, SnatId};
 
 /// What is fixed from start to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +97,8 @@ pub struct FlowInfo {
     pub client: SocketAddr,
     /// The end that the client talks to.
     pub vip: SocketAddr,
+    /// With full NAT: the end that the backend sees as its client.
+    pub snat: Option<(SnatId, Port)>,
     /// Where it is in its life.
     pub state: FlowState,
     /// Since its first packet.

@@ -10,23 +10,39 @@
 //! | 2 | tick of the last packet | the same | |
 //! | 3 | tick of the first packet / 256: 24, seen: 8 | the same | |
 //! | 4, 5 | packets towards the backend, and back | the same | |
-//! | 6 .. | client, VIP | client (4 words), VIP (4), 2 spare | identity |
+//! | 6 .. | client, VIP | client (4 words), VIP (4) | identity |
+//! | 8 .. or 14 .. | with full NAT only: what [`Nat`] has | the same | identity |
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::key::{Addresses, Tuple};
+use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol};
+use crate::types::{BackendId, Port, Protocol, SnatId};
 use crate::wire::tcp::Flags;
 
 /// Words of an IPv4 entry: half a cache line.
 pub(super) const NARROW: usize = 8;
-/// Words of an IPv6 entry: a cache line.
+/// Words of an IPv4 entry with full NAT, and of an IPv6 entry: a cache line.
 pub(super) const WIDE: usize = 16;
+/// Words of an IPv6 entry with full NAT: two.
+pub(super) const EXTENDED: usize = 32;
+
+/// What a flow with full NAT remembers besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nat {
+    /// Where it comes from, as the backend sees it.
+    pub(crate) address: SnatId,
+    pub(crate) port: Port,
+    /// The sequence number of the first byte that the client sends.
+    pub(crate) start: u32,
+    /// Bytes that the box puts in front of the client's stream.
+    pub(crate) shift: u8,
+}
 
 /// Which way a packet of a flow goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,12 +62,14 @@ impl Kind {
     const V6: u8 = 0x01;
     const UDP: u8 = 0x02;
     const TWO_WAY: u8 = 0x04;
+    const NAT: u8 = 0x08;
 
-    fn new(tuple: &Tuple, two_way: bool) -> Self {
+    fn new(tuple: &Tuple, two_way: bool, nat: bool) -> Self {
         let v6 = if matches!(tuple.addresses, Addresses::V6 { .. }) { Self::V6 } else { 0 };
         let udp = if tuple.protocol == Protocol::Udp { Self::UDP } else { 0 };
         let two_way = if two_way { Self::TWO_WAY } else { 0 };
-        Self(Self::LIVE | v6 | udp | two_way)
+        let nat = if nat { Self::NAT } else { 0 };
+        Self(Self::LIVE | v6 | udp | two_way | nat)
     }
 
     fn is_live(self) -> bool {
@@ -66,14 +84,18 @@ impl Kind {
         self.0 & Self::TWO_WAY != 0
     }
 
+    fn has_nat(self) -> bool {
+        self.0 & Self::NAT != 0
+    }
+
     fn protocol(self) -> Protocol {
         if self.0 & Self::UDP != 0 { Protocol::Udp } else { Protocol::Tcp }
     }
 }
 
-/// A view of an entry in the slab. An IPv4 entry uses the first half of the words.
+/// A view of an entry in the slab. Smaller entries use the first words alone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'t>(pub(super) &'t [AtomicU32; WIDE]);
+pub(crate) struct Entry<'t>(pub(super) &'t [AtomicU32; EXTENDED]);
 
 impl Entry<'_> {
     #[inline(always)]
@@ -87,8 +109,9 @@ impl Entry<'_> {
     }
 
     /// Fills an entry that nobody can see yet.
-    pub(super) fn create(&self, tuple: &Tuple, backend: BackendId, two_way: bool, flags: Flags, now: Tick) {
-        let seen = Seen::at_birth(tuple.protocol, flags);
+    pub(super) fn create(&self, flow: &NewFlow<'_>, now: Tick) {
+        let tuple = flow.tuple;
+        let seen = Seen::at_birth(tuple.protocol, flow.flags);
         self.set(1, u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0));
         self.set(2, now.0);
         self.set(3, now.0 & !0xff | u32::from(seen.0));
@@ -104,7 +127,32 @@ impl Entry<'_> {
                 self.set_address6(10, destination);
             }
         }
-        self.set(0, u32::from(Kind::new(tuple, two_way).0) << 24 | backend.0 & 0x00ff_ffff);
+        let kind = Kind::new(tuple, flow.two_way, flow.nat.is_some());
+        if let Some(nat) = flow.nat {
+            let at = nat_at(kind);
+            self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
+            self.set(at + 1, nat.start);
+            self.set(at + 2, u32::from(nat.shift));
+        }
+        self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
+    }
+
+    /// What full NAT needs, if the flow has it.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
+    pub(crate) fn nat(&self) -> Option<Nat> {
+        let kind = self.kind();
+        if !kind.has_nat() {
+            return None;
+        }
+        let at = nat_at(kind);
+        let place = self.word(at);
+        Some(Nat {
+            address: SnatId((place >> 16) as u16),
+            port: Port(place as u16),
+            start: self.word(at + 1),
+            shift: self.word(at + 2) as u8,
+        })
     }
 
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
@@ -178,13 +226,18 @@ impl Entry<'_> {
         Tuple { addresses, source_port, destination_port, protocol: self.protocol() }
     }
 
-    /// The tuple of the backend's replies, given the backend's end.
-    pub(crate) fn return_tuple(&self, endpoint: (IpAddr, Port)) -> Option<Tuple> {
+    /// The tuple of the backend's replies.
+    pub(crate) fn return_tuple(&self, endpoints: &impl Endpoints) -> Option<Tuple> {
         let forward = self.forward_tuple();
+        let (address, port) = endpoints.endpoint(self.backend())?;
+        let (destination, destination_port) = match self.nat() {
+            Some(nat) => (endpoints.snat(nat.address)?, nat.port),
+            None => (forward.addresses.source(), forward.source_port),
+        };
         Some(Tuple {
-            addresses: Addresses::new(endpoint.0, forward.addresses.source())?,
-            source_port: endpoint.1,
-            destination_port: forward.source_port,
+            addresses: Addresses::new(address, destination)?,
+            source_port: port.unwrap_or(forward.destination_port),
+            destination_port,
             protocol: forward.protocol,
         })
     }
@@ -250,6 +303,13 @@ impl Entry<'_> {
             idle: now.since(self.last_packet()),
             packets_in: self.word(4),
             packets_out: self.word(5),
+            snat: self.nat().map(|nat| (nat.address, nat.port)),
         }
     }
+}
+
+/// Where the words for full NAT begin.
+#[inline(always)]
+fn nat_at(kind: Kind) -> usize {
+    if kind.is_v6() { 14 } else { NARROW }
 }

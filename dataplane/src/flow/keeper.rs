@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::entry::Nat;
 use super::quiescence::Marks;
 use super::slab::{BlockId, EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
@@ -95,6 +96,13 @@ impl Block {
     }
 }
 
+/// A flow that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expired {
+    pub(crate) backend: BackendId,
+    pub(crate) nat: Option<Nat>,
+}
+
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -103,8 +111,8 @@ pub(crate) struct Keeper {
     /// Where in `blocks` a block of the slab is.
     place_of: Box<[u32]>,
     /// Where the last free entry of each size was found.
-    cursor: [usize; 2],
-    free_entries: [u32; 2],
+    cursor: [usize; Size::COUNT],
+    free_entries: [u32; Size::COUNT],
     /// Entries out of the index: those that wait for `marks`, and those that came later.
     waiting: Vec<(EntryRef, Size)>,
     marks: Marks,
@@ -126,8 +134,8 @@ impl Keeper {
             worker,
             blocks: Vec::with_capacity(blocks),
             place_of: vec![0; blocks].into_boxed_slice(),
-            cursor: [0; 2],
-            free_entries: [0; 2],
+            cursor: [0; Size::COUNT],
+            free_entries: [0; Size::COUNT],
             waiting: Vec::with_capacity(LIMBO),
             marks: table.quiescence().marks(),
             unmarked: Vec::with_capacity(LIMBO),
@@ -223,7 +231,7 @@ impl Keeper {
     }
 
     /// Expires idle flows, a few steps at a time: as many as are due so that a whole round takes
-    /// half the smallest timeout. Tells `expired` each flow's backend; returns whether steps that
+    /// half the smallest timeout. Tells `expired` of each flow; returns whether steps that
     /// are due are left for the next call.
     pub(crate) fn sweep(
         &mut self,
@@ -231,7 +239,7 @@ impl Keeper {
         endpoints: &impl Endpoints,
         timeouts: &Timeouts,
         now: Tick,
-        mut expired: impl FnMut(BackendId),
+        mut expired: impl FnMut(Expired),
     ) -> bool {
         let elapsed = u64::from(now.millis_since(self.last_sweep));
         self.last_sweep = now;
@@ -254,7 +262,7 @@ impl Keeper {
         endpoints: &impl Endpoints,
         timeouts: &Timeouts,
         now: Tick,
-        expired: &mut impl FnMut(BackendId),
+        expired: &mut impl FnMut(Expired),
     ) {
         // From the last block to the first: a block that is given back is replaced by the last one,
         // which has had its turn then.
@@ -271,10 +279,10 @@ impl Keeper {
             // A packet on another worker may be a little ahead of this worker's clock.
             let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
             if entry.is_live() && (entry.seen().is_unlinked() || is_idle) {
-                let backend = entry.backend();
+                let ended = Expired { backend: entry.backend(), nat: entry.nat() };
                 table.unlink(reference, endpoints);
                 self.retire(table, reference, size);
-                expired(backend);
+                expired(ended);
             }
         }
         self.sweep_place = end;

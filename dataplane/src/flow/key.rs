@@ -46,6 +46,28 @@ pub(crate) struct Tuple {
     pub(crate) protocol: Protocol,
 }
 
+impl Tuple {
+    /// That of packets which go the other way.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn reversed(&self) -> Self {
+        let addresses = match self.addresses {
+            Addresses::V4 { source, destination } => {
+                Addresses::V4 { source: destination, destination: source }
+            }
+            Addresses::V6 { source, destination } => {
+                Addresses::V6 { source: destination, destination: source }
+            }
+        };
+        Self {
+            addresses,
+            source_port: self.destination_port,
+            destination_port: self.source_port,
+            protocol: self.protocol,
+        }
+    }
+}
+
 /// A tuple's place in the index: keyed, see [`KeyedHash`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct FlowHash(pub(crate) u64);

@@ -1,20 +1,21 @@
 //! The entries' memory, and the blocks in which workers take it.
 //!
-//! A block holds 256 narrow entries (IPv4) or 128 wide ones (IPv6); it becomes one or the other when
-//! a worker takes it, and can change when it comes back empty: an ended flow's room serves its own
-//! family at once, and the other one when its whole block is free. Free blocks are bits of a bitmap,
+//! A block holds 256 narrow entries (IPv4), 128 wide ones (IPv6, or IPv4 with full NAT) or 64 extended
+//! ones (IPv6 with full NAT); it becomes one of these when a worker takes it, and can change when it
+//! comes back empty: an ended flow's room serves its own size at once, and others when its whole
+//! block is free. Free blocks are bits of a bitmap,
 //! the lowest taken first, so that a table that is little used stays dense. Taking or giving back a
 //! block happens once in a few hundred flows.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use super::entry::{Entry, NARROW, WIDE};
+use super::entry::{EXTENDED, Entry, NARROW};
 use crate::mem::{Words, prefetch};
 
 /// Units of 32 bytes in a block.
 const BLOCK_UNITS: u32 = 256;
-/// Words after the last block, so that a view of a wide entry fits behind the last narrow one.
-const PADDING: usize = WIDE;
+/// Words after the last block, so that a view of the largest entry fits behind the last narrow one.
+const PADDING: usize = EXTENDED;
 
 /// The number of an entry: its place in units of 32 bytes. Never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +57,28 @@ impl BlockId {
 pub(super) enum Size {
     Narrow,
     Wide,
+    Extended,
 }
 
 impl Size {
+    /// How many sizes there are.
+    pub(super) const COUNT: usize = 3;
+
+    /// What a flow of that family needs.
+    #[inline(always)]
+    pub(super) fn of(v6: bool, full_nat: bool) -> Self {
+        match (v6, full_nat) {
+            (false, false) => Self::Narrow,
+            (false, true) | (true, false) => Self::Wide,
+            (true, true) => Self::Extended,
+        }
+    }
+
     fn units(self) -> u32 {
         match self {
             Self::Narrow => 1,
             Self::Wide => 2,
+            Self::Extended => 4,
         }
     }
 
@@ -91,7 +107,7 @@ impl Slab {
     /// is left out, so that no entry has the number 0.
     pub(super) fn blocks(flows: usize, workers: usize) -> usize {
         let smallest = Self::lot(flows, workers).min(Size::Wide.per_block());
-        flows.div_ceil(smallest as usize) + 2 * workers + 1
+        flows.div_ceil(smallest as usize) + Size::COUNT * workers + 1
     }
 
     fn lot(flows: usize, workers: usize) -> u32 {
@@ -128,7 +144,7 @@ impl Slab {
     /// The entry of that number; a number that nobody gave out reads as an entry not in use.
     #[inline(always)]
     pub(super) fn entry(&self, entry: EntryRef) -> Entry<'_> {
-        static NOBODY: [AtomicU32; WIDE] = [const { AtomicU32::new(0) }; WIDE];
+        static NOBODY: [AtomicU32; EXTENDED] = [const { AtomicU32::new(0) }; EXTENDED];
         let words = self.words.get(entry.0 as usize * NARROW..);
         Entry(words.and_then(<[_]>::first_chunk).unwrap_or(&NOBODY))
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
-use super::entry::{Direction, Entry};
+use super::entry::{Direction, Entry, Nat};
 use super::index::{Index, Slot};
 use super::keeper::Keeper;
 use super::key::{Addresses, FlowHash, Tuple};
@@ -16,13 +16,16 @@ use crate::error::StartError;
 use crate::limits::INSERT_TRIES;
 use crate::mem::{KeyedHash, PageKind};
 use crate::tick::Tick;
-use crate::types::{BackendId, Port};
+use crate::types::{BackendId, Port, SnatId};
 use crate::wire::tcp::Flags;
 
 /// Where backends are: a return tuple is kept as the number of its backend.
 pub(crate) trait Endpoints {
-    /// The address and port that the backend's replies come from.
-    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Port)>;
+    /// The address and port that the backend's replies come from; no port: the one that was asked for.
+    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Option<Port>)>;
+
+    /// An address of a source-NAT pool.
+    fn snat(&self, address: SnatId) -> Option<IpAddr>;
 }
 
 /// See the module [`flow`](super).
@@ -56,6 +59,8 @@ pub(crate) struct NewFlow<'a> {
     pub(crate) two_way: bool,
     /// Of its first packet.
     pub(crate) flags: Flags,
+    /// With full NAT: the source that it gets.
+    pub(crate) nat: Option<Nat>,
 }
 
 /// What became of it.
@@ -158,10 +163,7 @@ impl FlowTable {
         let entry = self.slab.entry(slot.entry());
         match slot.direction() {
             Direction::Forward => entry.is_forward(tuple),
-            Direction::Return => {
-                entry.is_live()
-                    && endpoints.endpoint(entry.backend()).and_then(|e| entry.return_tuple(e)) == Some(*tuple)
-            }
+            Direction::Return => entry.is_live() && entry.return_tuple(endpoints) == Some(*tuple),
         }
     }
 
@@ -198,9 +200,9 @@ impl FlowTable {
         endpoints: &impl Endpoints,
         now: Tick,
     ) -> Option<Inserted> {
-        let size = size_of_flow(flow.tuple);
+        let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat.is_some());
         let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
-        self.entry(reference).create(flow.tuple, flow.backend, flow.two_way, flow.flags, now);
+        self.entry(reference).create(flow, now);
         let forward = Slot::new(flow.hash, Direction::Forward, reference);
         if !self.index.insert(flow.hash, forward) {
             keeper.give(self, reference, size);
@@ -223,10 +225,7 @@ impl FlowTable {
 
     fn insert_return(&self, reference: EntryRef, endpoints: &impl Endpoints) -> Result<(), Inserted> {
         let entry = self.entry(reference);
-        let endpoint = endpoints.endpoint(entry.backend());
-        let Some(tuple) = endpoint.and_then(|e| entry.return_tuple(e)) else {
-            return Err(Inserted::TupleInUse);
-        };
+        let Some(tuple) = entry.return_tuple(endpoints) else { return Err(Inserted::TupleInUse) };
         let hash = self.hash(&tuple);
         if let Some(found) = self.find(hash, &tuple, endpoints) {
             // A flow that is closing gives way, as it does to a SYN of its own tuple.
@@ -263,7 +262,7 @@ impl FlowTable {
         let hash = self.hash(&tuple);
         self.index.remove(hash, Slot::new(hash, Direction::Forward, reference));
         if entry.is_two_way()
-            && let Some(tuple) = endpoints.endpoint(entry.backend()).and_then(|e| entry.return_tuple(e))
+            && let Some(tuple) = entry.return_tuple(endpoints)
         {
             let hash = self.hash(&tuple);
             self.index.remove(hash, Slot::new(hash, Direction::Return, reference));
@@ -287,12 +286,5 @@ impl FlowTable {
             let same = (info.client, info.vip, info.backend) == (again.client, again.vip, again.backend);
             (entry.is_live() && same).then_some(info)
         })
-    }
-}
-
-fn size_of_flow(tuple: &Tuple) -> Size {
-    match tuple.addresses {
-        Addresses::V4 { .. } => Size::Narrow,
-        Addresses::V6 { .. } => Size::Wide,
     }
 }

@@ -11,18 +11,22 @@ use super::*;
 use crate::engine::HugePages;
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol, WorkerId};
+use crate::types::{BackendId, Port, Protocol, SnatId, WorkerId};
 use crate::wire::tcp::Flags;
 
 /// Backend n is at 10.0.1.n or fd01::n, by the family of who asks: here by its lowest bit.
 struct Backends;
 
 impl Endpoints for Backends {
-    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Port)> {
+    fn snat(&self, _: SnatId) -> Option<IpAddr> {
+        None
+    }
+
+    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Option<Port>)> {
         let last = u8::try_from(backend.0).ok()?;
         let v6 = [0xfd01, 0, 0, 0, 0, 0, 0, u16::from(last)];
         let address = if last & 1 == 1 { IpAddr::from(v6) } else { IpAddr::from([10, 0, 1, last]) };
-        Some((address, Port(8080)))
+        Some((address, Some(Port(8080))))
     }
 }
 
@@ -57,8 +61,14 @@ impl Bench {
     fn insert(&mut self, tuple: &Tuple, backend: u32, two_way: bool, now: Tick) -> Inserted {
         self.table.quiescence().pass(WorkerId(0));
         let flags = Flags(Flags::SYN);
-        let flow =
-            NewFlow { tuple, hash: self.table.hash(tuple), backend: BackendId(backend), two_way, flags };
+        let flow = NewFlow {
+            tuple,
+            hash: self.table.hash(tuple),
+            backend: BackendId(backend),
+            two_way,
+            flags,
+            nat: None,
+        };
         let inserted = self.table.insert(&mut self.keeper, &flow, &Backends, now);
         self.keeper.reclaim(&self.table);
         inserted
@@ -125,8 +135,7 @@ fn both_directions_lead_to_one_entry() {
         let Inserted::Created(entry) = bench.insert(&forward, backend, true, Tick(0)) else {
             panic!("no room")
         };
-        let back =
-            bench.table.entry(entry).return_tuple(Backends.endpoint(BackendId(backend)).unwrap()).unwrap();
+        let back = bench.table.entry(entry).return_tuple(&Backends).unwrap();
         assert_eq!(bench.find(&forward), Some(Found { entry, direction: Direction::Forward }));
         assert_eq!(bench.find(&back), Some(Found { entry, direction: Direction::Return }));
         bench.table.end(entry, &Backends);
@@ -206,6 +215,7 @@ fn an_entry_is_not_reused_while_another_worker_may_hold_it() {
             hash: table.hash(&tuple),
             backend: BackendId(2),
             two_way: false,
+            nat: None,
             flags: Flags::default(),
         };
         table.insert(keeper, &flow, &Backends, Tick(0))
@@ -259,6 +269,7 @@ fn two_workers_inserting_finding_and_ending_the_same_flows_never_disagree() {
                 hash: table.hash(&tuple),
                 backend,
                 two_way: client % 2 == 0,
+                nat: None,
                 flags: Flags(Flags::SYN),
             };
             match table.insert(&mut keeper, &flow, &Backends, Tick(0)) {

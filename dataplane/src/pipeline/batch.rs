@@ -1,6 +1,6 @@
 //! Up to 64 frames on their way through the stages.
 
-use super::parse::Headers;
+use super::headers::Headers;
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{FlowHash, Found, Slot};
 use crate::io::Frame;

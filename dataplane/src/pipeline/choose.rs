@@ -2,12 +2,12 @@
 
 use super::batch::{Batch, Packet};
 use super::context::Context;
-use super::parse::Content;
+use super::headers::Content;
 use super::verdict::DropReason;
 use crate::flow::{Direction, Found, Inserted, NewFlow, Tuple};
 use crate::schedule::client_hash;
 use crate::snapshot::{Endpoint, Service};
-use crate::types::{Mode, Protocol};
+use crate::types::Protocol;
 use crate::wire::tcp::Flags;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
@@ -47,7 +47,7 @@ fn choose(
 ) -> Result<Option<Found>, DropReason> {
     let snapshot = context.snapshot;
     let (address, port) = (tuple.addresses.destination(), tuple.destination_port);
-    let Some(id) = snapshot.vips.get(&Endpoint { address, port, protocol: tuple.protocol }) else {
+    let Some(id) = snapshot.endpoints.get(&Endpoint { address, port, protocol: tuple.protocol }) else {
         return without_service(context, tuple);
     };
     let service = snapshot.services.get(id.index()).ok_or(DropReason::NotOurs)?;
@@ -57,8 +57,8 @@ fn choose(
     let hash = client_hash(snapshot.hash_seed, tuple.addresses.source(), tuple.source_port);
     let worker = context.keeper.worker();
     let backend = service.schedule.choose(worker, hash).ok_or(DropReason::NoBackend)?;
-    let two_way = service.mode == Mode::Router;
-    let flow = NewFlow { tuple, hash: packet.hash, backend, two_way, flags };
+    let two_way = service.mode.is_two_way();
+    let flow = NewFlow { tuple, hash: packet.hash, backend, two_way, flags, nat: None };
     match context.table.insert(context.keeper, &flow, snapshot, context.now) {
         Inserted::Existing(found) => Ok(Some(found)),
         Inserted::Created(entry) => {
@@ -80,15 +80,15 @@ fn choose(
 /// is translated, a scheduler that chooses by the packet alone finds the backend of a flow that
 /// another box, or this one before a restart, has begun.
 fn takes_strays(service: &Service, flags: Flags) -> bool {
-    service.mode == Mode::Dsr && service.schedule.is_consistent() && !flags.has(Flags::RST)
+    !service.mode.is_two_way() && service.schedule.is_consistent() && !flags.has(Flags::RST)
 }
 
 fn without_service(context: &Context<'_>, tuple: &Tuple) -> Result<Option<Found>, DropReason> {
     let snapshot = context.snapshot;
     let (address, port) = (tuple.addresses.source(), tuple.source_port);
-    if snapshot.vip_addresses.contains(&tuple.addresses.destination()) {
+    if snapshot.vips.contains(tuple.addresses.destination()) {
         Err(DropReason::UnknownPort)
-    } else if snapshot.return_endpoints.get(&Endpoint { address, port, protocol: tuple.protocol }).is_some() {
+    } else if snapshot.return_endpoints.contains(&Endpoint { address, port, protocol: tuple.protocol }) {
         // Steered here because it comes from a backend's endpoint, but an answer to somebody who
         // went to the backend itself. The box is its router: it is routed as it is.
         Ok(None)

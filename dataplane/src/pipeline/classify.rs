@@ -2,18 +2,20 @@
 
 use super::batch::{Batch, Packet};
 use super::context::Context;
-use super::parse::Content;
+use super::headers::Content;
 use super::verdict::{DropReason, Verdict};
 use crate::mode;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     for (packet, headers) in batch.undecided() {
-        if let Content::Echo { destination } = headers.content {
-            if context.snapshot.vip_addresses.contains(&destination) {
-                answer(packet, usize::from(headers.transport));
-            } else {
-                packet.drop_for(DropReason::NotOurs);
-            }
+        match headers.content {
+            Content::Echo { destination } => match context.snapshot.vips.get(destination) {
+                Some(vip) if vip.echo => answer(packet, usize::from(headers.transport)),
+                Some(_) => packet.drop_for(DropReason::ServiceDown),
+                None => packet.drop_for(DropReason::NotOurs),
+            },
+            Content::Fragment { .. } => packet.drop_for(DropReason::Fragment),
+            Content::Segment { .. } | Content::Error { .. } => {}
         }
     }
 }

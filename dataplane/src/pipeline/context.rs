@@ -6,7 +6,7 @@ use crate::flow::{Endpoints, FlowTable, Keeper};
 use crate::snapshot::Snapshot;
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
-use crate::types::{BackendId, InterfaceId, Port};
+use crate::types::{BackendId, InterfaceId, Port, SnatId};
 
 /// See the module's head. Made anew for every batch: the snapshot and the time are read once.
 #[derive(Debug)]
@@ -29,7 +29,12 @@ pub(crate) struct Missing {
 
 impl Endpoints for Snapshot {
     #[inline(always)]
-    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Port)> {
+    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Option<Port>)> {
         self.backend(backend).map(|b| (b.address, b.port))
+    }
+
+    #[inline(always)]
+    fn snat(&self, address: SnatId) -> Option<IpAddr> {
+        self.snat.get(address.index()).copied().flatten()
     }
 }

@@ -5,12 +5,11 @@
 
 use super::batch::Batch;
 use super::context::Context;
-use super::parse::Content;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     let table = context.table;
     for (packet, headers) in batch.undecided() {
-        if let Content::Segment { tuple, .. } = headers.content {
+        if let Some(tuple) = headers.content.tuple() {
             packet.hash = table.hash(&tuple);
             table.prefetch(packet.hash);
         }
@@ -19,7 +18,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
         packet.peeked = table.peek(packet.hash);
     }
     for (packet, headers) in batch.undecided() {
-        if let Content::Segment { tuple, .. } = headers.content {
+        if let Some(tuple) = headers.content.tuple() {
             packet.flow = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot);
         }
     }

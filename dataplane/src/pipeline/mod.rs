@@ -9,6 +9,7 @@ mod batch;
 mod choose;
 mod classify;
 mod context;
+mod headers;
 mod lookup;
 mod parse;
 mod rewrite;
@@ -16,7 +17,7 @@ mod verdict;
 
 pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Missing};
-pub(crate) use parse::Headers;
+pub(crate) use headers::{Content, Headers, Piece};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
 pub use verdict::DropReason;

@@ -1,39 +1,18 @@
 //! Frame to headers. Every length that later stages rely on is checked here, once.
 
-use std::net::IpAddr;
-
 use super::batch::{Batch, Packet};
 use super::context::Context;
+use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
 use crate::types::{Port, Protocol};
 use crate::wire::WireError;
-use crate::wire::ethernet::{self, Ethernet, ethertype};
+use crate::wire::ethernet::{self, ethertype};
 use crate::wire::icmp::{self, Icmp};
 use crate::wire::ipv4::Ipv4;
-use crate::wire::ipv6::{self, Ipv6, Upper};
+use crate::wire::ipv6::{self, FragmentHeader, Ipv6, Upper};
 use crate::wire::tcp::{Flags, Tcp};
 use crate::wire::udp::Udp;
-
-/// What a frame with an IP packet is, and where its parts begin.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Headers {
-    pub(crate) content: Content,
-    /// Where the transport header begins in the frame.
-    pub(crate) transport: u16,
-    /// Length of the IP packet: the frame may be padded.
-    pub(crate) packet_length: u16,
-    pub(crate) ttl: u8,
-}
-
-/// What an IP packet carries.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Content {
-    /// TCP or UDP.
-    Segment { tuple: Tuple, flags: Flags },
-    /// An ICMP echo request.
-    Echo { destination: IpAddr },
-}
 
 /// What parsing ends in: headers, or a verdict at once.
 enum Parsed {
@@ -69,14 +48,34 @@ fn parse(packet: &mut Packet) {
 
 #[inline(always)]
 fn parse_frame(frame: &[u8]) -> Result<Parsed, DropReason> {
-    let (ethernet, packet) = Ethernet::new_checked(frame)?;
-    match ethernet.ethertype() {
-        ethertype::IPV4 => parse_ipv4(packet),
-        ethertype::IPV6 => parse_ipv6(packet),
-        ethertype::ARP => Ok(Parsed::Control),
-        ethertype::VLAN | ethertype::QINQ => Err(DropReason::VlanTagged),
-        _ => Err(DropReason::NotIp),
-    }
+    let payload = ethernet::payload(frame)?;
+    let packet = frame.get(payload.offset..).unwrap_or_default();
+    let found = match payload.ethertype {
+        ethertype::IPV4 => ipv4(packet)?,
+        ethertype::IPV6 => ipv6(packet)?,
+        ethertype::ARP => Found::Control,
+        ethertype::VLAN | ethertype::QINQ => return Err(DropReason::TooManyTags),
+        _ => return Err(DropReason::NotIp),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "offsets in a frame of at most CHUNK bytes")]
+    Ok(match found {
+        Found::Control => Parsed::Control,
+        Found::Packet { content, piece, ttl, transport, length } => Parsed::Headers(Headers {
+            content,
+            network: payload.offset as u16,
+            transport: (payload.offset + transport) as u16,
+            packet_length: length as u16,
+            ttl,
+            piece,
+            vlan: payload.vlan,
+        }),
+    })
+}
+
+/// What is behind an IP header; offsets and lengths are the packet's.
+enum Found {
+    Packet { content: Content, piece: Piece, ttl: u8, transport: usize, length: usize },
+    Control,
 }
 
 /// Protocol numbers (IANA).
@@ -89,19 +88,21 @@ mod number {
 }
 
 #[inline(always)]
-fn parse_ipv4(packet: &[u8]) -> Result<Parsed, DropReason> {
+fn ipv4(packet: &[u8]) -> Result<Found, DropReason> {
     let (ipv4, payload) = Ipv4::new_checked(packet)?;
     if !ipv4.checksum_is_right() {
         return Err(DropReason::BadChecksum);
     }
-    if ipv4.is_fragment() {
-        return Err(DropReason::Fragment);
-    }
     let addresses = Addresses::V4 { source: ipv4.source(), destination: ipv4.destination() };
+    let (transport, ttl) = (ipv4.header_length(), ipv4.ttl());
+    let length = transport + payload.len();
+    let piece = if ipv4.is_fragment() { piece(ipv4.fragment()) } else { Piece::Whole };
     let content = match ipv4.protocol() {
+        number::TCP | number::UDP if piece.is_later() => fragment(addresses, ipv4.protocol()),
         number::TCP => tcp(addresses, payload)?,
-        number::UDP => udp(addresses, payload)?,
-        number::VRRP => return Ok(Parsed::Control),
+        number::UDP => udp(addresses, payload, piece)?,
+        number::VRRP => return Ok(Found::Control),
+        number::ICMP if piece != Piece::Whole => return Err(DropReason::Fragment),
         number::ICMP => match Icmp::new_checked(payload)?.kind() {
             icmp::v4::ECHO_REQUEST => Content::Echo { destination: addresses.destination() },
             kind if icmp::v4::ERRORS.contains(&kind) => return Err(DropReason::IcmpError),
@@ -109,51 +110,68 @@ fn parse_ipv4(packet: &[u8]) -> Result<Parsed, DropReason> {
         },
         _ => return Err(DropReason::UnknownProtocol),
     };
-    Ok(Parsed::Headers(headers(
-        content,
-        ipv4.header_length(),
-        ipv4.header_length() + payload.len(),
-        ipv4.ttl(),
-    )))
+    Ok(Found::Packet { content, piece, ttl, transport, length })
 }
 
 #[inline(always)]
-fn parse_ipv6(packet: &[u8]) -> Result<Parsed, DropReason> {
+fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
     let (ipv6, payload) = Ipv6::new_checked(packet)?;
-    let (protocol, offset) = match ipv6::upper_layer(ipv6.next_header(), payload)? {
-        Upper::Protocol { number, offset } => (number, offset),
-        Upper::Fragment => return Err(DropReason::Fragment),
-        Upper::Hidden => return Err(DropReason::ExtensionHeaders),
-    };
     let addresses = Addresses::V6 { source: ipv6.source(), destination: ipv6.destination() };
-    let transport = payload.get(offset..).unwrap_or_default();
+    let (protocol, offset, piece) = upper(ipv6.next_header(), payload)?;
+    let segment = payload.get(offset..).unwrap_or_default();
     let content = match protocol {
-        number::TCP => tcp(addresses, transport)?,
-        number::UDP => udp(addresses, transport)?,
-        number::VRRP => return Ok(Parsed::Control),
-        number::ICMPV6 => match Icmp::new_checked(transport)?.kind() {
+        number::TCP | number::UDP if piece.is_later() => fragment(addresses, protocol),
+        number::TCP => tcp(addresses, segment)?,
+        number::UDP => udp(addresses, segment, piece)?,
+        number::VRRP => return Ok(Found::Control),
+        number::ICMPV6 if piece != Piece::Whole => return Err(DropReason::Fragment),
+        number::ICMPV6 => match Icmp::new_checked(segment)?.kind() {
             icmp::v6::ECHO_REQUEST => Content::Echo { destination: addresses.destination() },
             icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => {
-                return Ok(Parsed::Control);
+                return Ok(Found::Control);
             }
             kind if kind < icmp::v6::FIRST_INFORMATIONAL => return Err(DropReason::IcmpError),
             _ => return Err(DropReason::UnknownProtocol),
         },
         _ => return Err(DropReason::UnknownProtocol),
     };
-    Ok(Parsed::Headers(headers(
-        content,
-        ipv6::LENGTH + offset,
-        ipv6::LENGTH + payload.len(),
-        ipv6.hop_limit(),
-    )))
+    let (transport, length) = (ipv6::LENGTH + offset, ipv6::LENGTH + payload.len());
+    Ok(Found::Packet { content, piece, ttl: ipv6.hop_limit(), transport, length })
 }
 
+/// The upper-layer protocol, where in the payload it begins, and whether the packet is whole.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "offsets in a frame of at most CHUNK bytes")]
-fn headers(content: Content, ip_header: usize, packet_length: usize, ttl: u8) -> Headers {
-    let transport = (ethernet::LENGTH + ip_header) as u16;
-    Headers { content, transport, packet_length: packet_length as u16, ttl }
+fn upper(next_header: u8, payload: &[u8]) -> Result<(u8, usize, Piece), DropReason> {
+    match ipv6::upper_layer(next_header, payload)? {
+        Upper::Protocol { number, offset } => Ok((number, offset, Piece::Whole)),
+        Upper::Hidden => Err(DropReason::ExtensionHeaders),
+        Upper::Fragment { offset } => {
+            let (header, rest) = FragmentHeader::new_checked(payload.get(offset..).unwrap_or_default())?;
+            let behind = offset + ipv6::FRAGMENT_LENGTH;
+            let piece = piece(header.fragment());
+            if piece.is_later() {
+                return Ok((header.next_header(), behind, piece));
+            }
+            match ipv6::upper_layer(header.next_header(), rest)? {
+                Upper::Protocol { number, offset } => Ok((number, behind + offset, piece)),
+                Upper::Hidden | Upper::Fragment { .. } => Err(DropReason::ExtensionHeaders),
+            }
+        }
+    }
+}
+
+/// An atomic fragment (RFC 6946) is a whole packet.
+fn piece((offset, more): (u16, bool)) -> Piece {
+    match (offset, more) {
+        (0, false) => Piece::Whole,
+        (0, true) => Piece::First { id: None },
+        _ => Piece::Later { id: None },
+    }
+}
+
+fn fragment(addresses: Addresses, protocol: u8) -> Content {
+    let protocol = if protocol == number::TCP { Protocol::Tcp } else { Protocol::Udp };
+    Content::Fragment { addresses, protocol }
 }
 
 #[inline(always)]
@@ -163,8 +181,8 @@ fn tcp(addresses: Addresses, segment: &[u8]) -> Result<Content, WireError> {
 }
 
 #[inline(always)]
-fn udp(addresses: Addresses, datagram: &[u8]) -> Result<Content, WireError> {
-    let udp = Udp::new_checked(datagram)?;
+fn udp(addresses: Addresses, datagram: &[u8], piece: Piece) -> Result<Content, WireError> {
+    let udp = if piece == Piece::Whole { Udp::new_checked(datagram) } else { Udp::new_first(datagram) }?;
     Ok(segment_of(addresses, Protocol::Udp, udp.source_port(), udp.destination_port(), Flags::default()))
 }
 

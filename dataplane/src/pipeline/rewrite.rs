@@ -2,11 +2,11 @@
 
 use super::batch::{Batch, Packet};
 use super::context::{Context, Missing};
-use super::parse::{Content, Headers};
+use super::headers::{Content, Headers};
 use super::verdict::{DropReason, Verdict};
-use crate::flow::{Direction, Found, Tuple};
-use crate::mode::{self, Target};
-use crate::snapshot::{Backend, Hop, NextHop};
+use crate::flow::{Addresses, Direction, Found, Tuple};
+use crate::mode;
+use crate::snapshot::{Backend, Forwarding, Hop, NextHop};
 use crate::types::{BackendId, Mode};
 use crate::wire::ethernet;
 use crate::wire::tcp::Flags;
@@ -37,31 +37,36 @@ fn of_flow(
     let entry = table.entry(flow.entry);
     let id = entry.backend();
     let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
-    let next_hop = match (flow.direction, backend.mode) {
-        (Direction::Forward, Mode::Dsr) => {
+    let (next_hop, to) = match flow.direction {
+        Direction::Forward => {
             let next_hop = towards_backend(context, headers, backend)?;
-            readdress(packet, context, next_hop)?;
-            next_hop
+            (next_hop, forward_tuple(backend, tuple))
         }
-        (Direction::Forward, Mode::Router) => {
-            let target = Target::Destination(backend.address, backend.port);
-            let next_hop = towards_backend(context, headers, backend)?;
-            mode::router::translate(packet.frame.bytes_mut(), headers, tuple, target)?;
-            readdress(packet, context, next_hop)?;
-            next_hop
-        }
-        (Direction::Return, Mode::Router | Mode::Dsr) => {
-            let forward = entry.forward_tuple();
-            let target = Target::Source(forward.addresses.destination(), entry.vip_port());
-            let next_hop = towards(context, headers, tuple)?;
-            mode::router::translate(packet.frame.bytes_mut(), headers, tuple, target)?;
-            readdress(packet, context, next_hop)?;
-            next_hop
+        Direction::Return => {
+            let to = entry.forward_tuple().reversed();
+            (towards(context, headers, &to)?, Some(to))
         }
     };
+    if let Some(to) = to {
+        mode::nat::translate(packet.frame.bytes_mut(), headers, tuple, &to, mode::nat::Hop::Counted)?;
+    }
+    readdress(packet, context, next_hop)?;
     entry.note(flow.direction, flags, context.now);
     count(context, id, flow.direction, headers.packet_length);
     Ok(next_hop)
+}
+
+/// What a client's packet becomes on its way to the backend; `None`: nothing else.
+#[inline(always)]
+fn forward_tuple(backend: &Backend, tuple: &Tuple) -> Option<Tuple> {
+    match backend.forwarding {
+        Forwarding::Router | Forwarding::Bridge => Some(Tuple {
+            addresses: Addresses::new(tuple.addresses.source(), backend.address)?,
+            destination_port: backend.port.unwrap_or(tuple.destination_port),
+            ..*tuple
+        }),
+        Forwarding::Dsr(_) | Forwarding::OneArm(_) | Forwarding::Tunnel(_) => None,
+    }
 }
 
 /// A backend's own traffic: forwarded as a router does.
@@ -72,7 +77,7 @@ fn routed(
     tuple: &Tuple,
 ) -> Result<NextHop, DropReason> {
     let next_hop = towards(context, headers, tuple)?;
-    mode::router::decrement_ttl(packet.frame.bytes_mut(), headers, tuple)?;
+    mode::nat::decrement_ttl(packet.frame.bytes_mut(), headers, tuple.addresses)?;
     readdress(packet, context, next_hop)?;
     Ok(next_hop)
 }
@@ -97,7 +102,9 @@ fn without_next_hop(
     backend: &Backend,
 ) -> Result<NextHop, DropReason> {
     let neighbour = context.snapshot.fib.neighbour_towards(backend.address);
-    if backend.mode == Mode::Dsr && neighbour.is_some_and(|(_, address)| address != backend.address) {
+    if backend.forwarding.mode() == Mode::Dsr
+        && neighbour.is_some_and(|(_, address)| address != backend.address)
+    {
         return Err(DropReason::NotOnLink);
     }
     resolve(context, headers, backend.address)

@@ -57,13 +57,15 @@ drop_reasons! {
     BadHeader, "bad-header", "a header contradicts itself: version, header length or total length";
     BadChecksum, "bad-checksum", "the checksum of the IPv4 header is wrong";
     NotIp, "not-ip", "neither IP nor a control protocol that the box speaks";
-    VlanTagged, "vlan-tagged", "the frame carries a VLAN tag, which no service expects";
-    Fragment, "fragment", "a fragment of an IP packet";
+    TooManyTags, "too-many-tags", "the frame carries more than two VLAN tags";
+    WrongVlan, "wrong-vlan", "the service is in another VLAN";
+    Fragment, "fragment", "a fragment whose first part is not known";
     ExtensionHeaders, "extension-headers", "the IPv6 extension headers are too many or hide the transport header";
     UnknownProtocol, "unknown-protocol", "neither TCP nor UDP nor an ICMP echo request";
     IcmpError, "icmp-error", "an ICMP error message, which this version does not carry to a flow";
     NotOurs, "not-ours", "belongs to no service and no flow";
     UnknownPort, "unknown-port", "a virtual IP, but a port or protocol that no service has";
+    ServiceDown, "service-down", "an echo request to a virtual IP none of whose services has a backend that is up";
     NoBackend, "no-backend", "every backend of the service is down";
     NoFlow, "no-flow", "in the middle of a connection that the box does not know";
     TableFull, "table-full", "the flow table has no room for a new flow";

@@ -1,22 +1,97 @@
 //! A backend: a real server of one service.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use super::snat::PoolPart;
+use super::tunnel::Tunnel;
 use crate::types::{InterfaceId, Mac, Mode, Port, Protocol};
 
 /// What a worker needs to send a flow's packets to a real server and to know its replies.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Backend {
     /// The server's own address.
     pub address: IpAddr,
-    /// The server's port.
-    pub port: Port,
+    /// The server's port; `None`: whatever port the client has asked for.
+    pub port: Option<Port>,
     /// The service's protocol.
     pub protocol: Protocol,
-    /// The service's mode: a flow keeps it even when its service has left the configuration.
-    pub mode: Mode,
+    /// How packets get there: a flow keeps it even when its service has left the configuration.
+    pub forwarding: Forwarding,
     /// Where frames for it leave; `None` while the route or the neighbour is not known.
     pub next_hop: Option<NextHop>,
+    /// The largest TCP segment that either side may announce; `None`: what they like.
+    pub mss_clamp: Option<u16>,
+}
+
+/// A mode with what belongs to it.
+#[derive(Debug, Clone)]
+pub enum Forwarding {
+    /// See [`Mode::Bridge`].
+    Bridge,
+    /// See [`Mode::Router`].
+    Router,
+    /// See [`Mode::OneArm`].
+    OneArm(OneArm),
+    /// See [`Mode::Dsr`]; with a code point, the destination is rewritten and the DSCP names the VIP.
+    Dsr(Option<Dscp>),
+    /// See [`Mode::Tunnel`].
+    Tunnel(Tunnel),
+}
+
+impl Forwarding {
+    /// The mode alone.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::Bridge => Mode::Bridge,
+            Self::Router => Mode::Router,
+            Self::OneArm(_) => Mode::OneArm,
+            Self::Dsr(_) => Mode::Dsr,
+            Self::Tunnel(_) => Mode::Tunnel,
+        }
+    }
+}
+
+/// Full NAT.
+#[derive(Debug, Clone)]
+pub struct OneArm {
+    /// The addresses and ports that flows to this backend come from.
+    pub pool: Arc<[PoolPart]>,
+    /// How the backend is told who the client is.
+    pub client_address: ClientAddress,
+}
+
+/// How a backend behind full NAT is told who the client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAddress {
+    /// It is not.
+    #[default]
+    None,
+    /// A line of text in front of the stream.
+    ProxyV1,
+    /// A binary header in front of the stream.
+    ProxyV2,
+    /// A TCP option on the client's first segment.
+    Toa,
+}
+
+/// A differentiated services code point, 1 to 63 (RFC 2474).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dscp(u8);
+
+impl Dscp {
+    /// `None`: not one of 1 to 63.
+    #[must_use]
+    pub fn new(code_point: u8) -> Option<Self> {
+        (1..64).contains(&code_point).then_some(Self(code_point))
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self.0
+    }
 }
 
 /// The way to a neighbour on a directly connected segment.

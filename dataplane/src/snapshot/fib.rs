@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hashbrown::HashMap;
 
 use super::backend::NextHop;
-use crate::types::{InterfaceId, Mac};
+use crate::types::InterfaceId;
 
 /// A route out of one of the data plane's interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,22 +55,23 @@ struct Routes(Vec<(u8, HashMap<u128, Target>)>);
 pub struct Fib {
     v4: Routes,
     v6: Routes,
-    neighbours: HashMap<(InterfaceId, IpAddr), Mac>,
+    neighbours: HashMap<(InterfaceId, IpAddr), NextHop>,
 }
 
 impl Fib {
     /// Builds from the kernel's tables; of two routes for one prefix the first wins, so that the
-    /// caller's order is the order of metrics.
+    /// caller's order is the order of metrics. The interface of a bridge's routes and neighbours is
+    /// its first port; a neighbour's next hop has the port that it is behind.
     pub fn new(
         routes: impl IntoIterator<Item = Route>,
-        neighbours: impl IntoIterator<Item = (InterfaceId, IpAddr, Mac)>,
+        neighbours: impl IntoIterator<Item = (InterfaceId, IpAddr, NextHop)>,
     ) -> Self {
         let mut fib = Self::default();
         for route in routes {
             let family = if route.prefix.is_ipv4() { &mut fib.v4 } else { &mut fib.v6 };
             family.insert(route);
         }
-        fib.neighbours.extend(neighbours.into_iter().map(|(i, address, mac)| ((i, address), mac)));
+        fib.neighbours.extend(neighbours.into_iter().map(|(i, address, hop)| ((i, address), hop)));
         fib
     }
 
@@ -93,7 +94,7 @@ impl Fib {
     pub fn lookup(&self, destination: IpAddr) -> Hop {
         let Some((interface, address)) = self.neighbour_towards(destination) else { return Hop::NoRoute };
         match self.neighbours.get(&(interface, address)) {
-            Some(&mac) => Hop::Known(NextHop { interface, mac }),
+            Some(next_hop) => Hop::Known(*next_hop),
             None => Hop::NeighbourMissing { interface, address },
         }
     }
@@ -129,6 +130,7 @@ fn masked(bits: u128, length: u8) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Mac;
 
     const ETH0: InterfaceId = InterfaceId(0);
     const ETH1: InterfaceId = InterfaceId(1);
@@ -148,7 +150,7 @@ mod tests {
             route("10.9.0.0", 16, None, None),
             route("::", 0, Some(ETH0), Some("fe80::1")),
         ];
-        let gateway = |a: &str| (ETH0, a.parse().unwrap(), MAC);
+        let gateway = |a: &str| (ETH0, a.parse().unwrap(), NextHop { interface: ETH0, mac: MAC });
         Fib::new(routes, [gateway("10.0.0.1"), gateway("fe80::1"), gateway("10.0.0.7")])
     }
 

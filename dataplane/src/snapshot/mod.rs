@@ -4,21 +4,30 @@
 mod backend;
 mod fib;
 mod publish;
+mod rss;
 mod service;
+mod snat;
+mod tunnel;
 mod vip_map;
 
-pub use backend::{Backend, NextHop};
+pub use backend::{Backend, ClientAddress, Dscp, Forwarding, NextHop, OneArm};
 pub use fib::{Fib, Hop, Route};
 pub use publish::{Publisher, Reader};
-pub use service::Service;
-pub use vip_map::{Endpoint, EndpointMap};
+pub use rss::{CLASSES, PortClasses, Rss};
+pub use service::{MissingState, Service};
+pub use snat::{CAPACITY, FIRST_PORT, PoolPart, PortSet};
+pub use tunnel::{GueVariant, Tunnel, TunnelKind};
+pub use vip_map::{Endpoint, ReturnEndpoints, ServiceMap, Vip, VipSet};
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 
-use crate::types::{BackendId, InterfaceId, Mac, ServiceId};
+use crate::types::{BackendId, BridgeId, InterfaceId, Mac};
+#[cfg(doc)]
+use crate::types::{ServiceId, SnatId};
 
 /// See the module's head.
 #[derive(Debug, Clone, Default)]
@@ -32,14 +41,20 @@ pub struct Snapshot {
     /// The backends, by [`BackendId`]. A backend that has left the configuration stays until its
     /// last flow is gone; `None` is a number that nothing refers to.
     pub backends: Vec<Option<Backend>>,
-    /// VIP endpoint to service.
-    pub vips: EndpointMap<ServiceId>,
-    /// The virtual addresses alone: who asks for an unknown port of one gets a named drop.
-    pub vip_addresses: HashSet<std::net::IpAddr>,
-    /// Endpoints of router-mode backends: what they send belongs to a flow.
-    pub return_endpoints: EndpointMap<()>,
+    /// Virtual endpoint to service.
+    pub endpoints: ServiceMap,
+    /// The virtual addresses alone, those of source-NAT pools among them: who asks for an unknown port
+    /// of one gets a named drop.
+    pub vips: VipSet,
+    /// The addresses of source-NAT pools, by [`SnatId`]; `None` is a number that nothing refers to.
+    pub snat: Vec<Option<IpAddr>>,
+    /// Endpoints of backends whose replies pass through the box without being addressed to it (bridge
+    /// and router mode): what they send may belong to a flow.
+    pub return_endpoints: ReturnEndpoints,
     /// The box's own addresses: what is sent to them is Linux's, even from a backend's endpoint.
-    pub local_addresses: Vec<std::net::IpAddr>,
+    pub local_addresses: Vec<IpAddr>,
+    /// Which port of a bridge a station is behind, as the kernel's bridge has learned it.
+    pub stations: Arc<HashMap<(BridgeId, Mac), InterfaceId>>,
     /// Routes and neighbours.
     pub fib: Arc<Fib>,
     /// What hashing schedulers start from, see [`cluster_seed`](crate::schedule::cluster_seed).
@@ -53,6 +68,12 @@ impl Snapshot {
     #[must_use]
     pub fn backend(&self, id: BackendId) -> Option<&Backend> {
         self.backends.get(id.index())?.as_ref()
+    }
+
+    /// The ports of a bridge.
+    pub fn ports_of(&self, bridge: BridgeId) -> impl Iterator<Item = InterfaceId> {
+        let numbered = (0..).map(InterfaceId).zip(&self.interfaces);
+        numbered.filter(move |(_, interface)| interface.bridge == Some(bridge)).map(|(id, _)| id)
     }
 
     /// The interface of that number.
@@ -69,6 +90,10 @@ pub struct Interface {
     pub mac: Mac,
     /// The largest IP packet that may leave by it.
     pub mtu: u16,
+    /// The bridge that it is a port of.
+    pub bridge: Option<BridgeId>,
+    /// That bridge's own MAC address: hosts know the box by it, too.
+    pub bridge_mac: Option<Mac>,
 }
 
 /// Idle times after which a flow is forgotten.

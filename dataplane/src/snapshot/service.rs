@@ -1,23 +1,37 @@
 //! A service: what clients connect to.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::schedule::Schedule;
-use crate::types::{Mode, Port, Protocol};
+use crate::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 
 /// A virtual IP, protocol and port, and how its new flows find a backend.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// The virtual IP.
-    pub vip: IpAddr,
-    /// The virtual port.
-    pub port: Port,
+    /// The virtual IP, or all of a prefix.
+    pub vip: Prefix,
+    /// The virtual ports.
+    pub ports: PortRange,
     /// TCP or UDP.
     pub protocol: Protocol,
     /// How packets are forwarded.
     pub mode: Mode,
+    /// The VLAN that clients have to come by; `None`: any, or none.
+    pub vlan: Option<VlanId>,
+    /// What becomes of a segment from the middle of a connection that the box does not know, in modes
+    /// that translate.
+    pub missing_state: MissingState,
     /// The compiled scheduler over the backends that take new flows. Shared with earlier
     /// snapshots while the backends are the same, so that its place in the order is kept.
     pub schedule: Arc<Schedule>,
+}
+
+/// See [`Service::missing_state`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingState {
+    /// It is dropped; the sender finds out by its timeouts.
+    #[default]
+    Drop,
+    /// It is answered with a RST: the sender knows at once.
+    Reset,
 }

@@ -15,10 +15,13 @@ use crate::io::memory::MemoryIo;
 use crate::pipeline::DropReason;
 use crate::schedule::{Candidate, Kind, Schedule};
 use crate::snapshot::{
-    Backend, Endpoint, EndpointMap, Fib, Interface, NextHop, Publisher, Route, Service, Snapshot,
+    Backend, Endpoint, Fib, Forwarding, Interface, MissingState, NextHop, Publisher, Route, Service,
+    ServiceMap, Snapshot, Vip,
 };
 use crate::stats::{WorkerCounters, WorkerStats};
-use crate::types::{BackendId, InterfaceId, Mac, Mode, Port, Protocol, ServiceId, WorkerId};
+use crate::types::{
+    BackendId, InterfaceId, Mac, Mode, Port, PortRange, Prefix, Protocol, ServiceId, WorkerId,
+};
 use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
 use crate::xdp::Wake;
 
@@ -39,6 +42,12 @@ pub(crate) fn vip(mode: Mode, v6: bool) -> &'static str {
         (Mode::Router, true) => "fd00::100",
         (Mode::Dsr, false) => "10.0.0.200",
         (Mode::Dsr, true) => "fd00::200",
+        (Mode::Bridge, false) => "10.0.0.101",
+        (Mode::Bridge, true) => "fd00::101",
+        (Mode::OneArm, false) => "10.0.0.102",
+        (Mode::OneArm, true) => "fd00::102",
+        (Mode::Tunnel, false) => "10.0.0.103",
+        (Mode::Tunnel, true) => "fd00::103",
     }
 }
 
@@ -46,7 +55,9 @@ pub(crate) fn vip(mode: Mode, v6: bool) -> &'static str {
 /// given backends (last bytes of their addresses), which listen on 8080 and 5353 in router mode.
 pub(crate) fn snapshot(router: &[u8], dsr: &[u8]) -> Snapshot {
     let mut snapshot = Snapshot {
-        interfaces: vec![Interface { mac: BOX0, mtu: 1500 }, Interface { mac: BOX1, mtu: 1500 }],
+        interfaces: [BOX0, BOX1]
+            .map(|mac| Interface { mac, mtu: 1500, bridge: None, bridge_mac: None })
+            .into(),
         fib: Arc::new(fib()),
         ..Snapshot::default()
     };
@@ -72,7 +83,8 @@ fn fib() -> Fib {
         route("10.0.1.0", 24, ETH1),
         route("fd01::", 64, ETH1),
     ];
-    let client = |address: &str| (ETH0, address.parse().expect("an address"), CLIENT);
+    let hop = NextHop { interface: ETH0, mac: CLIENT };
+    let client = |address: &str| (ETH0, address.parse().expect("an address"), hop);
     Fib::new(routes, [client("10.0.0.2"), client("fd00::2")])
 }
 
@@ -92,24 +104,29 @@ fn add_service(snapshot: &mut Snapshot, mode: Mode, v6: bool, protocol: Protocol
         let id = BackendId(u32::try_from(snapshot.backends.len()).expect("few backends"));
         let address = backend_address(last, v6);
         let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
-        snapshot.backends.push(Some(Backend { address, port: inner, protocol, mode, next_hop }));
+        let forwarding = if mode == Mode::Dsr { Forwarding::Dsr(None) } else { Forwarding::Router };
+        let port = Some(inner);
+        let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp: None };
+        snapshot.backends.push(Some(backend));
         candidates.push(Candidate { id, name: format!("{address}:{inner}"), weight: 1 });
         if mode == Mode::Router {
-            snapshot.return_endpoints.insert(Endpoint { address, protocol, port: inner }, ());
+            snapshot.return_endpoints.insert(Endpoint { address, protocol, port: inner });
         }
     }
     let kind = if mode == Mode::Router { Kind::RoundRobin } else { Kind::Maglev };
     let schedule = Arc::new(Schedule::compile(kind, &candidates, 1, "test"));
     let id = ServiceId(u32::try_from(snapshot.services.len()).expect("few services"));
-    snapshot.services.push(Service { vip, port, protocol, mode, schedule });
-    snapshot.vips.insert(Endpoint { address: vip, protocol, port }, id);
-    snapshot.vip_addresses.insert(vip);
+    let (vip, ports) = (Prefix::host(vip), PortRange::one(port));
+    let missing_state = MissingState::Drop;
+    snapshot.services.push(Service { vip, ports, protocol, mode, vlan: None, missing_state, schedule });
+    snapshot.endpoints.insert(vip, protocol, ports, id);
+    snapshot.vips.insert(vip, Vip { echo: true, bridge: false });
 }
 
 /// Removes all services but leaves their backends: as after a reload that removed them.
 pub(crate) fn without_services(mut snapshot: Snapshot) -> Snapshot {
     snapshot.services.clear();
-    snapshot.vips = EndpointMap::default();
+    snapshot.endpoints = ServiceMap::default();
     snapshot
 }
 

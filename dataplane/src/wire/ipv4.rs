@@ -44,6 +44,16 @@ impl<'f> Ipv4<'f> {
         be16::<6, _>(self.fixed) & 0x3fff != 0
     }
 
+    /// The offset of a fragment in bytes, and whether more follow.
+    pub(crate) fn fragment(&self) -> (u16, bool) {
+        let field = be16::<6, _>(self.fixed);
+        ((field & 0x1fff) * 8, field & 0x2000 != 0)
+    }
+
+    pub(crate) fn identification(&self) -> u16 {
+        be16::<4, _>(self.fixed)
+    }
+
     #[inline(always)]
     pub(crate) fn header_length(&self) -> usize {
         self.header.len()
@@ -80,6 +90,14 @@ impl<'f> Ipv4Mut<'f> {
     pub(crate) fn new(packet: &'f mut [u8]) -> Option<(Self, &'f mut [u8])> {
         let (header, rest) = packet.split_first_chunk_mut()?;
         Some((Self(header), rest))
+    }
+
+    pub(crate) fn identification(&self) -> u16 {
+        be16::<4, _>(self.0)
+    }
+
+    pub(crate) fn set_identification(&mut self, id: u16) {
+        set_be16::<4, _>(self.0, id);
     }
 
     #[inline(always)]

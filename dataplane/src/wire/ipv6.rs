@@ -88,10 +88,42 @@ pub(crate) enum Upper {
         /// Bytes of extension headers in front of it.
         offset: usize,
     },
-    /// A fragment header: the transport header may be in another packet.
-    Fragment,
+    /// A fragment header, and where in the payload it begins.
+    Fragment {
+        /// Bytes of extension headers in front of it.
+        offset: usize,
+    },
     /// More than [`MAX_EXTENSION_HEADERS`], or none that follows (59).
     Hidden,
+}
+
+/// A fragment header (RFC 8200 section 4.5).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FragmentHeader<'f>(&'f [u8; FRAGMENT_LENGTH]);
+
+/// Bytes of it.
+pub(crate) const FRAGMENT_LENGTH: usize = 8;
+
+impl<'f> FragmentHeader<'f> {
+    /// The header and what follows it.
+    pub(crate) fn new_checked(bytes: &'f [u8]) -> Result<(Self, &'f [u8]), WireError> {
+        header(bytes).map(|(fixed, rest)| (Self(fixed), rest))
+    }
+
+    /// What the fragmented part begins with.
+    pub(crate) fn next_header(&self) -> u8 {
+        self.0[0]
+    }
+
+    /// The offset in bytes, and whether more follow.
+    pub(crate) fn fragment(&self) -> (u16, bool) {
+        let field = be16::<2, _>(self.0);
+        (field & 0xfff8, field & 1 == 1)
+    }
+
+    pub(crate) fn identification(&self) -> u32 {
+        u32::from_be_bytes(bytes_at::<4, 4, _>(self.0))
+    }
 }
 
 /// Walks hop-by-hop options (0), routing (43), destination options (60) and authentication (51)
@@ -113,7 +145,7 @@ fn walk(first: u8, payload: &[u8]) -> Result<Upper, WireError> {
         let length = match number {
             0 | 43 | 60 => (usize::from(extension()?[1]) + 1) * 8,
             51 => (usize::from(extension()?[1]) + 2) * 4,
-            44 => return Ok(Upper::Fragment),
+            44 => return Ok(Upper::Fragment { offset }),
             59 => return Ok(Upper::Hidden),
             _ => return Ok(Upper::Protocol { number, offset }),
         };
@@ -154,7 +186,7 @@ mod tests {
         let two = [options(60), options(6)].concat();
         assert_eq!(upper_layer(0, &two), Ok(Upper::Protocol { number: 6, offset: 16 }));
         assert_eq!(upper_layer(17, &[]), Ok(Upper::Protocol { number: 17, offset: 0 }));
-        assert_eq!(upper_layer(0, &options(44)), Ok(Upper::Fragment));
+        assert_eq!(upper_layer(0, &options(44)), Ok(Upper::Fragment { offset: 8 }));
         assert_eq!(upper_layer(0, &options(59)), Ok(Upper::Hidden));
         assert_eq!(upper_layer(0, &options(0).repeat(20)), Ok(Upper::Hidden));
         assert_eq!(upper_layer(0, &[6, 9, 0, 0, 0, 0, 0, 0]), Err(WireError::Truncated));

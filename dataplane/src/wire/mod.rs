@@ -11,6 +11,8 @@
 
 pub(crate) mod checksum;
 pub(crate) mod ethernet;
+pub(crate) mod gre;
+pub(crate) mod gue;
 pub(crate) mod icmp;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;

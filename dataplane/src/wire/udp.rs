@@ -22,6 +22,11 @@ impl<'f> Udp<'f> {
         }
     }
 
+    /// The header of a datagram of which more follows in other fragments.
+    pub(crate) fn new_first(fragment: &'f [u8]) -> Result<Self, WireError> {
+        header(fragment).map(|(fixed, _)| Self(fixed))
+    }
+
     #[inline(always)]
     pub(crate) fn source_port(&self) -> Port {
         Port(be16::<0, _>(self.0))

@@ -166,9 +166,9 @@ impl<I: PacketIo> Worker<I> {
             self.timeouts = (snapshot.generation, Timeouts::from(&snapshot.timeouts));
         }
         let timeouts = self.timeouts.1;
-        self.sweep_is_behind = self.keeper.sweep(table, snapshot, &timeouts, now, |backend| {
+        self.sweep_is_behind = self.keeper.sweep(table, snapshot, &timeouts, now, |flow| {
             counters.flows_expired.add(1);
-            counters.backend(backend).active_flows.sub(1);
+            counters.backend(flow.backend).active_flows.sub(1);
         });
         self.keeper.reclaim(table);
     }

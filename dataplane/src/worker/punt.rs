@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crossbeam_queue::ArrayQueue;
 
 use crate::limits::{MAX_FRAME, PUNT_QUEUE};
-use crate::types::InterfaceId;
+use crate::types::{InterfaceId, Mac};
 
 /// A frame of a control protocol, with the interface it came from or shall leave by.
 #[derive(Clone)]
@@ -55,6 +55,14 @@ pub enum Punt {
         interface: InterfaceId,
         /// The neighbour.
         address: IpAddr,
+    },
+    /// A station sends from behind this port of a bridge, and the kernel's bridge does not know: its
+    /// packets are all the workers'.
+    Station {
+        /// The port.
+        interface: InterfaceId,
+        /// The station.
+        mac: Mac,
     },
 }
 

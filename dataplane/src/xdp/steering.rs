@@ -45,14 +45,14 @@ impl Steering {
     pub(crate) fn add(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
         self.macs.follow(next)?;
         self.locals.add(locals(next))?;
-        self.endpoints.add(next.return_endpoints.endpoints().map(endpoint_key))?;
-        self.vips.add(next.vip_addresses.iter().map(|a| address_key(*a)))
+        self.endpoints.add(next.return_endpoints.endpoints().map(|e| endpoint_key(&e)))?;
+        self.vips.add(vips(next))
     }
 
     /// Removes what the maps have and `current` has not.
     pub(crate) fn remove_stale(&mut self, current: &Snapshot) -> Result<(), SteeringError> {
-        self.vips.keep(current.vip_addresses.iter().map(|a| address_key(*a)))?;
-        self.endpoints.keep(current.return_endpoints.endpoints().map(endpoint_key))?;
+        self.vips.keep(vips(current))?;
+        self.endpoints.keep(current.return_endpoints.endpoints().map(|e| endpoint_key(&e)))?;
         self.locals.keep(locals(current))
     }
 }
@@ -124,6 +124,11 @@ impl Macs {
         }
         Ok(())
     }
+}
+
+/// Single virtual addresses.
+fn vips(snapshot: &Snapshot) -> impl Iterator<Item = AddressKey> {
+    snapshot.vips.iter().filter_map(|(prefix, _)| prefix.single()).map(address_key)
 }
 
 /// The box's own addresses that the program must be told of: not those that it refuses by their

@@ -46,7 +46,7 @@ pub(crate) fn ip(arguments: &str) {
 pub(crate) const BOX: Mac = Mac([2, 0, 0, 0, 0, 2]);
 
 /// A near end as the snapshot has it.
-pub(crate) const BOX_INTERFACE: Interface = Interface { mac: BOX, mtu: 1500 };
+pub(crate) const BOX_INTERFACE: Interface = Interface { mac: BOX, mtu: 1500, bridge: None, bridge_mac: None };
 
 /// A pair of veth devices with two queues each, up.
 pub(crate) fn veth(near: &str, far: &str) {

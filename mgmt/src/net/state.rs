@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dataplane::snapshot::{self, Fib};
-use dataplane::types::{InterfaceId, Mac};
+use dataplane::snapshot::{self, Fib, NextHop};
+use dataplane::types::InterfaceId;
 
 use super::{Link, Neighbour, Route, RouteKey, Target};
 
@@ -193,8 +193,11 @@ impl NetState {
     fn fib_neighbours(
         &self,
         ids: &BTreeMap<u32, InterfaceId>,
-    ) -> impl Iterator<Item = (InterfaceId, IpAddr, Mac)> {
-        self.neighbours.values().filter_map(|n| Some((*ids.get(&n.interface)?, n.address, n.usable_mac()?)))
+    ) -> impl Iterator<Item = (InterfaceId, IpAddr, NextHop)> {
+        self.neighbours.values().filter_map(|n| {
+            let interface = *ids.get(&n.interface)?;
+            Some((interface, n.address, NextHop { interface, mac: n.usable_mac()? }))
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::net::NeighbourState;
 use dataplane::snapshot::{Hop, NextHop};
+use dataplane::types::Mac;
 
 const INTERFACES: [&str; 2] = ["eth0", "eth1"];
 const PEER: Mac = Mac([2, 0, 0, 0, 0, 9]);

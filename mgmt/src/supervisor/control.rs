@@ -53,6 +53,7 @@ impl Supervisor {
                 None => return,
                 Some(Punt::Frame(frame)) => self.control_frame(&frame),
                 Some(Punt::NeighbourMissing { interface, address }) => self.resolve(interface, address).await,
+                Some(Punt::Station { .. }) => {}
             }
         }
         // More may wait, and no worker will say so again.
@@ -68,7 +69,7 @@ impl Supervisor {
         let to_us = bytes.starts_with(&mac.0);
         let answers = |address: IpAddr| {
             let configured = self.config.services.iter().any(|service| service.address == address);
-            configured || (to_us && snapshot.vip_addresses.contains(&address))
+            configured || (to_us && snapshot.vips.contains(address))
         };
         let answer = match arp::respond(bytes, |vip| answers(vip.into()), mac) {
             Ok(reply) => Ok(reply),

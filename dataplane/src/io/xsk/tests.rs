@@ -10,8 +10,9 @@ use super::*;
 use crate::engine::{InterfaceSetup, XdpPreference};
 use crate::error::StartError;
 use crate::limits::{BATCH, MAX_FRAME, RING};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Vip};
 use crate::stats::XdpAttachment;
+use crate::types::Prefix;
 use crate::xdp::testing::{BOX_INTERFACE, Tap, address, in_namespace, index_of, ip, udp4, veth};
 use crate::xdp::{Program, Queue, Region, SocketHandle, queues};
 
@@ -38,7 +39,7 @@ impl Bench {
         veth("lb", "gb");
         let mut program = Program::load().unwrap();
         let mut snapshot = Snapshot::default();
-        snapshot.vip_addresses.insert(address(VIP));
+        snapshot.vips.insert(Prefix::host(address(VIP)), Vip::default());
         snapshot.interfaces = vec![BOX_INTERFACE; 2];
         program.steering.add(&snapshot).unwrap();
         let umem = Umem::new(CHUNKS).unwrap();

@@ -71,13 +71,16 @@ fn a_stray_segment_finds_its_backend_by_the_hash() {
 
 #[test]
 fn a_backend_behind_a_router_gets_nothing() {
-    use crate::snapshot::{Fib, Route};
+    use crate::snapshot::{Fib, NextHop, Route};
     for v6 in [false, true] {
         let mut snapshot = snapshot(&[], &[21]);
         let (prefix, gateway) = if v6 { ("::", "fd00::fe") } else { ("0.0.0.0", "10.0.0.254") };
         let (prefix, gateway) = (prefix.parse().unwrap(), gateway.parse().unwrap());
         let route = Route { prefix, length: 0, interface: Some(ETH0), gateway: Some(gateway) };
-        snapshot.fib = std::sync::Arc::new(Fib::new([route], [(ETH0, gateway, CLIENT)]));
+        snapshot.fib = std::sync::Arc::new(Fib::new(
+            [route],
+            [(ETH0, gateway, NextHop { interface: ETH0, mac: CLIENT })],
+        ));
         snapshot.backends.iter_mut().flatten().for_each(|backend| backend.next_hop = None);
         let input = to_vip(Mode::Dsr, v6).tcp(40000, 80, SYN).build();
         check(

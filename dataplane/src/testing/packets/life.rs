@@ -98,10 +98,9 @@ fn two_services_on_one_backend_endpoint_cannot_share_a_client_port() {
     let mut shared = snapshot(&[11], &[]);
     // A second VIP in front of the same backend endpoint.
     let service = shared.services[0].clone();
-    let (vip, id) = ("10.0.0.101".parse().unwrap(), crate::types::ServiceId(0));
-    let endpoint = crate::snapshot::Endpoint { address: vip, protocol: service.protocol, port: service.port };
-    shared.vips.insert(endpoint, id);
-    shared.vip_addresses.insert(vip);
+    let vip = crate::types::Prefix::host("10.0.0.101".parse().unwrap());
+    shared.endpoints.insert(vip, service.protocol, service.ports, crate::types::ServiceId(0));
+    shared.vips.insert(vip, crate::snapshot::Vip::default());
     let mut rig = Rig::new(shared);
     rig.receive(ETH0, &[syn(40000)]);
     let other = |port| frame((CLIENT, "10.0.0.2"), (BOX0, "10.0.0.101")).tcp(port, 80, SYN).build();

@@ -6,8 +6,8 @@ use aya::maps::Array;
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 
 use crate::engine::XdpPreference;
-use crate::snapshot::{Endpoint, Interface, Snapshot};
-use crate::types::{InterfaceId, Mac, Port, Protocol, QueueId};
+use crate::snapshot::{Endpoint, Interface, Snapshot, Vip};
+use crate::types::{InterfaceId, Mac, Port, Prefix, Protocol, QueueId};
 use crate::xdp::testing::{
     ARP, BOX, BOX_INTERFACE, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4,
 };
@@ -53,10 +53,12 @@ fn interfaces() -> Snapshot {
 
 fn snapshot() -> Snapshot {
     let mut snapshot = interfaces();
-    snapshot.vip_addresses.extend([VIP, OWN_VIP, VIP6].map(address));
+    for vip in [VIP, OWN_VIP, VIP6] {
+        snapshot.vips.insert(Prefix::host(address(vip)), Vip::default());
+    }
     snapshot.local_addresses.extend([OWN, OWN_VIP, OWN6].map(address));
-    snapshot.return_endpoints.insert(endpoint(BACKEND, Protocol::Tcp, 8080), ());
-    snapshot.return_endpoints.insert(endpoint(BACKEND6, Protocol::Udp, 53), ());
+    snapshot.return_endpoints.insert(endpoint(BACKEND, Protocol::Tcp, 8080));
+    snapshot.return_endpoints.insert(endpoint(BACKEND6, Protocol::Udp, 53));
     snapshot
 }
 
@@ -353,7 +355,7 @@ fn what_is_new_is_added_at_once_and_what_is_stale_goes_in_the_second_phase() {
         assert_eq!(verdicts(&mut bench), [Worker, Linux, Worker, Linux]);
 
         let mut next = interfaces();
-        next.vip_addresses.insert(address("10.0.0.200"));
+        next.vips.insert(Prefix::host(address("10.0.0.200")), Vip::default());
         bench.program.steering.add(&next).unwrap();
         assert_eq!(verdicts(&mut bench), [Worker, Worker, Worker, Linux]);
         bench.program.steering.remove_stale(&next).unwrap();
@@ -372,7 +374,7 @@ fn a_mac_address_counts_from_the_snapshot_that_has_it_to_the_one_that_has_not() 
             frames.each_ref().map(|frame| bench.verdict(frame))
         };
         assert_eq!(verdicts(&next), [Worker, Linux, Linux]);
-        next.interfaces[3] = Interface { mac: STRANGER, mtu: 1500 };
+        next.interfaces[3] = Interface { mac: STRANGER, mtu: 1500, bridge: None, bridge_mac: None };
         assert_eq!(verdicts(&next), [Linux, Worker, Linux]);
         next.interfaces[3].mac = Mac::default();
         assert_eq!(verdicts(&next), [Linux; 3]);

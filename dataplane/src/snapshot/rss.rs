@@ -1,0 +1,210 @@
+//! Receive-side scaling: which queue a NIC puts a packet into, and so which worker meets it.
+//!
+//! The hash is Toeplitz (Microsoft, "RSS hashing types" and its verification suite) over source
+//! address, destination address, source port, destination port. It is linear over exclusive or, so
+//! the part of one port can be taken out and looked at alone.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::types::{Port, QueueId};
+
+/// Classes of ports: as many as the low bits of the hash that indirection tables commonly go by.
+pub const CLASSES: usize = 128;
+
+/// The key and indirection table of one NIC, as `ethtool -x` shows them.
+#[derive(Debug, Clone)]
+pub struct Rss {
+    key: Box<[u8]>,
+    /// The queue for each value of the hash's low bits.
+    indirection: Box<[u16]>,
+    /// The ports by what they add to the hash as a reply's destination port.
+    v4: Arc<PortClasses>,
+    v6: Arc<PortClasses>,
+}
+
+impl Rss {
+    /// `None`: a key too short for IPv6 (40 bytes), or an indirection table whose size is no power of two
+    /// of at most [`CLASSES`] entries after folding equal halves: classes would not lead to one queue.
+    #[must_use]
+    pub fn new(key: &[u8], indirection: &[u16]) -> Option<Self> {
+        let mut table = indirection;
+        while table.len() > CLASSES && table.len() % 2 == 0 {
+            let (low, high) = table.split_at(table.len() / 2);
+            if low != high {
+                return None;
+            }
+            table = low;
+        }
+        if key.len() < 40 || !table.len().is_power_of_two() || table.len() > CLASSES {
+            return None;
+        }
+        // The destination port is the last of what is hashed: 4 + 4 + 2 or 16 + 16 + 2 bytes before it.
+        let classes =
+            |offset| Arc::new(PortClasses::new(|port| toeplitz_at(key, offset, &port.0.to_be_bytes())));
+        Some(Self { key: key.into(), indirection: table.into(), v4: classes(10), v6: classes(34) })
+    }
+
+    /// The layout for ports of pool addresses of one family.
+    #[must_use]
+    pub fn classes(&self, v6: bool) -> &Arc<PortClasses> {
+        if v6 { &self.v6 } else { &self.v4 }
+    }
+
+    /// The queue that replies come in by, for each class of their destination port.
+    #[must_use]
+    pub fn queues(&self, source: IpAddr, source_port: Port, destination: IpAddr) -> [QueueId; CLASSES] {
+        let rest = self.rest(source, source_port, destination);
+        std::array::from_fn(|class| QueueId(self.indirection[(rest ^ class) % self.indirection.len()]))
+    }
+
+    /// The low bits that a reply's hash has without its destination port.
+    fn rest(&self, source: IpAddr, source_port: Port, destination: IpAddr) -> usize {
+        let hash = |parts: [&[u8]; 3]| {
+            let hashed = parts
+                .into_iter()
+                .fold((0, 0), |(at, hash), part| (at + part.len(), hash ^ toeplitz_at(&self.key, at, part)));
+            hashed.1 as usize % CLASSES
+        };
+        let port = source_port.0.to_be_bytes();
+        match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                hash([&source.octets(), &destination.octets(), &port])
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                hash([&source.octets(), &destination.octets(), &port])
+            }
+            _ => 0,
+        }
+    }
+}
+
+/// The Toeplitz hash of `data` where it stands `offset` bytes into what is hashed.
+fn toeplitz_at(key: &[u8], offset: usize, data: &[u8]) -> u32 {
+    let bit = |n: usize| key.get(n / 8).map_or(0, |byte| u32::from(byte >> (7 - n % 8) & 1));
+    let mut window = (0..32).fold(0, |window, n| window << 1 | bit(offset * 8 + n));
+    let mut hash = 0;
+    for (at, byte) in data.iter().enumerate() {
+        for place in 0..8 {
+            if byte >> (7 - place) & 1 == 1 {
+                hash ^= window;
+            }
+            window = window << 1 | bit((offset + at) * 8 + place + 32);
+        }
+    }
+    hash
+}
+
+/// Where each port is among [`CLASSES`] classes of 512 ports.
+#[derive(Debug)]
+pub struct PortClasses {
+    ports: Box<[u16]>,
+    places: Box<[u16]>,
+}
+
+impl Default for PortClasses {
+    /// By the low bits of the port: what serves when nobody knows the NIC's hash.
+    fn default() -> Self {
+        Self::new(|port| u32::from(port.0))
+    }
+}
+
+impl PortClasses {
+    /// By the low bits of what `hash` makes of a port. Uneven classes, which no linear hash of full
+    /// rank makes, spill over into others.
+    fn new(hash: impl Fn(Port) -> u32) -> Self {
+        const PORTS: usize = 1 << 16;
+        const EACH: usize = PORTS / CLASSES;
+        let (mut ports, mut places) = (vec![0; PORTS], vec![0; PORTS]);
+        let mut filled = [0; CLASSES];
+        for port in 0..=u16::MAX {
+            let wanted = hash(Port(port)) as usize % CLASSES;
+            let class = (0..CLASSES).map(|n| (wanted + n) % CLASSES).find(|class| filled[*class] < EACH);
+            let place = class.map_or(0, |class| {
+                filled[class] += 1;
+                class * EACH + filled[class] - 1
+            });
+            ports[place] = port;
+            places[usize::from(port)] = u16::try_from(place).unwrap_or(0);
+        }
+        Self { ports: ports.into(), places: places.into() }
+    }
+
+    /// The class of a port, and its place in it.
+    #[must_use]
+    pub fn place(&self, port: Port) -> (usize, usize) {
+        let place = usize::from(self.places[usize::from(port.0)]);
+        let each = self.ports.len() / CLASSES;
+        (place / each, place % each)
+    }
+
+    /// The port at a place of a class.
+    #[must_use]
+    pub fn port(&self, class: usize, place: usize) -> Port {
+        Port(self.ports[class * (self.ports.len() / CLASSES) + place])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The key of Microsoft's RSS verification suite.
+    const KEY: [u8; 40] = [
+        0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0,
+        0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42,
+        0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
+    ];
+
+    fn hash(source: (&str, u16), destination: (&str, u16)) -> u32 {
+        let octets = |address: &str| match address.parse().unwrap() {
+            IpAddr::V4(v4) => v4.octets().to_vec(),
+            IpAddr::V6(v6) => v6.octets().to_vec(),
+        };
+        let ports = [source.1.to_be_bytes(), destination.1.to_be_bytes()].concat();
+        toeplitz_at(&KEY, 0, &[octets(source.0), octets(destination.0), ports].concat())
+    }
+
+    #[test]
+    fn the_verification_suite_comes_out_right() {
+        assert_eq!(hash(("66.9.149.187", 2794), ("161.142.100.80", 1766)), 0x51cc_c178);
+        assert_eq!(hash(("199.92.111.2", 14230), ("65.69.140.83", 4739)), 0xc626_b0ea);
+        assert_eq!(hash(("3ffe:2501:200:1fff::7", 2794), ("3ffe:2501:200:3::1", 1766)), 0x4020_7d3d);
+    }
+
+    #[test]
+    fn the_port_that_is_chosen_by_class_leads_to_the_queue_that_was_wanted() {
+        let indirection: Vec<u16> = (0..128).map(|n| n % 5).collect();
+        let rss = Rss::new(&KEY, &indirection).unwrap();
+        for (server, pool) in [("10.0.1.11", "10.0.0.110"), ("fd00:1::11", "fd00::110")] {
+            let (server, pool): (IpAddr, IpAddr) = (server.parse().unwrap(), pool.parse().unwrap());
+            let queues = rss.queues(server, Port(8080), pool);
+            for (class, queue) in queues.into_iter().enumerate() {
+                let port = rss.classes(pool.is_ipv6()).port(class, 77);
+                let whole = hash((&server.to_string(), 8080), (&pool.to_string(), port.0));
+                assert_eq!(queue.0, indirection[whole as usize % 128], "{pool} {port}");
+            }
+        }
+    }
+
+    #[test]
+    fn classes_are_even_and_places_lead_back() {
+        let rss = Rss::new(&[0x6d, 0x5a].repeat(20), &[0, 1]).unwrap();
+        for classes in [rss.classes(false), rss.classes(true), &Arc::default()] {
+            for port in (0..=u16::MAX).map(Port) {
+                let (class, place) = classes.place(port);
+                assert_eq!(classes.port(class, place), port);
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_too_fine_is_folded_or_refused() {
+        let fine: Vec<u16> = (0..512).map(|n| n % 128).collect();
+        assert!(Rss::new(&KEY, &fine).is_some());
+        let finer: Vec<u16> = (0..512).map(|n| n / 128).collect();
+        assert!(Rss::new(&KEY, &finer).is_none());
+        assert!(Rss::new(&KEY[..16], &fine).is_none());
+        assert!(Rss::new(&KEY, &[0, 1, 2]).is_none());
+    }
+}
