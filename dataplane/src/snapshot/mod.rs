@@ -5,12 +5,14 @@ mod backend;
 mod fib;
 mod publish;
 mod service;
+mod tunnel;
 mod vip_map;
 
 pub use backend::{Backend, NextHop};
 pub use fib::{Fib, Hop, Route};
 pub use publish::{Publisher, Reader};
 pub use service::Service;
+pub use tunnel::{GueVariant, Tunnel, TunnelKind};
 pub use vip_map::{Endpoint, EndpointMap};
 
 use std::sync::Arc;
