@@ -10,6 +10,7 @@
 //! One format a file, all in the same order: view, mutable view, tests.
 
 pub(crate) mod checksum;
+pub(crate) mod compose;
 pub(crate) mod ethernet;
 pub(crate) mod gre;
 pub(crate) mod gue;
