@@ -140,6 +140,11 @@ impl<'f> Ipv4Mut<'f> {
     }
 
     #[inline(always)]
+    pub(crate) fn ttl(&self) -> u8 {
+        self.0[8]
+    }
+
+    #[inline(always)]
     pub(crate) fn set_ttl(&mut self, ttl: u8) {
         self.0[8] = ttl;
     }
