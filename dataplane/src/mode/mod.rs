@@ -13,11 +13,13 @@ mod echo;
 pub(crate) mod family;
 #[cfg_attr(not(test), expect(dead_code, reason = "the rewrite stage calls it"))]
 pub(crate) mod icmp_error;
+#[cfg_attr(not(test), expect(dead_code, reason = "one-arm mode's rewrite calls it"))]
+pub(crate) mod insert;
 mod refusal;
 pub(crate) mod router;
 mod transport;
 
 pub(crate) use echo::reply as echo_reply;
-#[cfg_attr(not(test), expect(unused_imports, reason = "the rewrite stage turns it into drop reasons"))]
+#[expect(unused_imports, reason = "the rewrite stage turns it into drop reasons")]
 pub(crate) use refusal::Refusal;
 pub(crate) use router::Target;

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Fragment, WireError, be16, bytes_at, header};
+use super::{Fragment, WireError, be16, bytes_at, header, set_be16};
 use crate::limits::MAX_EXTENSION_HEADERS;
 
 /// Bytes of the fixed header.
@@ -80,6 +80,16 @@ impl<'f> Ipv6Mut<'f> {
     pub(crate) fn new(packet: &'f mut [u8]) -> Option<(Self, &'f mut [u8])> {
         let (header, rest) = packet.split_first_chunk_mut()?;
         Some((Self(header), rest))
+    }
+
+    #[inline(always)]
+    pub(crate) fn payload_length(&self) -> u16 {
+        be16::<4, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_payload_length(&mut self, length: u16) {
+        set_be16::<4, _>(self.0, length);
     }
 
     #[inline(always)]
