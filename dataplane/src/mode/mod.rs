@@ -13,9 +13,15 @@
 
 mod answer;
 mod echo;
+pub(crate) mod family;
+pub(crate) mod icmp_error;
 pub(crate) mod icmp_reply;
+pub(crate) mod insert;
 pub(crate) mod nat;
+mod refusal;
 pub(crate) mod reset;
+mod transport;
 pub(crate) mod tunnel;
 
 pub(crate) use echo::reply as echo_reply;
+pub(crate) use refusal::Refusal;

@@ -143,8 +143,23 @@ impl<'f> Ipv4Mut<'f> {
     }
 
     #[inline(always)]
+    pub(crate) fn total_length(&self) -> u16 {
+        be16::<2, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_total_length(&mut self, length: u16) {
+        set_be16::<2, _>(self.0, length);
+    }
+
+    #[inline(always)]
     pub(crate) fn ttl_and_protocol(&self) -> u16 {
         be16::<8, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn ttl(&self) -> u8 {
+        self.0[8]
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Fragment, WireError, be16, bytes_at, header};
+use super::{Fragment, WireError, be16, bytes_at, header, set_be16};
 use crate::limits::MAX_EXTENSION_HEADERS;
 
 /// Bytes of the fixed header.
@@ -80,6 +80,16 @@ impl<'f> Ipv6Mut<'f> {
     pub(crate) fn new(packet: &'f mut [u8]) -> Option<(Self, &'f mut [u8])> {
         let (header, rest) = packet.split_first_chunk_mut()?;
         Some((Self(header), rest))
+    }
+
+    #[inline(always)]
+    pub(crate) fn payload_length(&self) -> u16 {
+        be16::<4, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_payload_length(&mut self, length: u16) {
+        set_be16::<4, _>(self.0, length);
     }
 
     #[inline(always)]
@@ -198,6 +208,8 @@ pub(crate) struct Extensions {
     pub(crate) is_source_routed: bool,
     /// An authentication header covers the addresses (RFC 4302 section 3.3.3.1).
     pub(crate) is_authenticated: bool,
+    /// Headers follow the fragment header: they are in the first fragment alone.
+    pub(crate) has_fragmented_header: bool,
 }
 
 impl Extensions {
@@ -210,6 +222,7 @@ impl Extensions {
             fragment: None,
             is_source_routed: false,
             is_authenticated: false,
+            has_fragmented_header: false,
         };
         for _ in 0..=MAX_EXTENSION_HEADERS {
             match extension(all.number, payload, all.length)? {
@@ -217,6 +230,7 @@ impl Extensions {
                     let segments_left = payload.get(all.length + 3);
                     all.is_source_routed |= all.number == 43 && segments_left.is_some_and(|left| *left > 0);
                     all.is_authenticated |= all.number == 51;
+                    all.has_fragmented_header |= all.fragment.is_some();
                     (all.number, all.length) = (next, all.length + length);
                 }
                 Step::Fragment => {
@@ -289,6 +303,7 @@ mod tests {
             fragment: None,
             is_source_routed: false,
             is_authenticated: false,
+            has_fragmented_header: false,
         };
         let fragment = |identification, offset, more| Some(Fragment { identification, offset, more });
         let options = |next| [next, 0, 0, 0, 0, 0, 0, 0];
@@ -301,7 +316,11 @@ mod tests {
         let authenticated = Extensions { is_authenticated: true, ..plain(6, 8) };
         assert_eq!(read(51, &[&options(6)]), Ok(Some(authenticated)));
         let first = [0, 0, 0, 1, 0, 1, 0, 2];
-        let in_part = Extensions { fragment: fragment(0x1_0002, 0, true), ..plain(17, 16) };
+        let in_part = Extensions {
+            fragment: fragment(0x1_0002, 0, true),
+            has_fragmented_header: true,
+            ..plain(17, 16)
+        };
         assert_eq!(read(44, &[&first, &options(17)]), Ok(Some(in_part)), "headers follow in the first part");
         let later = [60, 0, 0x05, 0xc8, 0, 1, 0, 2];
         let in_part = Extensions { fragment: fragment(0x1_0002, 185, false), ..plain(60, 8) };

@@ -191,17 +191,14 @@ impl Toa {
     /// The checksum follows, the pseudo-header's length included. The length that the IP header
     /// announces is the caller's.
     pub(crate) fn insert(&self, space: &mut [u8]) -> Option<()> {
-        let gap = usize::from(self.length);
-        self.fits(space.get(gap..)?).then_some(())?;
-        space.copy_within(gap..gap + tcp::LENGTH, 0);
-        space.get_mut(tcp::LENGTH..tcp::LENGTH + gap)?.copy_from_slice(self.bytes());
+        self.fits(space.get(usize::from(self.length)..)?).then_some(())?;
+        tcp::insert(space, tcp::LENGTH, self.bytes())?;
         let [length, flags] = space.get_mut(12..)?.first_chunk_mut()?;
         let before = u16::from_be_bytes([*length, *flags]);
         // Words of four bytes, in the upper half of the byte.
-        *length = length.wrapping_add(self.length / 4 << 4);
+        *length = length.wrapping_add((self.length / 4) << 4);
         let after = u16::from_be_bytes([*length, *flags]);
-        let delta = Delta::default().word(before, after).word(0, self.length.into());
-        apply(space, delta.text(&[], self.bytes()));
+        apply(space, Delta::default().word(before, after));
         Some(())
     }
 }
