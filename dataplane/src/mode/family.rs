@@ -12,10 +12,8 @@ mod error;
 mod header;
 mod mapping;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "the rewrite stage calls it"))]
 pub(crate) use error::{MAX_ERROR, translate_error};
 pub(crate) use header::NewHeader;
-#[cfg_attr(not(test), expect(unused_imports, reason = "the rewrite stage calls it"))]
 pub(crate) use mapping::Mtus;
 
 use super::refusal::Refusal;

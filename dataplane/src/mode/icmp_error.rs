@@ -68,20 +68,7 @@ impl Quoted {
     /// The tuple of a packet that answers the quoted one: the flow is found by it, in the direction
     /// that the error goes.
     pub(crate) fn reversed(&self) -> Tuple {
-        let addresses = match self.tuple.addresses {
-            Addresses::V4 { source, destination } => {
-                Addresses::V4 { source: destination, destination: source }
-            }
-            Addresses::V6 { source, destination } => {
-                Addresses::V6 { source: destination, destination: source }
-            }
-        };
-        Tuple {
-            addresses,
-            source_port: self.tuple.destination_port,
-            destination_port: self.tuple.source_port,
-            protocol: self.tuple.protocol,
-        }
+        self.tuple.reversed()
     }
 }
 

@@ -12,16 +12,16 @@
 //! here works on the bytes of one frame and knows no table.
 
 mod answer;
+pub(crate) mod client_address;
 mod echo;
 pub(crate) mod family;
 pub(crate) mod icmp_error;
 pub(crate) mod icmp_reply;
 pub(crate) mod insert;
 pub(crate) mod nat;
-mod refusal;
+pub(crate) mod refusal;
 pub(crate) mod reset;
 mod transport;
 pub(crate) mod tunnel;
 
 pub(crate) use echo::reply as echo_reply;
-pub(crate) use refusal::Refusal;

@@ -76,6 +76,19 @@ pub(crate) fn clamp_mss(segment: &mut [u8], max: Mss) {
     clamp_syn(segment, max);
 }
 
+/// The segment size that a SYN announces.
+pub(crate) fn announced_mss(segment: &[u8]) -> Option<Mss> {
+    Tcp::new_checked(segment).ok().filter(|tcp| tcp.flags().has(Flags::SYN))?;
+    let mut walk = Walk::new(segment)?;
+    while let Some(option) = walk.next(segment) {
+        if (option.kind, option.length) == (kind::MAXIMUM_SEGMENT_SIZE, 2) {
+            let value = segment.get(option.value..)?.first_chunk()?;
+            return Some(Mss(u16::from_be_bytes(*value)));
+        }
+    }
+    None
+}
+
 fn clamp_syn(segment: &mut [u8], max: Mss) {
     let Some(mut walk) = Walk::new(segment) else { return };
     let mut delta = Delta::default();
