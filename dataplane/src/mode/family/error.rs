@@ -7,7 +7,6 @@ use super::super::transport;
 use super::Identification;
 use super::header::{Fields, NewHeader, is_ipv6};
 use super::mapping::{self, Meaning, Mtus};
-use crate::flow::Addresses;
 use crate::wire::checksum::{fold, sum};
 use crate::wire::icmp::{self, Icmp, v4, v6};
 use crate::wire::ipv4::Ipv4;
