@@ -35,7 +35,6 @@ pub(crate) struct Identification(pub(crate) u16);
 /// family than its own `old` ones, and counts its TTL down. What is refused is unchanged.
 ///
 /// In a fragment other than the first there are no ports, and those of the tuples mean nothing.
-#[inline(always)]
 pub(crate) fn translate(
     packet: &mut [u8],
     old: &Tuple,

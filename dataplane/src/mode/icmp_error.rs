@@ -1,8 +1,7 @@
 //! ICMP errors (RFC 792) and ICMPv6 errors (RFC 4443) follow the flow whose packet they quote through
-//! NAT (RFC 5508 section 4): what is translated in a packet of the flow is translated back in the quote.
+//! NAT (RFC 5508 section 4.2): what is translated in a packet of the flow is translated back in the quote.
 //!
-//! Checksums change by difference, so that an error that arrived damaged leaves damaged. Extensions
-//! behind the quote (RFC 4884) stay as they are.
+//! Extensions behind the quote (RFC 4884) stay as they are.
 
 use std::mem;
 
@@ -16,7 +15,7 @@ use crate::wire::ipv4::{Ipv4, Ipv4Mut};
 use crate::wire::ipv6::{Extensions, Ipv6, Ipv6Mut};
 use crate::wire::{self, WireError};
 
-/// A quote in front of extensions has this many bytes at least (RFC 4884 section 3).
+/// A quote in front of extensions has this many bytes at least (RFC 4884 section 4).
 pub(super) const EXTENDED_QUOTE: usize = 128;
 
 /// The packet that an error quotes, and where in the error's own packet that lies.
@@ -49,10 +48,16 @@ pub(crate) struct Change {
 
 impl Quoted {
     /// What the error in `packet` quotes, whose ICMP header begins `icmp` bytes into the packet.
+    ///
+    /// Its checksum is looked at (RFC 5508 section 4.2): hosts do as an error says. Those of the
+    /// quoted packet are not; what was damaged there stays so.
     pub(crate) fn new_checked(packet: &[u8], icmp: usize) -> Result<Self, Refusal> {
         let (outer, end) = outer(packet)?;
         let message = packet.get(icmp..end).ok_or(WireError::Truncated)?;
         let header = Icmp::new_checked(message)?;
+        if fold(sum(summed_with(&outer, message.len()), message)) != 0xffff {
+            return Err(Refusal::BadChecksum);
+        }
         let is_v6 = matches!(outer, Addresses::V6 { .. });
         if !is_carried(&header, is_v6) {
             return Err(Refusal::NotCarried);
@@ -72,6 +77,14 @@ impl Quoted {
     }
 }
 
+/// What is summed beside a message: a pseudo-header in ICMPv6 alone (RFC 4443 section 2.3).
+pub(super) fn summed_with(addresses: &Addresses, length: usize) -> u64 {
+    match addresses {
+        Addresses::V4 { .. } => 0,
+        Addresses::V6 { .. } => transport::pseudo_header(addresses, v6::PROTOCOL, length),
+    }
+}
+
 /// The addresses of the error's own packet, and where that ends.
 fn outer(packet: &[u8]) -> Result<(Addresses, usize), WireError> {
     if packet.first().is_some_and(|first| first >> 4 == 6) {
@@ -85,8 +98,8 @@ fn outer(packet: &[u8]) -> Result<(Addresses, usize), WireError> {
     }
 }
 
-/// All errors but redirects: those concern the sender's own link (RFC 5508 section 7.1), and nobody
-/// should follow one that comes through a box like this.
+/// All errors but redirects: they are about the sender's own link, and nobody should follow one that
+/// comes through a box like this.
 fn is_carried(header: &Icmp<'_>, is_v6: bool) -> bool {
     if is_v6 {
         matches!(
@@ -102,7 +115,7 @@ fn is_carried(header: &Icmp<'_>, is_v6: bool) -> bool {
 }
 
 /// Bytes of the quote, of the `available` ones behind the header. Where a type has a length field, it
-/// is in words of the family's alignment, and zero without extensions (RFC 4884 sections 4 and 5.5).
+/// is in words of the family's alignment, and zero without extensions (RFC 4884 section 4).
 fn quote_length(header: &Icmp<'_>, is_v6: bool, available: usize) -> usize {
     let [first, second, ..] = header.rest();
     let length = match (is_v6, header.kind()) {
@@ -203,7 +216,6 @@ fn rewrite_outer(packet: &mut [u8], quoted: &Quoted, change: &Change, message: D
             ipv6.set_hop_limit(ipv6.hop_limit().saturating_sub(hop));
             ipv6.set_source(source);
             ipv6.set_destination(destination);
-            // Unlike ICMP, ICMPv6 sums a pseudo-header (RFC 4443 section 2.3).
             message.and(addresses)
         }
     };

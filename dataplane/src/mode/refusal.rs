@@ -9,7 +9,7 @@ pub(crate) enum Refusal {
     Broken(WireError),
     /// The TTL or hop limit has run out.
     TtlExceeded,
-    /// An error's own checksum is wrong: the sum of the translation would hide that.
+    /// An ICMP error's own checksum is wrong.
     BadChecksum,
     /// A message that is no error, a redirect, or an error that the other family has no word for.
     NotCarried,

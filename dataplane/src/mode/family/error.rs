@@ -1,13 +1,12 @@
 //! ICMP errors between the families (RFC 7915 sections 4.2, 4.3, 5.2 and 5.3): put together anew, because
 //! the quote inside changes its length, too.
 
-use super::super::icmp_error::{Change, EXTENDED_QUOTE, Quoted};
+use super::super::icmp_error::{Change, EXTENDED_QUOTE, Quoted, summed_with};
 use super::super::refusal::Refusal;
 use super::super::transport;
 use super::Identification;
 use super::header::{Fields, NewHeader, is_ipv6};
 use super::mapping::{self, Meaning, Mtus};
-use crate::flow::Addresses;
 use crate::wire::checksum::{fold, sum};
 use crate::wire::icmp::{self, Icmp, v4, v6};
 use crate::wire::ipv4::Ipv4;
@@ -22,7 +21,7 @@ const MAX_IPV4_ERROR: usize = 576;
 /// Puts the error in `packet`, which `quoted` was made of, together in the other family, in `out`.
 /// Gives its length.
 ///
-/// Its checksum is summed anew, so it is looked at before: what is broken must not be mended.
+/// Its checksum is summed anew; that the old one was right is known since the quote was looked at.
 pub(crate) fn translate_error(
     packet: &[u8],
     quoted: &Quoted,
@@ -32,9 +31,6 @@ pub(crate) fn translate_error(
     out: &mut [u8; MAX_ERROR],
 ) -> Result<usize, Refusal> {
     let message = packet.get(quoted.icmp..quoted.end).ok_or(WireError::Truncated)?;
-    if fold(sum(summed_with(&quoted.outer, message.len()), message)) != 0xffff {
-        return Err(Refusal::BadChecksum);
-    }
     let to_ipv6 = is_ipv6(&change.outer);
     if to_ipv6 == is_ipv6(&quoted.outer) || to_ipv6 != is_ipv6(&change.quoted.addresses) {
         return Err(Refusal::WrongFamily);
@@ -173,13 +169,5 @@ impl Layout {
     /// Bytes of the message.
     fn message(&self) -> usize {
         icmp::LENGTH + self.padded + self.extensions
-    }
-}
-
-/// What is summed beside a message: a pseudo-header in ICMPv6 alone (RFC 4443 section 2.3).
-fn summed_with(addresses: &Addresses, length: usize) -> u64 {
-    match addresses {
-        Addresses::V4 { .. } => 0,
-        Addresses::V6 { .. } => transport::pseudo_header(addresses, v6::PROTOCOL, length),
     }
 }

@@ -156,15 +156,28 @@ fn padding_of_the_frame_is_no_part_of_the_error() {
 }
 
 #[test]
-fn what_arrived_damaged_leaves_damaged() {
+fn a_damaged_error_is_refused() {
     for v6 in [false, true] {
         let [backend, vip] = packets(v6, tcp);
-        let errors = errors(v6, 3, 0, [0; 4], [&backend, &vip]).map(|mut packet| {
-            let last = packet.len() - 1;
-            packet[last] ^= 0x40;
-            packet
+        let [packet, _] = errors(v6, 3, 0, [0; 4], [&backend, &vip]);
+        // From the ICMP header on; in IPv6, the addresses are summed, too.
+        for at in (icmp_of(v6)..packet.len()).chain((8..40).filter(|_| v6)) {
+            let mut packet = packet.clone();
+            packet[at] ^= 0x40;
+            assert_eq!(Quoted::new_checked(&packet, icmp_of(v6)), Err(Refusal::BadChecksum), "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn damage_of_the_quoted_packet_stays() {
+    for v6 in [false, true] {
+        let quotes = packets(v6, tcp).map(|mut quote| {
+            let last = quote.len() - 1;
+            quote[last] ^= 0x40;
+            quote
         });
-        follows("damaged", v6, Protocol::Tcp, errors);
+        follows("damaged", v6, Protocol::Tcp, errors(v6, 3, 0, [0; 4], [&quotes[0], &quotes[1]]));
     }
 }
 
@@ -235,17 +248,17 @@ proptest! {
     }
 
     #[test]
-    fn nor_do_errors_with_wrong_bytes(
-        v6: bool, wrong in proptest::collection::vec((0_usize..120, any::<u8>()), 1..4), cut in 0_usize..160,
+    fn nor_do_quotes_with_wrong_bytes(
+        v6: bool, wrong in proptest::collection::vec((0_usize..80, any::<u8>()), 0..4), cut in 0_usize..100,
     ) {
-        let [backend, vip] = packets(v6, tcp);
-        let [mut packet, _] = errors(v6, 3, 0, [0; 4], [&backend, &vip]);
+        let [mut quote, _] = packets(v6, tcp);
         for (at, byte) in wrong {
-            if let Some(place) = packet.get_mut(at) {
+            if let Some(place) = quote.get_mut(at) {
                 *place = byte;
             }
         }
-        packet.truncate(cut);
+        quote.truncate(cut);
+        let [mut packet, _] = errors(v6, 3, 0, [0; 4], [&quote, &quote]);
         if let Ok(quoted) = Quoted::new_checked(&packet, icmp_of(v6)) {
             let v6 = matches!(quoted.outer, Addresses::V6 { .. });
             let _ = follow(&mut packet, &quoted, &back_to_client(v6, quoted.tuple.protocol));
