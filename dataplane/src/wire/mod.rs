@@ -10,12 +10,9 @@
 //! One format a file, all in the same order: view, mutable view, tests.
 
 pub(crate) mod checksum;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not call it yet"))]
 pub(crate) mod compose;
 pub(crate) mod ethernet;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not call it yet"))]
 pub(crate) mod gre;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not call it yet"))]
 pub(crate) mod gue;
 pub(crate) mod icmp;
 pub(crate) mod ipv4;
