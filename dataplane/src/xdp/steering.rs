@@ -17,7 +17,7 @@ use crate::snapshot::{Endpoint, Snapshot};
 use crate::types::{InterfaceId, Mac};
 
 /// `struct address` of `xdp/steering.bpf.c`.
-type AddressKey = [u8; 20];
+pub(super) type AddressKey = [u8; 20];
 /// `struct endpoint` of `xdp/steering.bpf.c`.
 type EndpointKey = [u8; 24];
 
@@ -148,7 +148,7 @@ fn refused(map: &'static str, error: &MapError) -> SteeringError {
     SteeringError { map, reason }
 }
 
-fn address_key(address: IpAddr) -> AddressKey {
+pub(super) fn address_key(address: IpAddr) -> AddressKey {
     let mut key = [0; 20];
     let (family, bytes) = key.split_at_mut(4);
     match address {
