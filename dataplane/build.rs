@@ -13,9 +13,12 @@ use std::process::Command;
 mod limits;
 
 const SOURCE: &str = "xdp/steering.bpf.c";
+/// What it includes.
+const HEADERS: &str = "xdp/steering";
 
 fn main() {
     println!("cargo::rerun-if-changed={SOURCE}");
+    println!("cargo::rerun-if-changed={HEADERS}");
     println!("cargo::rerun-if-changed=src/limits.rs");
     println!("cargo::rerun-if-env-changed=CLANG");
     let object = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("steering.bpf.o");
