@@ -1,6 +1,6 @@
 //! TCP (RFC 9293).
 
-use super::{WireError, be16, header, set_be16};
+use super::{WireError, be16, bytes_at, header, set_be16};
 use crate::types::Port;
 
 /// Bytes of the header without options.
@@ -25,6 +25,22 @@ impl Flags {
     #[inline(always)]
     pub(crate) fn opens(self) -> bool {
         self.0 & (Self::SYN | Self::ACK | Self::RST | Self::FIN) == Self::SYN
+    }
+}
+
+/// A sequence number: counts modulo 2^32 (RFC 9293 section 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sequence(pub(crate) u32);
+
+/// How far one side's sequence numbers are from the other's, when the stream between them got longer
+/// or begins elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Shift(pub(crate) i32);
+
+impl Sequence {
+    #[inline(always)]
+    pub(crate) fn shifted(self, by: Shift) -> Self {
+        Self(self.0.wrapping_add_signed(by.0))
     }
 }
 
@@ -58,6 +74,22 @@ impl<'f> Tcp<'f> {
     pub(crate) fn flags(&self) -> Flags {
         Flags(self.0[13])
     }
+
+    #[inline(always)]
+    pub(crate) fn sequence(&self) -> Sequence {
+        Sequence(u32::from_be_bytes(bytes_at::<4, 4, _>(self.0)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn acknowledgement(&self) -> Sequence {
+        Sequence(u32::from_be_bytes(bytes_at::<8, 4, _>(self.0)))
+    }
+
+    /// Bytes of the header, options included.
+    #[inline(always)]
+    pub(crate) fn header_length(&self) -> usize {
+        usize::from(self.0[12] >> 4) * 4
+    }
 }
 
 /// A header that [`Tcp`] has checked, to rewrite.
@@ -79,6 +111,16 @@ impl<'f> TcpMut<'f> {
     #[inline(always)]
     pub(crate) fn set_destination_port(&mut self, port: Port) {
         set_be16::<2, _>(self.0, port.0);
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_sequence(&mut self, sequence: Sequence) {
+        self.0[4..8].copy_from_slice(&sequence.0.to_be_bytes());
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_acknowledgement(&mut self, sequence: Sequence) {
+        self.0[8..12].copy_from_slice(&sequence.0.to_be_bytes());
     }
 
     #[inline(always)]
@@ -105,6 +147,12 @@ mod tests {
         assert_eq!((tcp.source_port(), tcp.destination_port()), (Port(40000), Port(80)));
         assert!(tcp.flags().has(Flags::SYN) && !tcp.flags().opens());
         assert!(Flags(Flags::SYN).opens());
+        assert_eq!(tcp.header_length(), 24);
+        let mut mutable = TcpMut::new(&mut segment).unwrap();
+        mutable.set_sequence(Sequence(1).shifted(Shift(-2)));
+        mutable.set_acknowledgement(Sequence(u32::MAX).shifted(Shift(3)));
+        let tcp = Tcp::new_checked(&segment).unwrap();
+        assert_eq!((tcp.sequence(), tcp.acknowledgement()), (Sequence(u32::MAX), Sequence(2)));
         for (byte, error) in [(0x40, WireError::Malformed), (0x70, WireError::Truncated)] {
             segment[12] = byte;
             assert!(matches!(Tcp::new_checked(&segment), Err(e) if e == error));
