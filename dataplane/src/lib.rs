@@ -44,4 +44,4 @@ pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };
 pub use worker::{ControlFrame, Punt};
-pub use xdp::queues;
+pub use xdp::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, queues, rss};

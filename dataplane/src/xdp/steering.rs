@@ -10,7 +10,8 @@ mod table;
 
 use std::net::IpAddr;
 
-use self::keys::{AddressKey, EndpointKey, InterfaceKey, MacKey, PrefixKey};
+use self::keys::{EndpointKey, InterfaceKey, MacKey, PrefixKey};
+pub(super) use self::keys::{AddressKey, address as address_key};
 use self::table::{Exact, Longest, Table};
 use crate::error::SteeringError;
 use crate::snapshot::{Snapshot, Vip};
@@ -72,7 +73,7 @@ impl Steering {
 
 fn vips(snapshot: &Snapshot) -> impl Iterator<Item = (AddressKey, u8)> {
     let hosts = snapshot.vips.iter().filter_map(|(vip, what)| Some((vip.single()?, what)));
-    hosts.map(|(address, what)| (keys::address(address), flags(what)))
+    hosts.map(|(address, what)| (address_key(address), flags(what)))
 }
 
 fn vip_prefixes(snapshot: &Snapshot) -> impl Iterator<Item = (PrefixKey, u8)> {
@@ -99,7 +100,7 @@ fn locals(snapshot: &Snapshot) -> impl Iterator<Item = (AddressKey, u8)> {
         IpAddr::V4(v4) => !v4.is_loopback(),
         IpAddr::V6(v6) => !v6.is_unicast_link_local(),
     });
-    addresses.map(|address| (keys::address(*address), NO_FLAGS))
+    addresses.map(|address| (address_key(*address), NO_FLAGS))
 }
 
 /// The MAC addresses by which the box is known on each interface; an interface that is gone has none.

@@ -94,14 +94,12 @@ fn protocol(kind: TunnelKind, inner: &Inner<'_>) -> u8 {
 /// The flow label of RFC 6438: the same for all packets of a flow, and never 0, which means that there is
 /// none (RFC 6437 section 2).
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "20 bits")]
 fn flow_label(entropy: u64) -> u32 {
     (entropy % 0xf_ffff) as u32 + 1
 }
 
 /// A source port out of 49152 to 65535: nobody listens there.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "14 bits")]
 fn source_port(entropy: u64) -> Port {
     Port(0xc000 | (entropy & 0x3fff) as u16)
 }

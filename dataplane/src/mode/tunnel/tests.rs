@@ -70,6 +70,10 @@ fn inners() -> Vec<(&'static str, Vec<u8>)> {
     inners.push(("options", inner(false).tcp(40000, 80, 0x18).options(&options).build()));
     inners.push(("first fragment", inner(false).udp(40000, 53).fragment(0x2000).build()));
     inners.push(("last fragment", inner(false).protocol(17).fragment(0x0010).build()));
+    // The first bytes of its data lie where a segment has its header, and are none.
+    inners.push(("middle of a segment", inner(false).protocol(6).payload(&[7; 30]).fragment(0x2010).build()));
+    let later = [6, 0, 0, 0x81, 0, 0, 0, 1];
+    inners.push(("the same", inner(true).protocol(6).payload(&[7; 30]).extensions(44, &later, 0).build()));
     inners.push(("routing header", inner(true).udp(40000, 53).extensions(43, &routing, 0).build()));
     inners
 }

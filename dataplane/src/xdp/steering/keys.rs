@@ -6,7 +6,7 @@ use crate::snapshot::Endpoint;
 use crate::types::{InterfaceId, Mac, Port, Prefix};
 
 /// `struct address`.
-pub(super) type AddressKey = [u8; 20];
+pub(in crate::xdp) type AddressKey = [u8; 20];
 /// `struct endpoint`.
 pub(super) type EndpointKey = [u8; 24];
 /// `struct mac`.
@@ -25,7 +25,7 @@ pub(super) struct PrefixKey {
 /// Bytes of an address's family.
 const FAMILY: usize = 4;
 
-pub(super) fn address(address: IpAddr) -> AddressKey {
+pub(in crate::xdp) fn address(address: IpAddr) -> AddressKey {
     let mut key = [0; 20];
     let (family, bytes) = key.split_at_mut(FAMILY);
     match address {
