@@ -6,13 +6,13 @@ use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
 use crate::types::{Port, Protocol};
-use crate::wire::{Fragment, WireError};
 use crate::wire::ethernet::{self, ethertype};
 use crate::wire::icmp::{self, Icmp};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{self, Extensions, Ipv6};
 use crate::wire::tcp::{Flags, Tcp};
 use crate::wire::udp::Udp;
+use crate::wire::{Fragment, WireError};
 
 /// What parsing ends in: headers, or a verdict at once.
 enum Parsed {

@@ -10,8 +10,8 @@ mod table;
 
 use std::net::IpAddr;
 
-use self::keys::{EndpointKey, InterfaceKey, MacKey, PrefixKey};
 pub(super) use self::keys::{AddressKey, address as address_key};
+use self::keys::{EndpointKey, InterfaceKey, MacKey, PrefixKey};
 use self::table::{Exact, Longest, Table};
 use crate::error::SteeringError;
 use crate::snapshot::{Snapshot, Vip};
