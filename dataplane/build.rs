@@ -14,9 +14,12 @@ mod limits;
 
 /// Each `xdp/NAME.bpf.c` becomes a `NAME.bpf.o`.
 const PROGRAMS: [&str; 2] = ["steering", "decap"];
+/// What the steering program includes.
+const HEADERS: &str = "xdp/steering";
 
 fn main() {
     println!("cargo::rerun-if-changed=src/limits.rs");
+    println!("cargo::rerun-if-changed={HEADERS}");
     println!("cargo::rerun-if-env-changed=CLANG");
     let directory = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     for program in PROGRAMS {

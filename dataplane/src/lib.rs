@@ -45,4 +45,4 @@ pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };
 pub use worker::{ControlFrame, Punt};
-pub use xdp::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, queues};
+pub use xdp::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, queues, rss};

@@ -36,6 +36,7 @@ mod open;
 mod program;
 mod queues;
 mod ring;
+mod rss;
 mod socket;
 mod steering;
 mod sys;
@@ -48,6 +49,7 @@ pub use decap::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSe
 pub(crate) use open::Queue;
 pub(crate) use program::Program;
 pub use queues::queues;
+pub use rss::rss;
 pub(crate) use socket::{Socket, SocketHandle};
 pub(crate) use sys::{Watched, poll};
 pub(crate) use umem::{Chunk, Region, Umem};
