@@ -57,7 +57,7 @@ impl From<Refusal> for DropReason {
 
 /// How many answers a worker may still send: a token bucket (RFC 1812 section 4.3.2.8, RFC 4443 section
 /// 2.4 (f)).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Budget {
     /// In thousandths of an answer.
     credit: u32,
@@ -65,8 +65,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// What a silent second saves up at most.
+    /// What silence saves up at most.
     const FULL: u32 = ANSWERS_PER_SECOND / 10 * 1000;
+
+    pub(crate) fn new() -> Self {
+        Self { credit: Self::FULL, last: Tick::default() }
+    }
 
     fn take(&mut self, now: Tick) -> bool {
         let elapsed = now.millis_since(self.last).min(1000);
@@ -136,7 +140,7 @@ mod tests {
 
     #[test]
     fn answers_are_paced_and_a_little_is_saved_up() {
-        let mut budget = Budget::default();
+        let mut budget = Budget::new();
         let burst = (0..10_000).filter(|_| budget.take(Tick(5000))).count();
         assert_eq!(burst, 100);
         let second = (5000..6000).map(|n| (0..10).filter(|_| budget.take(Tick(n))).count()).sum::<usize>();

@@ -74,7 +74,7 @@ impl<I: PacketIo> Worker<I> {
             links,
             batch: Batch::new(),
             fragments: Fragments::new(),
-            answers: Budget::default(),
+            answers: Budget::new(),
             spares: Spares::new(),
             began: now,
             last_frame: now,

@@ -112,8 +112,7 @@ impl<'a> Rewrite<'a> {
         let message = out.get(..length).ok_or(DropReason::TooLong)?;
         let frame = &mut packet.frame;
         frame.truncate(network);
-        frame.extend(length).ok_or(DropReason::TooLong)?;
-        frame.bytes_mut().get_mut(network..).ok_or(DropReason::TooLong)?.copy_from_slice(message);
+        frame.append(message).ok_or(DropReason::TooLong)?;
         set_ethertype(frame, network, self.to).ok_or(DropReason::Truncated)?;
         Ok(())
     }
