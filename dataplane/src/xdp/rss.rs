@@ -99,7 +99,7 @@ mod tests {
         let mut request = Request::new(128, 40);
         request.function = TOEPLITZ;
         for entry in 0..128_usize {
-            request.configuration[entry * 4..][..4].copy_from_slice(&(entry as u32 % 2).to_ne_bytes());
+            request.configuration[entry * 4..][..4].copy_from_slice(&u32::from(entry % 2 == 1).to_ne_bytes());
         }
         request.configuration[512..552].fill(0x6d);
         request
