@@ -109,6 +109,18 @@ impl Build {
         self
     }
 
+    /// From another address.
+    pub(crate) fn source(mut self, address: &str) -> Self {
+        self.source = address.parse().expect("an address");
+        self
+    }
+
+    /// To another address.
+    pub(crate) fn destination(mut self, address: &str) -> Self {
+        self.destination = address.parse().expect("an address");
+        self
+    }
+
     /// As a router lets it go on.
     pub(crate) fn hop(mut self) -> Self {
         self.ttl -= 1;

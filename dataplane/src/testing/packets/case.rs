@@ -45,12 +45,22 @@ impl Row {
     }
 }
 
+/// Runs all cases, and then says which of them have failed.
 pub(super) fn run(cases: Vec<Case>) {
-    for case in cases {
-        let mut rig = Rig::new(case.snapshot);
-        for row in &case.rows {
-            let sentence = format!("{}: {}", case.name, row.name);
-            check_all(&mut rig, &sentence, (row.ingress, &row.frame), &row.expect, row.moves);
-        }
+    let failed: Vec<_> = cases.into_iter().filter_map(failed).collect();
+    assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// The name of a case, if it fails.
+fn failed(case: Case) -> Option<String> {
+    let name = case.name.clone();
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run_one(case))).err().map(|_| name)
+}
+
+fn run_one(case: Case) {
+    let mut rig = Rig::new(case.snapshot);
+    for row in &case.rows {
+        let sentence = format!("{}: {}", case.name, row.name);
+        check_all(&mut rig, &sentence, (row.ingress, &row.frame), &row.expect, row.moves);
     }
 }

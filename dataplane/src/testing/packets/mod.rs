@@ -11,13 +11,12 @@ mod router;
 mod way;
 
 use super::frames::{Build, frame};
-use super::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, ETH2, Rig, backend_mac, snapshot, vip};
+use super::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, Rig, backend_mac, snapshot, vip};
 use crate::pipeline::DropReason;
 use crate::types::{InterfaceId, Mode, Protocol};
 use crate::wire::tcp::Flags;
 use case::{Case, Row, run};
 use check::{Expect, Looks, Moves, check};
-use way::Way;
 
 /// Tables of cases, each in a file of its own: a test for each, and all of them together.
 macro_rules! tables {
@@ -28,7 +27,7 @@ macro_rules! tables {
     };
 }
 
-tables!(flows);
+tables!(errors, flows, headers);
 
 /// What is promised of the tables: so many frames, each with its fate and the counters that it moves, and no
 /// two cases of one name.

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::{BOX0, BOX1, CLIENT, ETH0, ETH1, Expect, InterfaceId, Looks, Moves, Protocol, Row};
+use super::{BOX0, BOX1, CLIENT, DropReason, ETH0, ETH1, Expect, InterfaceId, Looks, Moves, Protocol, Row};
 use super::{backend, backend_mac, client, vip};
 use crate::snapshot::{ClientAddress, Dscp, GueVariant, Snapshot, TunnelKind};
 use crate::testing::frames::{Build, frame};
@@ -158,6 +158,13 @@ impl Way {
         frame((mac, vip(self.mode(), self.client_v6)), (CLIENT, client(self.client_v6)))
     }
 
+    /// The box to the backend: in the name of the pool's address, or in its `own` name.
+    pub(super) fn answer_back(&self, own: &str) -> Build {
+        let (to_source, destination) = self.backend_side();
+        let from = if self.mode() == Mode::OneArm { to_source } else { own.to_owned() };
+        frame((BOX1, &from), (backend_mac(BACKEND), &destination))
+    }
+
     /// Source and destination of a packet as the backend gets it.
     fn backend_side(&self) -> (String, String) {
         let source = match self.how {
@@ -209,6 +216,53 @@ impl Way {
         Row { name, ingress: ETH1, frame: input, expect, moves: Moves::OUTWARD }
     }
 
+    /// The row of a packet that is not the same behind the box.
+    pub(super) fn inward_changed(
+        &self,
+        name: &'static str,
+        (protocol, moves): (Protocol, Moves),
+        before: impl Fn(Build, u16, u16) -> Build,
+        behind: impl Fn(Build, u16, u16) -> Build,
+    ) -> Row {
+        let expect = self.inward(name, protocol, moves, behind).expect;
+        Row { expect, ..self.inward(name, protocol, moves, before) }
+    }
+
+    /// The same on the way back.
+    pub(super) fn outward_changed(
+        &self,
+        name: &'static str,
+        protocol: Protocol,
+        before: impl Fn(Build, u16, u16) -> Build,
+        behind: impl Fn(Build, u16, u16) -> Build,
+    ) -> Row {
+        let expect = self.outward(name, protocol, behind).expect;
+        Row { expect, ..self.outward(name, protocol, before) }
+    }
+
+    /// The ICMP error that the box answers in the name of the VIP to a packet of the client.
+    pub(super) fn error_answer(&self, (kind, code, rest): (u8, u8, [u8; 4]), about: &[u8]) -> Vec<u8> {
+        let (longest, class) = if self.client_v6 { (1280 - 48, 0) } else { (576 - 28, 0xc0) };
+        let tags = tags(about);
+        let packet = &about[network(about)..];
+        let quote = &packet[..packet.len().min(longest)];
+        let answer = self.answer().icmp_error(kind, code, rest, quote).traffic_class(class);
+        answer.identification(0).tags(&tags).build()
+    }
+
+    /// A packet of the client that is dropped and answered by an ICMP error.
+    pub(super) fn answered(
+        &self,
+        name: &'static str,
+        reason: DropReason,
+        error: (u8, u8, [u8; 4]),
+        build: &Build,
+    ) -> Row {
+        let frame = build.build();
+        let expect = Expect::Answers(reason, ETH0, self.error_answer(error, &frame));
+        Row { name, ingress: ETH0, frame, expect, moves: Moves::NOTHING }
+    }
+
     /// What has been rewritten leaves with its TTL counted down, and with a name of the worker's own for
     /// what had none in IPv6.
     pub(super) fn leaves(&self, interface: InterfaceId, v6: bool, build: Build) -> Expect {
@@ -246,6 +300,11 @@ pub(super) fn field(frame: &[u8], at: usize) -> u16 {
     frame.get(at..at + 2).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
 }
 
+/// The VLAN tags of a frame.
+fn tags(frame: &[u8]) -> Vec<(u16, u16)> {
+    frame[12..network(frame) - 2].chunks(4).map(|tag| (field(tag, 0), field(tag, 2))).collect()
+}
+
 /// What a packet looks like in a tunnel to the backend; source port, flow label and identification are those
 /// of `actual`, as long as they are what they may be.
 fn wrap(kind: TunnelKind, v6: bool, packet: &[u8], actual: &[u8]) -> Vec<u8> {
@@ -278,7 +337,5 @@ fn wrap(kind: TunnelKind, v6: bool, packet: &[u8], actual: &[u8]) -> Vec<u8> {
         }
         TunnelKind::Gue { variant: GueVariant::One, .. } => udp(outer).payload(packet),
     };
-    let tags = &actual[12..network - 2];
-    let tags: Vec<_> = tags.chunks(4).map(|tag| (field(tag, 0), field(tag, 2))).collect();
-    outer.traffic_class(class).tags(&tags).build()
+    outer.traffic_class(class).tags(&tags(actual)).build()
 }
