@@ -27,7 +27,7 @@ macro_rules! tables {
     };
 }
 
-tables!(errors, flows, headers);
+tables!(bridge, errors, flows, headers, streams);
 
 /// What is promised of the tables: so many frames, each with its fate and the counters that it moves, and no
 /// two cases of one name.
