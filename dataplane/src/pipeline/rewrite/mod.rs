@@ -201,11 +201,10 @@ fn to_client(
     let entry = context.table.entry(flow.entry);
     let to = entry.forward_tuple().reversed();
     if matches!(backend.forwarding, Forwarding::Bridge) && egress::is_passing(packet, context) {
-        // First where it leaves: what stops there leaves the packet as it was.
-        let interface = egress::switch(packet, context)?;
+        // Where it leaves comes last: that may be by several ports, which get copies.
         Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
         clamp(packet, headers, backend);
-        return Ok(interface);
+        return egress::switch(packet, context);
     }
     let growth = translate::growth(tuple, &to, headers);
     let next_hop = egress::resolve(context, headers, to.addresses.destination(), growth)?;
