@@ -1,7 +1,7 @@
 //! Fragments: in order, reversed, with a hole, twice, too early and too many, on every way.
 
-use super::pieces::{cut, named};
-use super::way::{Way, field, network, ways};
+use super::pieces::{cut, named_as};
+use super::way::{Way, network, ways};
 use super::*;
 use crate::limits::FRAGMENTS_HELD_PER_SOURCE;
 use crate::testing::offer::How;
@@ -43,15 +43,14 @@ fn identification(v6: bool) -> u32 {
     if v6 { IDENTIFICATION } else { IDENTIFICATION_V4 }
 }
 
-/// What pieces leave as: those that come from a pool's or a VIP's address get a name of the worker's, because
-/// other hosts behind that may use the same.
-fn looks(way: &Way, build: Build, (from_v6, to_v6): (bool, bool), hides: bool) -> Vec<Looks> {
+/// What pieces leave as, if their addresses `hide` other hosts with the same identifications: with a name
+/// of the worker's. Of IPv6 within the family all keep theirs, which are long and random (RFC 7739).
+fn looks(way: &Way, build: Build, from_v6: bool, hide: bool) -> Vec<Looks> {
     let build = if way.is_hop() { build.hop() } else { build };
     let pieces = cut(&build.build(), &PLACES, identification(from_v6));
-    let look = |piece: Vec<u8>| match hides && !to_v6 {
-        true => Looks::new(move |actual| named(piece.clone(), field(actual, network(actual) + 4))),
-        false if to_v6 => Looks::exactly(piece),
-        false => Looks::exactly(named(piece, u16::try_from(identification(from_v6) & 0xffff).expect("half"))),
+    let look = |piece: Vec<u8>| match hide && (way.crosses() || !from_v6) {
+        true => Looks::new(move |actual| named_as(piece.clone(), actual)),
+        false => Looks::exactly(piece),
     };
     pieces.into_iter().map(look).collect()
 }
@@ -66,7 +65,7 @@ fn asking(way: &Way) -> Packet {
         }
         _ => {
             let hides = way.mode() == Mode::OneArm;
-            looks(way, whole(way.asked(), source, server), (way.client_v6, way.server_v6), hides)
+            looks(way, whole(way.asked(), source, server), way.client_v6, hides)
         }
     };
     Packet { before, behind }
@@ -76,7 +75,7 @@ fn asking(way: &Way) -> Packet {
 fn answering(way: &Way) -> Packet {
     let ((client, vip), (source, server)) = way.ports(Udp);
     let before = cut(&whole(way.reply(), server, source).build(), &PLACES, identification(way.server_v6));
-    let behind = looks(way, whole(way.replied(), vip, client), (way.server_v6, way.client_v6), true);
+    let behind = looks(way, whole(way.replied(), vip, client), way.server_v6, true);
     Packet { before, behind }
 }
 
@@ -136,8 +135,6 @@ fn repeated(way: &Way) -> Case {
 /// Nobody waits for what is missing.
 fn holed(way: &Way) -> Case {
     let packet = asking(way);
-    let ((client, vip), (source, server)) = way.ports(Udp);
-    let _ = (client, vip, source, server);
     let rows = vec![
         packet.held("the last", 2, ETH0),
         packet.released("the first", ETH0, &[2], Moves { created: 1, inward: 2, ..Moves::NOTHING }),
@@ -211,25 +208,29 @@ fn unsummed(way: &Way) -> Case {
     Case::new(format!("{}: fragments without a checksum", way.name()), way.snapshot(), rows)
 }
 
-/// All pieces of a packet have one name behind the box, and two packets have two.
+/// Two clients use one identification: behind the pool's address their packets have two, and all pieces of
+/// a packet the same.
 #[test]
 fn pieces_from_a_pool_can_be_put_together_again() {
-    for way in ways().iter().filter(|way| way.mode() == Mode::OneArm && !way.server_v6) {
-        let mut rig = Rig::new(way.snapshot());
-        let names: Vec<_> = [1, 2]
-            .iter()
-            .flat_map(|id| {
-                let ((client, vip), _) = way.ports(Udp);
-                let build = whole(way.ask(), client, vip).identification(*id);
-                let frames = cut(&build.build(), &PLACES, (*id).into());
-                let sent = rig.receive(ETH0, &frames);
-                sent.into_iter().map(|(_, frame)| field(&frame, 18)).collect::<Vec<_>>()
-            })
-            .collect();
-        assert_eq!(names.len(), 6, "{}", way.name());
-        assert!(names[..3].iter().all(|name| *name == names[0]), "{}: {names:?}", way.name());
-        assert!(names[3..].iter().all(|name| *name == names[3]), "{}: {names:?}", way.name());
-        assert_ne!(names[0], names[3], "{}", way.name());
+    let hides = |way: &&Way| way.mode() == Mode::OneArm && (way.crosses() || !way.client_v6);
+    for way in ways().iter().filter(hides) {
+        let mut rig = Rig::new(way.snapshot_with(|offer| match &mut offer.how {
+            How::OneArm(pool) => pool.free = None,
+            _ => panic!("one-arm"),
+        }));
+        let clients = if way.client_v6 { ["fd00::2", "fd00::3"] } else { ["10.0.0.2", "10.0.0.3"] };
+        let [first, second] = clients.map(|address| {
+            let build = whole(way.ask().source(address), way::CLIENT_PORT, 53);
+            let frames = cut(&build.build(), &PLACES, identification(way.client_v6));
+            let sent = rig.receive(ETH0, &frames);
+            let place = if way.server_v6 { 14 + 44..14 + 48 } else { 14 + 4..14 + 6 };
+            sent.into_iter().map(|(_, frame)| frame[place.clone()].to_vec()).collect::<Vec<_>>()
+        });
+        for names in [&first, &second] {
+            assert_eq!(names.len(), 3, "{}", way.name());
+            assert!(names.iter().all(|name| *name == names[0]), "{}: {names:x?}", way.name());
+        }
+        assert_ne!(first[0], second[0], "{}", way.name());
     }
 }
 

@@ -219,7 +219,7 @@ proptest! {
 
 proptest! {
     // A worker and its services for each way and case.
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn no_damage_to_good_frames_breaks_a_worker(

@@ -29,7 +29,7 @@ fn piece_v4(head: &[u8], part: &[u8], (offset, more): (u16, bool)) -> Vec<u8> {
     let at = network(head);
     let total = u16::try_from(frame.len() - at).expect("short");
     // A piece of a piece begins where that does.
-    let field = field(head, at + 6) + offset | u16::from(more) << 13;
+    let field = (field(head, at + 6) + offset) | (u16::from(more) << 13);
     frame[at + 2..at + 4].copy_from_slice(&total.to_be_bytes());
     frame[at + 6..at + 8].copy_from_slice(&field.to_be_bytes());
     sum_header(&mut frame);
@@ -47,11 +47,15 @@ fn piece_v6(head: &[u8], part: &[u8], (offset, more): (u16, bool), identificatio
     frame
 }
 
-/// The IPv4 frame with another identification.
-pub(super) fn named(mut frame: Vec<u8>, identification: u16) -> Vec<u8> {
+/// A fragment with the identification that `like` has.
+pub(super) fn named_as(mut frame: Vec<u8>, like: &[u8]) -> Vec<u8> {
     let at = network(&frame);
-    frame[at + 4..at + 6].copy_from_slice(&identification.to_be_bytes());
-    sum_header(&mut frame);
+    let places = if frame[at] >> 4 == 6 { at + 44..at + 48 } else { at + 4..at + 6 };
+    let name = like.get(places.clone()).unwrap_or_default().to_vec();
+    frame.splice(places, name);
+    if frame[at] >> 4 == 4 {
+        sum_header(&mut frame);
+    }
     frame
 }
 

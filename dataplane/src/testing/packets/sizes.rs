@@ -1,8 +1,8 @@
 //! Packets that are longer than the way ahead takes: cut where their sender allows that, and answered
 //! where not.
 
-use super::pieces::{cut, named};
-use super::way::{Way, field, network, ways};
+use super::pieces::{cut, named_as};
+use super::way::{Way, network, ways};
 use super::*;
 use Protocol::Udp;
 
@@ -79,10 +79,9 @@ fn divided(way: &Way) -> Case {
     } else {
         let behind = packet(way.asked(), source, server);
         let behind = if way.is_hop() { behind.hop() } else { behind };
-        let hides = way.mode() == Mode::OneArm && !way.server_v6;
-        let look = |piece: Vec<u8>| match hides {
-            true => Looks::new(move |actual| named(piece.clone(), field(actual, network(actual) + 4))),
-            false => Looks::exactly(piece),
+        let look = |piece: Vec<u8>| match way.mode() {
+            Mode::OneArm => Looks::new(move |actual| named_as(piece.clone(), actual)),
+            _ => Looks::exactly(piece),
         };
         cut(&behind.build(), &[place], 7).into_iter().map(look).collect()
     };

@@ -287,7 +287,7 @@ impl Stream {
             omitted(self.client("36 bytes of options", &full, &full)),
         ];
         // Where the packet gets shorter, the client's own link would not take one that fills the way ahead.
-        if !(self.way.client_v6 && !self.way.server_v6) {
+        if !self.way.client_v6 || self.way.server_v6 {
             rows.push(omitted(self.client("a packet of full length", &long, &long)));
         }
         self.case("no room for the option", rows)
