@@ -81,6 +81,11 @@ impl Fragments {
 
     /// Keeps a fragment until the first one of its packet comes; gives it back if there is no room for it.
     pub(crate) fn hold(&mut self, key: Key, ingress: InterfaceId, frame: Frame, now: Tick) -> Option<Frame> {
+        // The first one may have come behind it in the same batch, and has released what was held by then.
+        if self.known.find(&key, now).is_some() && self.ready.len() < FRAGMENTS_READY {
+            self.ready.push((ingress, frame));
+            return None;
+        }
         self.held.hold(key, ingress, frame, now)
     }
 
