@@ -7,7 +7,7 @@ use super::batch::Packet;
 use super::context::{Context, Missing, Station};
 use super::headers::Headers;
 use super::verdict::DropReason;
-use crate::snapshot::{Backend, Forwarding, Hop, NextHop};
+use crate::snapshot::{Backend, Forwarding, Hop, NextHop, Snapshot};
 use crate::types::{BridgeId, InterfaceId};
 use crate::wire::ethernet::{self, Ethernet};
 
@@ -108,21 +108,40 @@ pub(super) fn redirect(
 
 /// Behind which port of the bridge the frame's destination is. Where nobody knows, as a bridge does:
 /// it leaves by all the others.
-pub(super) fn switch(packet: &mut Packet, context: &mut Context<'_>) -> Result<InterfaceId, Stop> {
+///
+/// A bridge tells nobody that a packet is too long: its sides are one link to everybody.
+pub(super) fn switch(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+) -> Result<InterfaceId, DropReason> {
     note_station(packet, context);
     let bridge = bridge_of(context, packet.ingress).ok_or(DropReason::NotOurs)?;
-    let (ethernet, _) = Ethernet::new_checked(packet.frame.bytes()).map_err(DropReason::from)?;
+    let (ethernet, _) = Ethernet::new_checked(packet.frame.bytes())?;
     match context.snapshot.stations.get(&(bridge, ethernet.destination())) {
-        Some(port) if *port == packet.ingress => Err(DropReason::SameSegment.into()),
+        Some(port) if *port == packet.ingress => Err(DropReason::SameSegment),
+        Some(port) if !takes(context.snapshot, *port, headers) => Err(DropReason::TooLong),
         Some(port) => Ok(*port),
-        None => flood(packet, context, bridge),
+        None => flood(packet, context, headers, bridge),
     }
 }
 
-fn flood(packet: &Packet, context: &mut Context<'_>, bridge: BridgeId) -> Result<InterfaceId, Stop> {
-    let mut others = context.snapshot.ports_of(bridge).filter(|port| *port != packet.ingress);
-    let first = others.next().ok_or(DropReason::InterfaceGone)?;
-    for port in others {
+fn takes(snapshot: &Snapshot, port: InterfaceId, headers: &Headers) -> bool {
+    snapshot.interface(port).is_some_and(|interface| headers.packet_length <= interface.mtu)
+}
+
+fn flood(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    bridge: BridgeId,
+) -> Result<InterfaceId, DropReason> {
+    let snapshot = context.snapshot;
+    let others = || snapshot.ports_of(bridge).filter(|port| *port != packet.ingress);
+    let none = if others().next().is_some() { DropReason::TooLong } else { DropReason::InterfaceGone };
+    let mut wide = others().filter(|port| takes(snapshot, *port, headers));
+    let first = wide.next().ok_or(none)?;
+    for port in wide {
         let Some(mut copy) = context.spares.take() else { break };
         copy.fill(packet.frame.bytes());
         context.spares.send(port, copy);

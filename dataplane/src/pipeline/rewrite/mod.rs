@@ -187,7 +187,7 @@ fn to_client(
         // Where it leaves comes last: that may be by several ports, which get copies.
         Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
         clamp(packet, headers, backend);
-        return egress::switch(packet, context);
+        return Ok(egress::switch(packet, context, headers)?);
     }
     let growth = translate::growth(tuple, &to, headers);
     let next_hop = egress::resolve(context, headers, to.addresses.destination(), growth)?;
@@ -245,7 +245,7 @@ fn as_it_is(
     tuple: &Tuple,
 ) -> Result<InterfaceId, Stop> {
     if egress::is_passing(packet, context) {
-        return egress::switch(packet, context);
+        return Ok(egress::switch(packet, context, headers)?);
     }
     let next_hop = egress::resolve(context, headers, tuple.addresses.destination(), Growth::default())?;
     nat::decrement_ttl(packet.frame.bytes_mut(), headers, tuple.addresses)?;
