@@ -22,6 +22,8 @@ use crate::xdp::Wake;
 
 pub(crate) const ETH0: InterfaceId = InterfaceId(0);
 pub(crate) const ETH1: InterfaceId = InterfaceId(1);
+/// Frames that there is memory for.
+pub(crate) const CHUNKS: usize = 256;
 /// Nobody is known to be there.
 pub(crate) const ETH2: InterfaceId = InterfaceId(2);
 pub(crate) const BOX0: Mac = Mac([2, 0, 0, 0, 0, 0xb0]);
@@ -135,7 +137,7 @@ impl Rig {
             outbox: Arc::clone(&outbox),
             clock: Clock::start(),
         };
-        let io = MemoryIo::new(256, 3).expect("memory");
+        let io = MemoryIo::new(CHUNKS, 3).expect("memory");
         Self { worker: Worker::new(WorkerId(0), io, links), publisher, counters, punts, outbox }
     }
 

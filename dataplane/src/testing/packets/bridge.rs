@@ -19,7 +19,7 @@ fn way(v6: bool) -> Way {
 pub(super) fn cases() -> Vec<Case> {
     let of_family = |v6| {
         let way = way(v6);
-        [passing(&way), flooded(&way), same_segment(&way), as_a_gateway(&way), lonely(&way)]
+        [passing(&way), flooded(&way), same_segment(&way), as_a_gateway(&way), lonely(&way), too_long(&way)]
     };
     [false, true].into_iter().flat_map(of_family).collect()
 }
@@ -101,6 +101,37 @@ fn same_segment(way: &Way) -> Case {
         Row::drops("a neighbour of the backend", ETH1, to_neighbour.tcp(8080, 41_000, ACK).build(), reason),
     ];
     Case::new(format!("{}: the same segment", way.name()), snapshot, rows)
+}
+
+/// A switch tells nobody that a frame is too long for the port ahead; the counter does.
+fn too_long(way: &Way) -> Case {
+    let mut snapshot = way.snapshot();
+    snapshot.interfaces[0].mtu = 1400;
+    let text = |length: usize| vec![7; length - if way.server_v6 { 60 } else { 40 }];
+    let segment = |length| {
+        let text = text(length);
+        move |build: Build, s, d| build.tcp(s, d, ACK).payload(&text)
+    };
+    let (_, (source, server)) = way.ports(Tcp);
+    let long = segment(1401)(way.reply(), server, source).build();
+    let own = segment(1401)(way.reply(), server, 41_000).build();
+    let unknown =
+        frame((backend_mac(BACKEND), &backend(BACKEND, way.server_v6)), (STRANGER, client(way.client_v6)));
+    let by_the_wide_port = segment(1401)(unknown, server, 41_000).build();
+    let rows = vec![
+        Row {
+            name: "to an unknown station",
+            ingress: ETH1,
+            frame: by_the_wide_port.clone(),
+            expect: Expect::Sends(ETH2, by_the_wide_port),
+            moves: Moves::NOTHING,
+        },
+        way.inward("a flow", Tcp, Moves::OPENS, syn),
+        Row::drops("a reply", ETH1, long, DropReason::TooLong),
+        Row::drops("of no flow", ETH1, own, DropReason::TooLong),
+        way.outward("just as long as may be", Tcp, segment(1400)),
+    ];
+    Case::new(format!("{}: longer than the port ahead takes", way.name()), snapshot, rows)
 }
 
 /// What is addressed to the box itself, by a port's MAC address or by the bridge's, is routed.

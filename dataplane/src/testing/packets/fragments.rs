@@ -234,6 +234,21 @@ fn pieces_from_a_pool_can_be_put_together_again() {
     }
 }
 
+/// The network may turn them round so little that one batch has them all.
+#[test]
+fn fragments_that_are_reversed_within_a_batch_all_get_through() {
+    for way in ways() {
+        let mut rig = Rig::new(way.snapshot());
+        let mut frames = asking(&way).before;
+        frames.reverse();
+        let sent = rig.receive(ETH0, &frames);
+        assert_eq!(sent.len(), 3, "{}", way.name());
+        assert_eq!(rig.stats().flows_created, 1, "{}", way.name());
+        let frames = rig.stats().frames;
+        assert_eq!((frames.received, frames.forwarded, frames.dropped), (3, 3, 0), "{}", way.name());
+    }
+}
+
 #[test]
 fn a_fragment_whose_first_one_never_comes_is_given_up() {
     for way in ways() {

@@ -1,5 +1,6 @@
 //! The life of flows: begun, spread, kept over changes of the configuration, ended.
 
+use super::way::{Way, ways};
 use super::*;
 use crate::testing::rig::without_services;
 use crate::types::BackendId;
@@ -108,4 +109,51 @@ fn two_services_on_one_backend_endpoint_cannot_share_a_client_port() {
     assert_eq!(destination(&rig.receive(ETH0, &[other(40001)])), 11, "another port is no problem");
     rig.receive(ETH0, &[to_vip(Mode::Router, false).tcp(40000, 80, RST).build()]);
     assert_eq!(destination(&rig.receive(ETH0, &[other(40000)])), 11, "the first flow is over");
+}
+
+/// Rows of a way, one after another, on a worker that has met others before.
+fn go_on(rig: &mut Rig, way: &Way, rows: &[Row]) {
+    for row in rows {
+        check(rig, &format!("{}: {}", way.name(), row.name), row.ingress, &row.frame, &row.expect);
+    }
+}
+
+#[test]
+fn a_flow_of_any_mode_goes_on_without_its_service_and_ends_with_its_backend() {
+    for way in ways() {
+        let segment = |flags| move |build: Build, s, d| build.tcp(s, d, flags);
+        let snapshot = way.snapshot();
+        let mut rig = Rig::new(snapshot.clone());
+        let mut rows = vec![way.inward("SYN", Protocol::Tcp, Moves::OPENS, segment(SYN))];
+        let data = way.inward("data", Protocol::Tcp, Moves::INWARD, segment(ACK));
+        if way.is_two_way() {
+            rows.push(way.outward("data back", Protocol::Tcp, segment(ACK)));
+        }
+        rows.push(data.clone());
+        go_on(&mut rig, &way, &rows);
+        let mut left = without_services(snapshot);
+        rig.publisher.publish(left.clone());
+        go_on(&mut rig, &way, &rows[1..]);
+        let new = way.ask().tcp(40_001, 80, SYN).build();
+        check(&mut rig, "a new flow", ETH0, &new, &Expect::Drops(DropReason::UnknownPort));
+        left.backends.iter_mut().for_each(|backend| *backend = None);
+        rig.publisher.publish(left);
+        check(&mut rig, &way.name(), ETH0, &data.frame, &Expect::Drops(DropReason::NoBackend));
+    }
+}
+
+#[test]
+fn answers_have_a_limit_and_what_is_not_answered_is_counted_all_the_same() {
+    for way in ways().iter().filter(|way| way.is_hop()) {
+        let mut rig = Rig::new(way.snapshot());
+        let frame = way.ask().udp(40_000, 53).ttl(1).build();
+        let flood = vec![frame; 64];
+        let began = rig.stats().total_nanos;
+        let sent: usize = (0..40).map(|_| rig.receive(ETH0, &flood).len()).sum();
+        let millis = (rig.stats().total_nanos - began) / 1_000_000;
+        let allowed = 100 + usize::try_from(millis).expect("soon") + 1;
+        assert!((100..=allowed).contains(&sent), "{}: {sent} answers in {millis} ms", way.name());
+        let frames = rig.stats().frames;
+        assert_eq!((frames.dropped, frames.originated), (40 * 64, sent as u64), "{}", way.name());
+    }
 }

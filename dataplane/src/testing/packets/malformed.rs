@@ -2,8 +2,10 @@
 
 use super::way::{Way, ways};
 use super::*;
+use crate::io::PacketIo;
+use crate::limits::SPARES;
 use crate::snapshot::Snapshot;
-use crate::testing::rig::{ETH2, network as empty_network};
+use crate::testing::rig::{CHUNKS, ETH2, network as empty_network};
 use proptest::prelude::*;
 
 /// Services of all modes and families, one way of each.
@@ -148,11 +150,18 @@ fn every_frame_is_counted(rig: &mut Rig) {
         let counted = frames.forwarded + frames.to_management + frames.dropped;
         assert!(counted <= frames.received, "{frames:?}");
         if counted == frames.received {
-            return;
+            return no_chunk_is_lost(rig);
         }
         assert!(rig.stats().total_nanos - began < 20_000_000_000, "frames are lost: {frames:?}");
         rig.receive(ETH0, &[]);
     }
+}
+
+/// What is not free is what the worker keeps at hand.
+fn no_chunk_is_lost(rig: &mut Rig) {
+    let free: Vec<_> = std::iter::from_fn(|| rig.worker.io().allocate()).collect();
+    assert!(free.len() >= CHUNKS - SPARES, "{} of {CHUNKS} chunks are left", free.len());
+    free.into_iter().for_each(|frame| rig.worker.io().recycle(frame));
 }
 
 /// Good frames of a way: a connection, datagrams, fragments, errors, a ping.
