@@ -54,8 +54,9 @@ pub(crate) const FRAGMENTS_READY: usize = BATCH;
 /// ICMP errors and resets that one worker sends in a second.
 pub(crate) const ANSWERS_PER_SECOND: u32 = 1000;
 
-/// Frames that one worker keeps at hand for what it has to copy.
-pub(crate) const SPARES: usize = 8;
+/// Frames that one worker keeps at hand for what it has to copy: every frame of a batch may have to be cut,
+/// or leave by two ports.
+pub(crate) const SPARES: usize = BATCH;
 
 /// How often another port of a source-NAT pool is tried.
 pub(crate) const SNAT_TRIES: u32 = 8;

@@ -74,7 +74,7 @@ fn fitting(
     growth: Growth,
 ) -> Result<NextHop, Stop> {
     let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
-    let room = (interface.mtu + growth.less).saturating_sub(growth.more);
+    let room = interface.mtu.saturating_add(growth.less).saturating_sub(growth.more);
     if headers.packet_length > room { Err(Stop::TooBig { mtu: room }) } else { Ok(next_hop) }
 }
 
