@@ -8,8 +8,10 @@ mod dsr;
 mod life;
 mod malformed;
 mod pieces;
+mod pools;
 mod router;
 mod way;
+mod wrap;
 
 use super::frames::{Build, frame};
 use super::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, Rig, backend_mac, snapshot, vip};

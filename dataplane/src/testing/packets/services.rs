@@ -1,8 +1,8 @@
 //! Which service a packet belongs to, and what becomes of those that belong to none or find it closed.
 
-use super::way::{BACKEND, CLIENT_PORT, POOL, SNAT_PORT, Way, one_arm, ways};
+use super::way::{CLIENT_PORT, POOL, SNAT_PORT, Way, one_arm, ways};
 use super::*;
-use crate::snapshot::{ClientAddress, Fib, MissingState, Snapshot};
+use crate::snapshot::{ClientAddress, MissingState, Snapshot};
 use crate::testing::offer::{How, Offer, pool_address};
 use crate::testing::rig::network as empty_network;
 use crate::types::{Port, PortRange, Prefix, VlanId};
@@ -241,52 +241,4 @@ fn pool(way: &Way) -> Case {
         drops("no third", &way.ask().udp(CLIENT_PORT + 1, 53), DropReason::SnatExhausted),
     ];
     case(way, "the pool's addresses", snapshot, rows)
-}
-
-/// The port of a flow that is over comes back when its entry is swept, and not before: who sends again
-/// from the same port gets another one.
-#[test]
-fn a_port_comes_back_with_its_flow() {
-    for way in ways().iter().filter(|way| way.mode() == Mode::OneArm) {
-        let mut rig = Rig::new(way.snapshot());
-        let segment = |port, flags| way.ask().tcp(port, 80, flags).build();
-        assert_eq!(rig.receive(ETH0, &[segment(CLIENT_PORT, SYN)]).len(), 1);
-        rig.receive(ETH0, &[segment(CLIENT_PORT, RST)]);
-        let again = segment(CLIENT_PORT, SYN);
-        let row = Row::drops("its own port", ETH0, again.clone(), DropReason::SnatExhausted);
-        check(&mut rig, row.name, ETH0, &row.frame, &row.expect);
-        let began = rig.stats().total_nanos;
-        while rig.receive(ETH0, std::slice::from_ref(&again)).is_empty() {
-            let waited = rig.stats().total_nanos - began;
-            assert!(waited < 60_000_000_000, "{}: the port does not come back", way.name());
-        }
-        assert_eq!(rig.stats().flows_created, 2, "{}", way.name());
-    }
-}
-
-/// A neighbour that nobody knows is asked for: of a backend, and of a client.
-#[test]
-fn management_is_asked_for_a_client_whose_address_is_not_known() {
-    for way in ways().iter().filter(|way| way.is_two_way() && way.is_hop()) {
-        let mut snapshot = way.snapshot();
-        let routes = ["10.0.0.0", "fd00::"].map(|prefix| crate::snapshot::Route {
-            prefix: prefix.parse().unwrap(),
-            length: 16,
-            interface: Some(ETH0),
-            gateway: None,
-        });
-        snapshot.fib = std::sync::Arc::new(Fib::new(routes, []));
-        let mut rig = Rig::new(snapshot);
-        rig.receive(ETH0, &[syn(way.ask(), CLIENT_PORT, 80).build()]);
-        let (_, (source, server)) = way.ports(Tcp);
-        let reply = way.reply().tcp(server, source, SYN_ACK).build();
-        check(&mut rig, "a reply", ETH1, &reply, &Expect::Drops(DropReason::NeighbourMissing));
-        match rig.punts.receive() {
-            Some(crate::Punt::NeighbourMissing { interface, address }) => {
-                assert_eq!((interface, address), (ETH0, client(way.client_v6).parse().unwrap()));
-            }
-            other => panic!("management was told {other:?}"),
-        }
-        assert_eq!(rig.dropped(DropReason::NeighbourMissing), 1, "backend {BACKEND}");
-    }
 }

@@ -122,3 +122,18 @@ fn back() -> impl Iterator<Item = Case> {
         Case::new(format!("{}: what must not be cut, back", way.name()), snapshot, rows)
     })
 }
+
+/// A sender that fills the link with long datagrams gets all of them through.
+#[test]
+fn a_whole_batch_is_cut() {
+    use crate::limits::BATCH;
+    for way in ways().iter().filter(|way| !way.client_v6) {
+        let mut rig = Rig::new(snapshot(way));
+        let ((client, vip), _) = way.ports(Udp);
+        let long = of_length(room(way) + 1, false)(way.ask(), client, vip).fragment(0).build();
+        let sent = rig.receive(ETH0, &vec![long; BATCH]).len();
+        assert_eq!(sent, 2 * BATCH, "{}", way.name());
+        let frames = rig.stats().frames;
+        assert_eq!((frames.forwarded, frames.originated, frames.dropped), (64, 64, 0), "{}", way.name());
+    }
+}
