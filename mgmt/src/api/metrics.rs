@@ -111,7 +111,7 @@ fn interfaces(page: &mut Page, status: &Status, stats: &Stats) {
     }
 }
 
-/// A metric that every service or every backend has: name, kind, help, value.
+/// A metric that every service, every backend or every pool has: name, kind, help, value.
 type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
 
 const SERVICES: &[Family<Service>] = &[
@@ -132,11 +132,12 @@ const BACKENDS: &[Family<Backend>] = &[
     ("backend_bytes_in_total", "counter", "Bytes to the backend.", |b| b.bytes_in),
 ];
 
-/// What every one-arm service has: name, help, value.
-const SNAT: &[(&str, &str, fn(&SnatPool) -> u64)] = &[
-    ("service_snat_addresses", "Pool addresses that new flows come from.", |snat| snat.addresses as u64),
-    ("service_snat_ports_used", "Pool ports that are taken.", |snat| snat.used),
-    ("service_snat_ports", "Pool ports that there are.", |snat| snat.capacity),
+const SNAT: &[Family<SnatPool>] = &[
+    ("service_snat_addresses", "gauge", "Pool addresses that new flows come from.", |snat| {
+        snat.addresses as u64
+    }),
+    ("service_snat_ports_used", "gauge", "Pool ports that are taken.", |snat| snat.used),
+    ("service_snat_ports", "gauge", "Pool ports that there are.", |snat| snat.capacity),
 ];
 
 fn services(page: &mut Page, services: &[Service]) {
@@ -146,8 +147,8 @@ fn services(page: &mut Page, services: &[Service]) {
             page.value(name, &[("service", &service.name)], value(service));
         }
     }
-    for (name, help, value) in SNAT {
-        page.metric(name, "gauge", help);
+    for (name, kind, help, value) in SNAT {
+        page.metric(name, kind, help);
         for service in services {
             if let Some(snat) = &service.snat {
                 page.value(name, &[("service", &service.name)], value(snat));

@@ -45,8 +45,10 @@ impl Render for view::Status {
 
 impl Render for Vec<view::Interface> {
     fn render(&self, style: Style) -> String {
-        let mut table =
-            Table::new("INTERFACE MAC XDP ZERO-COPY >QUEUES >RX-PACKETS >TX-PACKETS >RX-DROPPED", style);
+        let mut table = Table::new(
+            "INTERFACE MAC BRIDGE XDP ZERO-COPY >QUEUES >RX-PACKETS >TX-PACKETS >RX-DROPPED",
+            style,
+        );
         for interface in self {
             let tone = match interface.xdp.as_str() {
                 "native" => Tone::Good,
@@ -56,6 +58,7 @@ impl Render for Vec<view::Interface> {
             table.push(row![
                 &interface.name,
                 interface.mac.clone().unwrap_or_default(),
+                interface.bridge.clone().unwrap_or_default(),
                 Cell::toned(&interface.xdp, tone),
                 if interface.zero_copy { "yes" } else { "no" },
                 interface.queues,
@@ -97,7 +100,15 @@ impl Render for Vec<view::Service> {
                 backends.push(backend_row(&service.name, backend));
             }
         }
-        format!("{services}\n{backends}")
+        let mut pools = Table::new("SERVICE >POOL-ADDRESSES >PORTS-USED >PORTS >USED", style);
+        for service in self {
+            let Some(snat) = &service.snat else { continue };
+            let percent = snat.used * 100 / snat.capacity.max(1);
+            pools.push(row![&service.name, snat.addresses, snat.used, snat.capacity, format!("{percent}%")]);
+        }
+        let has_pools = self.iter().any(|service| service.snat.is_some());
+        let pools = if has_pools { format!("\n{pools}") } else { String::new() };
+        format!("{services}\n{backends}{pools}")
     }
 }
 
@@ -159,7 +170,8 @@ impl Render for view::Backend {
 
 impl Render for Vec<view::Flow> {
     fn render(&self, style: Style) -> String {
-        let columns = "SERVICE PROTOCOL CLIENT VIRTUAL BACKEND STATE >PACKETS-IN >PACKETS-OUT >AGE >IDLE";
+        let columns =
+            "SERVICE PROTOCOL CLIENT VIRTUAL SNAT BACKEND STATE >PACKETS-IN >PACKETS-OUT >AGE >IDLE";
         let mut table = Table::new(columns, style);
         for flow in self {
             table.push(row![
@@ -167,6 +179,7 @@ impl Render for Vec<view::Flow> {
                 &flow.protocol,
                 flow.client,
                 flow.vip,
+                flow.snat.map(|snat| snat.to_string()).unwrap_or_default(),
                 flow.backend,
                 &flow.state,
                 flow.packets_in,
