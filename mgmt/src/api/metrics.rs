@@ -169,3 +169,27 @@ fn backends(page: &mut Page, services: &[Service]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::fake;
+
+    #[test]
+    fn pools_are_told_of_services_that_have_one_and_kept_ports_are_left_out() {
+        let mut service = fake::service();
+        service.snat = Some(SnatPool { addresses: 2, used: 5, capacity: 129_024 });
+        service.backends[0].port = None;
+        let other = Service { name: "dns".to_owned(), ..fake::service() };
+        let page = render(&fake::status(), &[service, other], &fake::stats());
+        for line in [
+            "penstock_service_snat_addresses{service=\"web\"} 2",
+            "penstock_service_snat_ports_used{service=\"web\"} 5",
+            "penstock_service_snat_ports{service=\"web\"} 129024",
+            "penstock_backend_up{service=\"web\",backend=\"10.0.1.11\"} 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}");
+        }
+        assert!(!page.contains("snat_ports{service=\"dns\"}"));
+    }
+}

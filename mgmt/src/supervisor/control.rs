@@ -225,5 +225,9 @@ mod tests {
         assert!(asked.is_due(id(1), later));
         let accepted = (2..2000).filter(|n| asked.is_due(id(*n), later)).count();
         assert_eq!(accepted, ASKED_AT_ONCE - 1);
+        assert!(
+            is_due(&mut asked.stations, (InterfaceId(0), Mac([2; 6])), later),
+            "not for want of room there"
+        );
     }
 }

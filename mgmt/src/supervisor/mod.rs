@@ -94,7 +94,7 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.warn_of_backends_out_of_reach();
+        self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
         loop {
