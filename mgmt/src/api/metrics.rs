@@ -1,9 +1,8 @@
 //! The same figures as Prometheus text (exposition format 0.0.4).
 
 use std::fmt::{Display, Write};
-use std::net::SocketAddr;
 
-use super::view::{Backend, BackendState, Service, Stats, Status};
+use super::view::{Backend, BackendState, Service, SnatPool, Stats, Status};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -133,11 +132,26 @@ const BACKENDS: &[Family<Backend>] = &[
     ("backend_bytes_in_total", "counter", "Bytes to the backend.", |b| b.bytes_in),
 ];
 
+/// What every one-arm service has: name, help, value.
+const SNAT: &[(&str, &str, fn(&SnatPool) -> u64)] = &[
+    ("service_snat_addresses", "Pool addresses that new flows come from.", |snat| snat.addresses as u64),
+    ("service_snat_ports_used", "Pool ports that are taken.", |snat| snat.used),
+    ("service_snat_ports", "Pool ports that there are.", |snat| snat.capacity),
+];
+
 fn services(page: &mut Page, services: &[Service]) {
     for (name, kind, help, value) in SERVICES {
         page.metric(name, kind, help);
         for service in services {
             page.value(name, &[("service", &service.name)], value(service));
+        }
+    }
+    for (name, help, value) in SNAT {
+        page.metric(name, "gauge", help);
+        for service in services {
+            if let Some(snat) = &service.snat {
+                page.value(name, &[("service", &service.name)], value(snat));
+            }
         }
     }
 }
@@ -147,7 +161,7 @@ fn backends(page: &mut Page, services: &[Service]) {
         page.metric(name, kind, help);
         for service in services {
             for backend in &service.backends {
-                let endpoint = SocketAddr::new(backend.address, backend.port);
+                let endpoint = backend.name();
                 let labels: Labels<'_> = &[("service", &service.name), ("backend", &endpoint)];
                 page.value(name, labels, value(backend));
             }

@@ -1,7 +1,6 @@
 //! The daemon's answers as text for operators.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::table::{Cell, Style, Table, Tone, row};
@@ -84,7 +83,7 @@ impl Render for Vec<view::Service> {
             services.push(row![
                 &service.name,
                 &service.protocol,
-                SocketAddr::new(service.address, service.port),
+                service.endpoint(),
                 &service.mode,
                 &service.scheduler,
                 Cell::toned(state, tone),
@@ -119,7 +118,7 @@ fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
     let check = [&backend.check, &backend.last_result].into_iter().flatten();
     row![
         service,
-        SocketAddr::new(backend.address, backend.port),
+        backend.name(),
         Cell::toned(state_word(backend.state), tone),
         admin_word(backend.admin),
         backend.weight,
@@ -152,7 +151,7 @@ pub(super) fn admin_word(admin: view::Admin) -> &'static str {
 
 impl Render for view::Backend {
     fn render(&self, _: Style) -> String {
-        let backend = SocketAddr::new(self.address, self.port);
+        let backend = self.name();
         let (admin, state) = (admin_word(self.admin), state_word(self.state));
         format!("{backend}: {admin}, weight {}, state {state}\n", self.weight)
     }

@@ -14,6 +14,7 @@ mod netlink;
 mod resolver;
 mod routes;
 mod state;
+mod stations;
 
 pub use groups::{GroupId, Groups, solicited_node};
 pub use links::Link;
@@ -21,7 +22,8 @@ pub use neighbours::{Neighbour, NeighbourState};
 pub use netlink::Netlink;
 pub use resolver::{NeighbourId, Resolver};
 pub use routes::{Route, RouteKey, Target};
-pub use state::{Effect, Event, NetState};
+pub use state::{Effect, Event, NetState, Port, bridges};
+pub use stations::Station;
 
 /// The kernel refused, or its socket is gone.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use rtnetlink::{Handle, MulticastGroup};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 
-use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route};
+use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route, Station};
 
 const GROUPS: [MulticastGroup; 6] = [
     MulticastGroup::Link,
@@ -191,6 +191,8 @@ async fn dump(handle: Handle) -> Result<NetState, NetError> {
     }
     let neighbours = handle.neighbours().get().execute();
     read(&mut fresh, "neighbours", neighbours, RouteNetlinkMessage::NewNeighbour).await?;
+    let stations = handle.neighbours().get().set_address_family(AddressFamily::Bridge).execute();
+    read(&mut fresh, "stations of bridges", stations, RouteNetlinkMessage::NewNeighbour).await?;
     Ok(fresh)
 }
 
@@ -226,6 +228,12 @@ fn event(message: RouteNetlinkMessage, replace: bool) -> Option<Event> {
         }
         RouteNetlinkMessage::NewRoute(m) => Route::from_message(m).map(|route| Event::Route(route, replace)),
         RouteNetlinkMessage::DelRoute(m) => Route::from_message(m).map(Event::RouteGone),
+        RouteNetlinkMessage::NewNeighbour(m) if m.header.family == AddressFamily::Bridge => {
+            Station::from_message(&m).map(Event::Station)
+        }
+        RouteNetlinkMessage::DelNeighbour(m) if m.header.family == AddressFamily::Bridge => {
+            Station::from_message(&m).map(Event::StationGone)
+        }
         RouteNetlinkMessage::NewNeighbour(m) => Neighbour::from_message(&m).map(Event::Neighbour),
         RouteNetlinkMessage::DelNeighbour(m) => {
             Neighbour::from_message(&m).map(|n| Event::NeighbourGone(n.interface, n.address))

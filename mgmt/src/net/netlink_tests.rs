@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::net::NeighbourState;
+use crate::net::{NeighbourState, Port};
+use dataplane::snapshot::Fib;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 const PEER4: &str = "10.77.0.2";
@@ -98,7 +99,10 @@ fn links_addresses_and_routes_follow_the_kernel() {
         assert_eq!((link.mac.to_string().as_str(), link.mtu), ("02:00:00:00:00:01", 1500));
         assert!(netlink.state().local_addresses().contains(&"10.77.0.1".parse().unwrap()));
 
-        let hop = |s: &NetState, to: &str| s.fib(&["eth0"]).lookup(to.parse().unwrap());
+        let ports = [Port { name: "eth0", bridge: None }];
+        let hop = |s: &NetState, to: &str| {
+            Fib::new(s.routes(&ports), s.next_hops(&ports)).lookup(to.parse().unwrap())
+        };
         let waits =
             |s: &NetState, to: &str| matches!(hop(s, to), dataplane::snapshot::Hop::NeighbourMissing { .. });
         assert!(waits(netlink.state(), PEER4));

@@ -1,9 +1,9 @@
 use super::*;
 use crate::net::NeighbourState;
-use dataplane::snapshot::{Hop, NextHop};
+use dataplane::snapshot::{Fib, Hop, NextHop};
 use dataplane::types::Mac;
 
-const INTERFACES: [&str; 2] = ["eth0", "eth1"];
+const INTERFACES: [Port<'_>; 2] = [Port { name: "eth0", bridge: None }, Port { name: "eth1", bridge: None }];
 const PEER: Mac = Mac([2, 0, 0, 0, 0, 9]);
 
 fn ip(text: &str) -> IpAddr {
@@ -11,7 +11,16 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn link(index: u32, name: &str) -> Link {
-    Link { index, name: name.into(), mac: Mac([2; 6]), mtu: 1500, up: true, carrier: true }
+    Link {
+        index,
+        name: name.into(),
+        mac: Mac([2; 6]),
+        mtu: 1500,
+        up: true,
+        carrier: true,
+        is_bridge: false,
+        master: None,
+    }
 }
 
 fn route(prefix: &str, metric: u32, interface: Option<u32>, gateway: Option<&str>) -> Route {
@@ -42,7 +51,7 @@ fn state() -> NetState {
 }
 
 fn hop(state: &NetState, address: &str) -> Hop {
-    state.fib(&INTERFACES).lookup(ip(address))
+    Fib::new(state.routes(&INTERFACES), state.next_hops(&INTERFACES)).lookup(ip(address))
 }
 
 #[test]

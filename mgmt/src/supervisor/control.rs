@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use dataplane::types::{InterfaceId, Mac};
+use dataplane::types::{InterfaceId, Mac, Mode};
 use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
+use crate::compile::ports;
 use crate::net::{NeighbourId, arp, ndp, solicited_node};
 
 /// A neighbour that is missed again within this time is not asked for again: the kernel is at it.
@@ -67,10 +68,8 @@ impl Supervisor {
         // An address that has left the configuration still has flows. Who knows the box for it asks
         // the box itself, and goes on; who asks everybody may be told by another box that has it now.
         let to_us = bytes.starts_with(&mac.0);
-        let answers = |address: IpAddr| {
-            let configured = self.config.services.iter().any(|service| service.address == address);
-            configured || (to_us && snapshot.vips.contains(address))
-        };
+        let answers =
+            |address: IpAddr| self.served.contains(address) || (to_us && snapshot.vips.contains(address));
         let answer = match arp::respond(bytes, |vip| answers(vip.into()), mac) {
             Ok(reply) => Ok(reply),
             Err(arp::Silence::NotArp) => {
@@ -91,26 +90,52 @@ impl Supervisor {
         }
     }
 
-    fn mac_of(&self, interface: InterfaceId) -> Option<Mac> {
-        let name = &self.config.interfaces.get(interface.index())?.name;
-        Some(self.netlink.state().link(name)?.mac)
+    /// What hosts on an interface's segment know the box by. On all ports of a bridge it is the same: a
+    /// host that moves to another one finds the box where it was.
+    pub(super) fn mac_of(&self, interface: InterfaceId) -> Option<Mac> {
+        Some(self.netlink.state().ip_link(*ports(&self.config).get(interface.index())?)?.mac)
     }
 
-    /// Makes neighbour solicitations for the virtual IPs arrive.
+    /// The kernel's number of the link that has an interface's addresses and neighbours.
+    fn ip_link_of(&self, interface: InterfaceId) -> Option<u32> {
+        let port = *ports(&self.config).get(interface.index())?;
+        match port.bridge {
+            Some(_) => Some(self.netlink.state().ip_link(port)?.index),
+            None => self.interfaces.in_use.get(interface.index()).copied().flatten(),
+        }
+    }
+
+    /// Makes neighbour solicitations for the virtual IPs and pool addresses arrive.
     pub(super) fn join_groups(&mut self) {
-        let fib = &self.dataplane.snapshot().fib;
-        let number = |id: InterfaceId| self.interfaces.in_use.get(id.index()).copied().flatten();
+        let served = self.served.iter().filter_map(|(prefix, _)| prefix.single());
         let of = |address| match address {
-            IpAddr::V6(vip) => {
-                let (interface, _) = fib.neighbour_towards(address)?;
-                Some((number(interface)?, solicited_node(vip)))
-            }
+            IpAddr::V6(vip) => Some((self.segments_of(address), solicited_node(vip))),
             IpAddr::V4(_) => None,
         };
-        let wanted = self.config.services.iter().filter_map(|service| of(service.address)).collect();
+        let groups = served.filter_map(of).flat_map(|(interfaces, group)| {
+            let links = interfaces.into_iter().filter_map(|interface| self.ip_link_of(interface));
+            links.map(move |link| (link, group)).collect::<Vec<_>>()
+        });
+        let wanted = groups.collect();
         let Some(groups) = &mut self.groups else { return };
         for ((_, group), error) in groups.follow(&wanted) {
             tracing::warn!(%group, %error, "neighbour solicitations may not arrive: group not joined");
+        }
+    }
+
+    /// The interfaces on whose segment an address of ours is: all ports of a bridge.
+    pub(super) fn segments_of(&self, address: IpAddr) -> Vec<InterfaceId> {
+        let snapshot = self.dataplane.snapshot();
+        let towards = snapshot.fib.neighbour_towards(address).map(|(interface, _)| interface);
+        let bridge_of = |id: InterfaceId| snapshot.interface(id).and_then(|interface| interface.bridge);
+        let all = || (0..).map(InterfaceId).take(snapshot.interfaces.len());
+        match (towards, towards.and_then(bridge_of)) {
+            (_, Some(bridge)) => snapshot.ports_of(bridge).collect(),
+            // A bridge may have no address, and so no route: its services are on it all the same.
+            _ if snapshot.vips.get(address).is_some_and(|vip| vip.bridge) => {
+                all().filter(|id| bridge_of(*id).is_some()).collect()
+            }
+            (interface, None) => interface.into_iter().collect(),
         }
     }
 
@@ -118,8 +143,7 @@ impl Supervisor {
         if !self.asked.is_due((interface, address), crate::clock::now()) {
             return;
         }
-        let index = self.interfaces.in_use.get(interface.index()).copied().flatten();
-        let Some(index) = index else { return };
+        let Some(index) = self.ip_link_of(interface) else { return };
         if let Err(error) = self.resolver.resolve(index, address).await {
             tracing::debug!(%address, %error, "neighbour not asked for");
         }
@@ -152,12 +176,18 @@ impl Supervisor {
 
     fn wanted_neighbours(&self) -> BTreeSet<NeighbourId> {
         let fib = &self.dataplane.snapshot().fib;
-        let members = self.inventory.members().filter_map(|(_, member)| member);
-        let backends = members.filter_map(|member| fib.neighbour_towards(member.address));
-        let number = |(id, address): (InterfaceId, IpAddr)| {
-            Some((self.interfaces.in_use.get(id.index()).copied().flatten()?, address))
-        };
-        backends.chain(fib.gateways()).filter_map(number).collect()
+        let members = || self.inventory.members().filter_map(|(_, member)| member);
+        let backends = members().filter_map(|member| fib.neighbour_towards(member.address));
+        let number = |(id, address): (InterfaceId, IpAddr)| Some((self.ip_link_of(id)?, address));
+        let mut wanted: BTreeSet<_> = backends.chain(fib.gateways()).filter_map(number).collect();
+        // Nobody has said which bridge a backend is on: where it answers, it is.
+        let state = self.netlink.state();
+        let bridges = self.config.bridges().into_iter().filter_map(|name| state.link(name));
+        for bridge in bridges {
+            let bridged = members().filter(|member| member.forwarding.mode() == Mode::Bridge);
+            wanted.extend(bridged.map(|member| (bridge.index, member.address)));
+        }
+        wanted
     }
 }
 

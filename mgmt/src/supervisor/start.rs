@@ -7,8 +7,8 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces};
-use crate::compile::Compiler;
+use super::{Supervisor, announce, control, interfaces, pools};
+use crate::compile::{Compiler, Facts, served};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
 use crate::net::{Groups, NetError, NetState, Netlink};
@@ -48,7 +48,12 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
     let mut compiler = Compiler::default();
-    let first = compiler.compile(&config, &inventory, netlink.state());
+    // Read from the NICs in a later step; until then any worker translates the reply that it meets.
+    let rss: Vec<_> = config.interfaces.iter().map(|_| None).collect();
+    let workers = setup.cores.len();
+    let (net, rss_known) = (netlink.state(), &*rss);
+    let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers };
+    let first = compiler.compile(&facts);
     let dataplane = Dataplane::start(&setup, first)?;
     let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;
     #[expect(
@@ -60,10 +65,14 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     let mut supervisor = Supervisor {
         file,
         machine,
+        served: served(&config),
         config,
         config_generation: 1,
         inventory,
         compiler,
+        workers,
+        rss,
+        crowded: pools::Crowded::default(),
         netlink,
         resolver,
         dataplane,
