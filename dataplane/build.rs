@@ -1,4 +1,4 @@
-//! Compiles the steering program with clang. Its bounds are those of `src/limits.rs`.
+//! Compiles the XDP programs with clang. Their bounds are those of `src/limits.rs`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -8,17 +8,28 @@ use std::process::Command;
 #[allow(
     dead_code,
     unreachable_pub,
-    reason = "written for the library; the program needs three of its bounds"
+    reason = "written for the library; the programs need three of its bounds"
 )]
 mod limits;
 
-const SOURCE: &str = "xdp/steering.bpf.c";
+/// Each `xdp/NAME.bpf.c` becomes a `NAME.bpf.o`.
+const PROGRAMS: [&str; 2] = ["steering", "decap"];
+/// What the steering program includes.
+const HEADERS: &str = "xdp/steering";
 
 fn main() {
-    println!("cargo::rerun-if-changed={SOURCE}");
     println!("cargo::rerun-if-changed=src/limits.rs");
+    println!("cargo::rerun-if-changed={HEADERS}");
     println!("cargo::rerun-if-env-changed=CLANG");
-    let object = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("steering.bpf.o");
+    let directory = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    for program in PROGRAMS {
+        let source = format!("xdp/{program}.bpf.c");
+        println!("cargo::rerun-if-changed={source}");
+        compile(&source, &directory.join(format!("{program}.bpf.o")));
+    }
+}
+
+fn compile(source: &str, object: &Path) {
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
     let mut compile = Command::new(&clang);
     compile
@@ -27,14 +38,14 @@ fn main() {
         .arg(format!("-DMAX_QUEUES={}", limits::MAX_QUEUES))
         .arg(format!("-DMAX_EXTENSION_HEADERS={}", limits::MAX_EXTENSION_HEADERS))
         .args(architecture_headers())
-        .args(["-c", SOURCE, "-o"])
-        .arg(&object);
+        .args(["-c", source, "-o"])
+        .arg(object);
     match compile.output() {
         Err(error) => {
             fail(&format!("cannot run {clang}: {error}; install the Debian packages clang and libbpf-dev"))
         }
         Ok(output) if !output.status.success() => fail(&format!(
-            "{clang} could not compile {SOURCE} (a missing header comes with the Debian packages libbpf-dev \
+            "{clang} could not compile {source} (a missing header comes with the Debian packages libbpf-dev \
              and linux-libc-dev):\n{}",
             String::from_utf8_lossy(&output.stderr)
         )),

@@ -20,6 +20,7 @@ mod clock;
 mod engine;
 mod error;
 mod flow;
+mod fragment;
 mod io;
 pub mod limits;
 mod mem;
@@ -44,4 +45,4 @@ pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };
 pub use worker::{ControlFrame, Punt};
-pub use xdp::queues;
+pub use xdp::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, queues, rss};

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::key::{Addresses, Tuple};
+use super::kind::Kind;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
@@ -27,9 +28,8 @@ use crate::wire::tcp::Flags;
 
 /// Words of an IPv4 entry: half a cache line.
 pub(super) const NARROW: usize = 8;
-/// Words of an IPv4 entry with full NAT, and of an IPv6 entry: a cache line.
-pub(super) const WIDE: usize = 16;
-/// Words of an IPv6 entry with full NAT: two.
+/// Words of the largest entry, of IPv6 with full NAT: two lines. Between them are those of IPv4 with full
+/// NAT, and of IPv6, with one line.
 pub(super) const EXTENDED: usize = 32;
 
 /// What a flow with full NAT remembers besides.
@@ -51,46 +51,6 @@ pub(crate) enum Direction {
     Forward,
     /// Backend to client, through the box.
     Return,
-}
-
-/// The first byte of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kind(u8);
-
-impl Kind {
-    const LIVE: u8 = 0x80;
-    const V6: u8 = 0x01;
-    const UDP: u8 = 0x02;
-    const TWO_WAY: u8 = 0x04;
-    const NAT: u8 = 0x08;
-
-    fn new(tuple: &Tuple, two_way: bool, nat: bool) -> Self {
-        let v6 = if matches!(tuple.addresses, Addresses::V6 { .. }) { Self::V6 } else { 0 };
-        let udp = if tuple.protocol == Protocol::Udp { Self::UDP } else { 0 };
-        let two_way = if two_way { Self::TWO_WAY } else { 0 };
-        let nat = if nat { Self::NAT } else { 0 };
-        Self(Self::LIVE | v6 | udp | two_way | nat)
-    }
-
-    fn is_live(self) -> bool {
-        self.0 & Self::LIVE != 0
-    }
-
-    fn is_v6(self) -> bool {
-        self.0 & Self::V6 != 0
-    }
-
-    fn is_two_way(self) -> bool {
-        self.0 & Self::TWO_WAY != 0
-    }
-
-    fn has_nat(self) -> bool {
-        self.0 & Self::NAT != 0
-    }
-
-    fn protocol(self) -> Protocol {
-        if self.0 & Self::UDP != 0 { Protocol::Udp } else { Protocol::Tcp }
-    }
 }
 
 /// A view of an entry in the slab. Smaller entries use the first words alone.
@@ -195,12 +155,6 @@ impl Entry<'_> {
         (Port((word >> 16) as u16), Port(word as u16))
     }
 
-    /// The port that the client talks to.
-    #[inline(always)]
-    pub(crate) fn vip_port(&self) -> Port {
-        self.ports().1
-    }
-
     #[inline(always)]
     fn address6(&self, at: usize) -> Ipv6Addr {
         let word = |i: usize| u128::from(self.word(at + i));
@@ -276,6 +230,18 @@ impl Entry<'_> {
     /// Tells the owner that the entry has left the index.
     pub(super) fn mark_unlinked(&self) {
         self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), std::sync::atomic::Ordering::Release);
+    }
+
+    /// Whether the backend has what the box puts in front of the client's stream.
+    pub(crate) fn has_acknowledged_header(&self) -> bool {
+        self.seen().has_acknowledged_header()
+    }
+
+    /// The backend has it.
+    pub(crate) fn mark_header_acknowledged(&self) {
+        if !self.has_acknowledged_header() {
+            self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
+        }
     }
 
     /// Where the flow is in its life.

@@ -59,8 +59,114 @@ impl Frame {
         usize::from(self.length)
     }
 
+    /// Makes room for `n` bytes in front, where an outer header goes; what they hold is left over from
+    /// earlier frames. `None`, and no change: the chunk has not as many free.
+    pub(crate) fn prepend(&mut self, n: usize) -> Option<()> {
+        let n = u16::try_from(n).ok()?;
+        self.start = self.start.checked_sub(n)?;
+        self.length += n;
+        Some(())
+    }
+
+    /// Makes room for `n` bytes behind the first `at`, which move into the headroom. `None`, and no
+    /// change: the frame is shorter, or the chunk has not as many bytes free in front.
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, at: usize, n: usize) -> Option<()> {
+        if at > self.len() {
+            return None;
+        }
+        self.prepend(n)?;
+        self.bytes_mut().copy_within(n..n + at, 0);
+        Some(())
+    }
+
+    /// Takes `n` bytes out behind the first `at`, which move towards the end. `None`, and no change:
+    /// the frame is shorter.
+    pub(crate) fn remove(&mut self, at: usize, n: usize) -> Option<()> {
+        if at + n > self.len() {
+            return None;
+        }
+        self.bytes_mut().copy_within(..at, n);
+        self.trim_front(n)
+    }
+
+    /// Puts `bytes` behind the end. `None`, and no change: the chunk has not as many bytes free.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = usize::from(self.start) + usize::from(self.length);
+        self.chunk.bytes_mut().get_mut(end..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        self.length += u16::try_from(bytes.len()).ok()?;
+        Some(())
+    }
+
+    /// Takes `n` bytes off the front. `None`, and no change: the frame is shorter than that.
+    pub(crate) fn trim_front(&mut self, n: usize) -> Option<()> {
+        let n = u16::try_from(n).ok()?;
+        self.length = self.length.checked_sub(n)?;
+        self.start += n;
+        Some(())
+    }
+
+    /// Cuts the frame to `length` bytes; one that is shorter stays as it is.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.length = u16::try_from(length).map_or(self.length, |length| self.length.min(length));
+    }
+
     /// The chunk alone, to give back or to hand to a ring.
     pub(crate) fn into_chunk(self) -> Chunk {
         self.chunk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::HEADROOM;
+    use crate::xdp::Umem;
+
+    fn frame(bytes: &[u8]) -> Frame {
+        Frame::copied(Umem::new(1).unwrap().take().unwrap(), bytes)
+    }
+
+    #[test]
+    fn the_front_moves_into_the_headroom_and_back() {
+        let mut frame = frame(b"inner");
+        assert_eq!(frame.prepend(3), Some(()));
+        assert_eq!((frame.start(), frame.len()), (HEADROOM - 3, 8));
+        frame.bytes_mut()[..3].copy_from_slice(b"out");
+        assert_eq!(frame.bytes(), b"outinner");
+        assert_eq!(frame.trim_front(4), Some(()));
+        assert_eq!((frame.start(), frame.bytes()), (HEADROOM + 1, &b"nner"[..]));
+    }
+
+    #[test]
+    fn what_stands_before_an_insertion_moves() {
+        let mut frame = frame(b"linkinner");
+        assert_eq!(frame.insert(4, 3), Some(()));
+        frame.bytes_mut()[4..7].copy_from_slice(b"out");
+        assert_eq!((frame.start(), frame.bytes()), (HEADROOM - 3, &b"linkoutinner"[..]));
+        assert_eq!(frame.insert(13, 1).or(frame.insert(4, HEADROOM)), None);
+        assert_eq!(frame.bytes(), b"linkoutinner");
+    }
+
+    #[test]
+    fn there_is_no_more_room_than_the_chunk_has() {
+        let mut frame = frame(b"inner");
+        assert_eq!(frame.prepend(HEADROOM + 1), None);
+        assert_eq!(frame.prepend(usize::MAX), None);
+        assert_eq!(frame.trim_front(6), None);
+        assert_eq!((frame.start(), frame.bytes()), (HEADROOM, &b"inner"[..]));
+        assert_eq!(frame.prepend(HEADROOM), Some(()));
+        assert_eq!((frame.start(), frame.len()), (0, HEADROOM + 5));
+    }
+
+    #[test]
+    fn the_end_is_cut() {
+        let mut frame = frame(b"inner");
+        frame.truncate(9);
+        assert_eq!(frame.bytes(), b"inner");
+        frame.truncate(2);
+        assert_eq!(frame.bytes(), b"in");
+        assert_eq!(frame.trim_front(2), Some(()));
+        assert!(frame.bytes().is_empty());
     }
 }

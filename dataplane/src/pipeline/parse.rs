@@ -5,14 +5,15 @@ use super::context::Context;
 use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
+use crate::mode::icmp_error::Quoted;
 use crate::types::{Port, Protocol};
-use crate::wire::WireError;
 use crate::wire::ethernet::{self, ethertype};
 use crate::wire::icmp::{self, Icmp};
 use crate::wire::ipv4::Ipv4;
-use crate::wire::ipv6::{self, FragmentHeader, Ipv6, Upper};
+use crate::wire::ipv6::{self, Extensions, Ipv6};
 use crate::wire::tcp::{Flags, Tcp};
 use crate::wire::udp::Udp;
+use crate::wire::{Fragment, WireError};
 
 /// What parsing ends in: headers, or a verdict at once.
 enum Parsed {
@@ -96,7 +97,7 @@ fn ipv4(packet: &[u8]) -> Result<Found, DropReason> {
     let addresses = Addresses::V4 { source: ipv4.source(), destination: ipv4.destination() };
     let (transport, ttl) = (ipv4.header_length(), ipv4.ttl());
     let length = transport + payload.len();
-    let piece = if ipv4.is_fragment() { piece(ipv4.fragment()) } else { Piece::Whole };
+    let piece = ipv4.fragment().map_or(Piece::Whole, piece);
     let content = match ipv4.protocol() {
         number::TCP | number::UDP if piece.is_later() => fragment(addresses, ipv4.protocol()),
         number::TCP => tcp(addresses, payload)?,
@@ -105,7 +106,7 @@ fn ipv4(packet: &[u8]) -> Result<Found, DropReason> {
         number::ICMP if piece != Piece::Whole => return Err(DropReason::Fragment),
         number::ICMP => match Icmp::new_checked(payload)?.kind() {
             icmp::v4::ECHO_REQUEST => Content::Echo { destination: addresses.destination() },
-            kind if icmp::v4::ERRORS.contains(&kind) => return Err(DropReason::IcmpError),
+            kind if icmp::v4::ERRORS.contains(&kind) => error(packet, transport)?,
             _ => return Err(DropReason::UnknownProtocol),
         },
         _ => return Err(DropReason::UnknownProtocol),
@@ -130,7 +131,7 @@ fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
             icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => {
                 return Ok(Found::Control);
             }
-            kind if kind < icmp::v6::FIRST_INFORMATIONAL => return Err(DropReason::IcmpError),
+            kind if kind < icmp::v6::FIRST_INFORMATIONAL => error(packet, ipv6::LENGTH + offset)?,
             _ => return Err(DropReason::UnknownProtocol),
         },
         _ => return Err(DropReason::UnknownProtocol),
@@ -142,27 +143,17 @@ fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
 /// The upper-layer protocol, where in the payload it begins, and whether the packet is whole.
 #[inline(always)]
 fn upper(next_header: u8, payload: &[u8]) -> Result<(u8, usize, Piece), DropReason> {
-    match ipv6::upper_layer(next_header, payload)? {
-        Upper::Protocol { number, offset } => Ok((number, offset, Piece::Whole)),
-        Upper::Hidden => Err(DropReason::ExtensionHeaders),
-        Upper::Fragment { offset } => {
-            let (header, rest) = FragmentHeader::new_checked(payload.get(offset..).unwrap_or_default())?;
-            let behind = offset + ipv6::FRAGMENT_LENGTH;
-            let piece = piece(header.fragment());
-            if piece.is_later() {
-                return Ok((header.next_header(), behind, piece));
-            }
-            match ipv6::upper_layer(header.next_header(), rest)? {
-                Upper::Protocol { number, offset } => Ok((number, behind + offset, piece)),
-                Upper::Hidden | Upper::Fragment { .. } => Err(DropReason::ExtensionHeaders),
-            }
-        }
+    // Nearly every packet has no extension header.
+    if matches!(next_header, number::TCP | number::UDP | number::ICMPV6) {
+        return Ok((next_header, 0, Piece::Whole));
     }
+    let extensions = Extensions::read(next_header, payload)?.ok_or(DropReason::ExtensionHeaders)?;
+    Ok((extensions.number, extensions.length, extensions.fragment.map_or(Piece::Whole, piece)))
 }
 
 /// An atomic fragment (RFC 6946) is a whole packet.
-fn piece((offset, more): (u16, bool)) -> Piece {
-    match (offset, more) {
+fn piece(fragment: Fragment) -> Piece {
+    match (fragment.offset, fragment.more) {
         (0, false) => Piece::Whole,
         (0, true) => Piece::First { id: None },
         _ => Piece::Later { id: None },
@@ -184,6 +175,16 @@ fn tcp(addresses: Addresses, segment: &[u8]) -> Result<Content, WireError> {
 fn udp(addresses: Addresses, datagram: &[u8], piece: Piece) -> Result<Content, WireError> {
     let udp = if piece == Piece::Whole { Udp::new_checked(datagram) } else { Udp::new_first(datagram) }?;
     Ok(segment_of(addresses, Protocol::Udp, udp.source_port(), udp.destination_port(), Flags::default()))
+}
+
+/// An error about a packet: it goes to where that came from, or it is a forgery.
+fn error(packet: &[u8], icmp: usize) -> Result<Content, DropReason> {
+    let quoted = Quoted::new_checked(packet, icmp)?;
+    let tuple = quoted.reversed();
+    if quoted.outer.destination() != tuple.addresses.destination() {
+        return Err(DropReason::IcmpError);
+    }
+    Ok(Content::Error { tuple })
 }
 
 #[inline(always)]

@@ -14,6 +14,8 @@ pub(crate) struct Build {
     source: IpAddr,
     destination: IpAddr,
     ttl: u8,
+    traffic_class: u8,
+    identification: u16,
     /// IPv4 options, or IPv6 extension headers with the number of the first.
     extra: (u8, Vec<u8>),
     fragment: u16,
@@ -23,9 +25,9 @@ pub(crate) struct Build {
 
 #[derive(Debug, Clone)]
 enum Transport {
-    Tcp { source: u16, destination: u16, flags: u8 },
+    Tcp { source: u16, destination: u16, flags: u8, sequence: u32, acknowledgement: u32, options: Vec<u8> },
     Udp { source: u16, destination: u16, no_checksum: bool },
-    Icmp { kind: u8 },
+    Icmp { kind: u8, code: u8, rest: [u8; 4] },
     Other { number: u8 },
 }
 
@@ -37,6 +39,8 @@ pub(crate) fn frame(source: (Mac, &str), destination: (Mac, &str)) -> Build {
         source: source.1.parse().unwrap_or(IpAddr::from([0; 4])),
         destination: destination.1.parse().unwrap_or(IpAddr::from([0; 4])),
         ttl: 64,
+        traffic_class: 0,
+        identification: 7,
         extra: (0, Vec::new()),
         fragment: 0x4000,
         transport: Transport::Other { number: 59 },
@@ -46,7 +50,24 @@ pub(crate) fn frame(source: (Mac, &str), destination: (Mac, &str)) -> Build {
 
 impl Build {
     pub(crate) fn tcp(mut self, source: u16, destination: u16, flags: u8) -> Self {
-        self.transport = Transport::Tcp { source, destination, flags };
+        let (sequence, acknowledgement, options) = (1, 2, Vec::new());
+        self.transport = Transport::Tcp { source, destination, flags, sequence, acknowledgement, options };
+        self
+    }
+
+    /// Of a TCP segment.
+    pub(crate) fn numbers(mut self, new_sequence: u32, new_acknowledgement: u32) -> Self {
+        if let Transport::Tcp { sequence, acknowledgement, .. } = &mut self.transport {
+            (*sequence, *acknowledgement) = (new_sequence, new_acknowledgement);
+        }
+        self
+    }
+
+    /// Of a TCP segment; their length is a multiple of four.
+    pub(crate) fn tcp_options(mut self, bytes: &[u8]) -> Self {
+        if let Transport::Tcp { options, .. } = &mut self.transport {
+            *options = bytes.to_vec();
+        }
         self
     }
 
@@ -61,8 +82,14 @@ impl Build {
     }
 
     pub(crate) fn icmp(mut self, kind: u8) -> Self {
-        self.transport = Transport::Icmp { kind };
+        self.transport = Transport::Icmp { kind, code: 0, rest: [0x12, 0x34, 0, 1] };
         self
+    }
+
+    /// An error; the payload is what it quotes.
+    pub(crate) fn icmp_error(mut self, kind: u8, code: u8, rest: [u8; 4], quote: &[u8]) -> Self {
+        self.transport = Transport::Icmp { kind, code, rest };
+        self.payload(quote)
     }
 
     pub(crate) fn protocol(mut self, number: u8) -> Self {
@@ -72,6 +99,18 @@ impl Build {
 
     pub(crate) fn ttl(mut self, ttl: u8) -> Self {
         self.ttl = ttl;
+        self
+    }
+
+    /// DSCP and ECN.
+    pub(crate) fn traffic_class(mut self, class: u8) -> Self {
+        self.traffic_class = class;
+        self
+    }
+
+    /// Of an IPv4 header.
+    pub(crate) fn identification(mut self, identification: u16) -> Self {
+        self.identification = identification;
         self
     }
 
@@ -111,6 +150,11 @@ impl Build {
         }
     }
 
+    /// The IP packet alone.
+    pub(crate) fn packet(&self) -> Vec<u8> {
+        self.build().split_off(14)
+    }
+
     /// The bytes on the wire.
     pub(crate) fn build(&self) -> Vec<u8> {
         let segment = self.segment();
@@ -120,10 +164,10 @@ impl Build {
                 bytes.extend(0x0800_u16.to_be_bytes());
                 let header = 20 + self.extra.1.len();
                 let total = u16::try_from(header + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
-                let [high, low] = self.fragment.to_be_bytes();
                 let first = 0x40 | u8::try_from(header / 4).unwrap_or(15);
-                let mut ip =
-                    vec![first, 0, total[0], total[1], 0, 7, high, low, self.ttl, self.number(), 0, 0];
+                let mut ip = vec![first, self.traffic_class, total[0], total[1]];
+                ip.extend([self.identification, self.fragment].map(u16::to_be_bytes).concat());
+                ip.extend([self.ttl, self.number(), 0, 0]);
                 ip.extend([source.octets(), destination.octets()].concat());
                 ip.extend(&self.extra.1);
                 let checksum = !fold(sum(0, &ip));
@@ -135,7 +179,8 @@ impl Build {
                 let length =
                     u16::try_from(self.extra.1.len() + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
                 let next = if self.extra.1.is_empty() { self.number() } else { self.extra.0 };
-                bytes.extend([0x60, 0, 0, 0, length[0], length[1], next, self.ttl]);
+                let class = self.traffic_class;
+                bytes.extend([0x60 | class >> 4, class << 4, 0, 0, length[0], length[1], next, self.ttl]);
                 bytes.extend([source.octets(), destination.octets()].concat());
                 bytes.extend(&self.extra.1);
             }
@@ -147,17 +192,20 @@ impl Build {
 
     fn segment(&self) -> Vec<u8> {
         let (mut segment, at) = match self.transport {
-            Transport::Tcp { source, destination, flags } => {
-                let ports = [source.to_be_bytes(), destination.to_be_bytes()].concat();
-                let rest = [0, 0, 0, 1, 0, 0, 0, 2, 0x50, flags, 0x20, 0, 0, 0, 0, 0];
-                ([ports, rest.to_vec()].concat(), Some(16))
+            Transport::Tcp { source, destination, flags, sequence, acknowledgement, ref options } => {
+                let mut segment = [source, destination].map(u16::to_be_bytes).concat();
+                segment.extend([sequence, acknowledgement].map(u32::to_be_bytes).concat());
+                let words = u8::try_from(5 + options.len() / 4).unwrap_or(15);
+                segment.extend([words << 4, flags, 0x20, 0, 0, 0, 0, 0]);
+                segment.extend(options);
+                (segment, Some(16))
             }
             Transport::Udp { source, destination, no_checksum } => {
                 let length = u16::try_from(8 + self.payload.len()).unwrap_or(u16::MAX);
                 let words = [source, destination, length, 0].map(u16::to_be_bytes);
                 (words.concat(), (!no_checksum).then_some(6))
             }
-            Transport::Icmp { kind } => (vec![kind, 0, 0, 0, 0x12, 0x34, 0, 1], Some(2)),
+            Transport::Icmp { kind, code, rest } => ([[kind, code, 0, 0], rest].concat(), Some(2)),
             Transport::Other { .. } => (Vec::new(), None),
         };
         segment.extend(&self.payload);

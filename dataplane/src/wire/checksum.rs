@@ -58,6 +58,39 @@ impl Delta {
         Self(sum(self.0, &old.map(|byte| !byte)) + sum(0, &new))
     }
 
+    /// A word changes that begins `offset` bytes into the text. At an odd offset its bytes stand in the
+    /// other halves of two words, and count swapped (RFC 1071 section 2, B).
+    #[inline(always)]
+    pub(crate) fn word_at(self, offset: usize, old: u16, new: u16) -> Self {
+        if offset.is_multiple_of(2) {
+            self.word(old, new)
+        } else {
+            self.word(old.swap_bytes(), new.swap_bytes())
+        }
+    }
+
+    /// Two words change that begin `offset` bytes into the text.
+    #[inline(always)]
+    pub(crate) fn words_at(self, offset: usize, old: u32, new: u32) -> Self {
+        if offset.is_multiple_of(2) {
+            self.words(old, new)
+        } else {
+            self.words(old.swap_bytes(), new.swap_bytes())
+        }
+    }
+
+    /// A part of the text becomes another; both begin at even offsets and may differ in length.
+    #[inline(always)]
+    pub(crate) fn text(self, old: &[u8], new: &[u8]) -> Self {
+        Self(sum(self.0, new) + u64::from(!fold(sum(0, old))))
+    }
+
+    /// These changes and those.
+    #[inline(always)]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
     /// The checksum field after the changes.
     #[inline(always)]
     pub(crate) fn apply(self, checksum: u16) -> u16 {
@@ -113,6 +146,25 @@ mod tests {
             bytes[2..4].copy_from_slice(&port.to_be_bytes());
             bytes[4..8].copy_from_slice(&address);
             bytes[8..24].copy_from_slice(&address6);
+            prop_assert_eq!(delta.apply(before), of(&bytes));
+        }
+
+        #[test]
+        fn words_at_any_offset_and_texts_of_another_length_count_too(
+            mut bytes in proptest::collection::vec(any::<u8>(), 40..=40),
+            at in 1_usize..20, word: u16, words: u32, text in proptest::collection::vec(any::<u8>(), 0..30),
+        ) {
+            bytes[0] |= 1;
+            let before = of(&bytes);
+            let text = &text[..text.len() & !1];
+            let delta = Delta::default()
+                .word_at(at, u16::from_be_bytes(bytes[at..at + 2].try_into().unwrap()), word)
+                .words_at(at + 2, u32::from_be_bytes(bytes[at + 2..at + 6].try_into().unwrap()), words)
+                .text(&bytes[30..], text);
+            bytes[at..at + 2].copy_from_slice(&word.to_be_bytes());
+            bytes[at + 2..at + 6].copy_from_slice(&words.to_be_bytes());
+            bytes.truncate(30);
+            bytes.extend(text);
             prop_assert_eq!(delta.apply(before), of(&bytes));
         }
 

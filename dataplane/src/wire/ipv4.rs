@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::checksum;
-use super::{WireError, be16, bytes_at, header, set_be16};
+use super::checksum::{self, Delta};
+use super::{Fragment, WireError, be16, bytes_at, header, set_be16};
 
 /// Bytes of the header without options.
 pub(crate) const LENGTH: usize = 20;
@@ -31,6 +31,20 @@ impl<'f> Ipv4<'f> {
         Ok((Self { fixed, header }, payload))
     }
 
+    /// The header of a packet that may be cut anywhere behind it, and what there is of the payload.
+    pub(crate) fn new_quoted(packet: &'f [u8]) -> Result<(Self, &'f [u8]), WireError> {
+        let (fixed, _) = header::<LENGTH>(packet)?;
+        let header_length = usize::from(fixed[0] & 0x0f) * 4;
+        let (header, payload) = packet.split_at_checked(header_length).ok_or(WireError::Truncated)?;
+        let ipv4 = Self { fixed, header };
+        match usize::from(ipv4.total_length()).checked_sub(header_length) {
+            Some(length) if fixed[0] >> 4 == 4 && header_length >= LENGTH => {
+                Ok((ipv4, payload.get(..length).unwrap_or(payload)))
+            }
+            _ => Err(WireError::Malformed),
+        }
+    }
+
     /// Whether the header's checksum is right (RFC 1812 section 5.2.2: a router must look).
     #[inline(always)]
     pub(crate) fn checksum_is_right(&self) -> bool {
@@ -44,14 +58,42 @@ impl<'f> Ipv4<'f> {
         be16::<6, _>(self.fixed) & 0x3fff != 0
     }
 
-    /// The offset of a fragment in bytes, and whether more follow.
-    pub(crate) fn fragment(&self) -> (u16, bool) {
-        let field = be16::<6, _>(self.fixed);
-        ((field & 0x1fff) * 8, field & 0x2000 != 0)
+    /// Type of service: DSCP (RFC 2474) and ECN (RFC 3168).
+    #[inline(always)]
+    pub(crate) fn traffic_class(&self) -> u8 {
+        self.fixed[1]
     }
 
-    pub(crate) fn identification(&self) -> u16 {
-        be16::<4, _>(self.fixed)
+    /// Length of the whole packet.
+    #[inline(always)]
+    pub(crate) fn total_length(&self) -> u16 {
+        be16::<2, _>(self.fixed)
+    }
+
+    /// `None`: a whole packet.
+    #[inline(always)]
+    pub(crate) fn fragment(&self) -> Option<Fragment> {
+        let flags = be16::<6, _>(self.fixed);
+        self.is_fragment().then(|| Fragment {
+            identification: be16::<4, _>(self.fixed).into(),
+            offset: flags & 0x1fff,
+            more: flags & 0x2000 != 0,
+        })
+    }
+
+    /// Whether a source route names hops that are still to be visited (RFC 791 section 3.1): the
+    /// destination address is not the packet's last then.
+    pub(crate) fn has_source_route(&self) -> bool {
+        let mut options = self.header.get(LENGTH..).unwrap_or_default();
+        // Each round takes a byte at least, of forty at most.
+        loop {
+            options = match *options {
+                [1, ref rest @ ..] => rest,
+                [131 | 137, length, pointer, ..] if pointer <= length => return true,
+                [2..=255, length @ 2..=255, ..] => options.get(usize::from(length)..).unwrap_or_default(),
+                _ => return false,
+            }
+        }
     }
 
     #[inline(always)]
@@ -96,13 +138,52 @@ impl<'f> Ipv4Mut<'f> {
         be16::<4, _>(self.0)
     }
 
+    /// Announces another length, and another place in a larger packet: flags and offset as the wire has
+    /// them. The checksum follows.
+    pub(crate) fn become_fragment(&mut self, total_length: u16, flags_and_offset: u16) {
+        let delta = Delta::default()
+            .word(be16::<2, _>(self.0), total_length)
+            .word(be16::<6, _>(self.0), flags_and_offset);
+        set_be16::<2, _>(self.0, total_length);
+        set_be16::<6, _>(self.0, flags_and_offset);
+        self.set_checksum(delta.apply(self.checksum()));
+    }
+
+    /// Type of service: DSCP (RFC 2474) and ECN (RFC 3168).
+    pub(crate) fn traffic_class(&self) -> u8 {
+        self.0[1]
+    }
+
+    /// The checksum follows.
+    pub(crate) fn set_traffic_class(&mut self, class: u8) {
+        let before = be16::<0, _>(self.0);
+        self.0[1] = class;
+        let delta = Delta::default().word(before, be16::<0, _>(self.0));
+        self.set_checksum(delta.apply(self.checksum()));
+    }
+
     pub(crate) fn set_identification(&mut self, id: u16) {
         set_be16::<4, _>(self.0, id);
     }
 
     #[inline(always)]
+    pub(crate) fn total_length(&self) -> u16 {
+        be16::<2, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_total_length(&mut self, length: u16) {
+        set_be16::<2, _>(self.0, length);
+    }
+
+    #[inline(always)]
     pub(crate) fn ttl_and_protocol(&self) -> u16 {
         be16::<8, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn ttl(&self) -> u8 {
+        self.0[8]
     }
 
     #[inline(always)]
@@ -177,9 +258,49 @@ mod tests {
     }
 
     #[test]
+    fn a_quoted_packet_may_be_cut_behind_its_header() {
+        for length in 20..24 {
+            let (ipv4, payload) = Ipv4::new_quoted(&PACKET[..length]).unwrap();
+            assert_eq!((ipv4.total_length(), payload.len()), (24, length - 20));
+        }
+        assert_eq!(Ipv4::new_quoted(&PACKET).unwrap().1, [1, 2, 3, 4], "padding is cut off");
+        for (packet, error) in [
+            (with(0, 0x65), WireError::Malformed),
+            (with(0, 0x44), WireError::Malformed),
+            (with(3, 19), WireError::Malformed),
+            (with(0, 0x47), WireError::Truncated),
+        ] {
+            assert_eq!(Ipv4::new_quoted(&packet).map(|_| ()), Err(error), "{packet:x?}");
+        }
+        assert!(matches!(Ipv4::new_quoted(&PACKET[..19]), Err(WireError::Truncated)));
+    }
+
+    #[test]
+    fn a_source_route_is_one_until_its_end_is_reached() {
+        let with_options = |options: &[u8]| {
+            let mut packet = PACKET[..20].to_vec();
+            packet.extend(options);
+            packet[0] = 0x40 | u8::try_from(packet.len() / 4).unwrap();
+            packet[3] = u8::try_from(packet.len()).unwrap();
+            Ipv4::new_checked(&packet).unwrap().0.has_source_route()
+        };
+        assert!(with_options(&[131, 7, 4, 10, 0, 0, 9, 0]), "loose");
+        assert!(with_options(&[1, 137, 7, 4, 10, 0, 0, 9]), "strict, behind padding");
+        assert!(with_options(&[148, 4, 0, 0, 131, 7, 4, 10, 0, 0, 9, 0]), "behind a router alert");
+        assert!(!with_options(&[131, 7, 8, 10, 0, 0, 9, 0]), "all hops visited");
+        assert!(!with_options(&[0, 131, 7, 4]), "behind the end of the list");
+        assert!(!with_options(&[148, 0, 131, 7, 4, 10, 0, 0]), "behind an option without a length");
+        assert!(!with_options(&[148, 40, 0, 0]) && !with_options(&[]));
+    }
+
+    #[test]
     fn more_fragments_or_an_offset_make_a_fragment() {
         for packet in [with(6, 0x20), with(7, 1)] {
             assert!(Ipv4::new_checked(&packet).unwrap().0.is_fragment());
         }
+        let fragment = |packet: [u8; 26]| Ipv4::new_checked(&packet).unwrap().0.fragment();
+        assert_eq!(fragment(PACKET), None);
+        assert_eq!(fragment(with(7, 9)), Some(Fragment { identification: 1, offset: 9, more: false }));
+        assert_eq!(fragment(with(6, 0x21)), Some(Fragment { identification: 1, offset: 256, more: true }));
     }
 }

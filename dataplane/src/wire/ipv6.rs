@@ -2,11 +2,14 @@
 
 use std::net::Ipv6Addr;
 
-use super::{WireError, be16, bytes_at, header};
+use super::{Fragment, WireError, be16, bytes_at, header, set_be16};
 use crate::limits::MAX_EXTENSION_HEADERS;
 
 /// Bytes of the fixed header.
 pub(crate) const LENGTH: usize = 40;
+
+/// Bytes of a fragment header.
+pub(crate) const FRAGMENT_LENGTH: usize = 8;
 
 /// See the module's head.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +25,28 @@ impl<'f> Ipv6<'f> {
         }
         let payload = rest.get(..usize::from(be16::<4, _>(fixed))).ok_or(WireError::Truncated)?;
         Ok((Self(fixed), payload))
+    }
+
+    /// The header of a packet that may be cut anywhere behind it, and what there is of the payload.
+    pub(crate) fn new_quoted(packet: &'f [u8]) -> Result<(Self, &'f [u8]), WireError> {
+        let (fixed, rest) = header::<LENGTH>(packet)?;
+        if fixed[0] >> 4 != 6 {
+            return Err(WireError::Malformed);
+        }
+        let ipv6 = Self(fixed);
+        Ok((ipv6, rest.get(..usize::from(ipv6.payload_length())).unwrap_or(rest)))
+    }
+
+    /// DSCP (RFC 2474) and ECN (RFC 3168).
+    #[inline(always)]
+    pub(crate) fn traffic_class(&self) -> u8 {
+        self.0[0] << 4 | self.0[1] >> 4
+    }
+
+    /// Length of all that follows the fixed header.
+    #[inline(always)]
+    pub(crate) fn payload_length(&self) -> u16 {
+        be16::<4, _>(self.0)
     }
 
     #[inline(always)]
@@ -57,6 +82,26 @@ impl<'f> Ipv6Mut<'f> {
         Some((Self(header), rest))
     }
 
+    /// DSCP (RFC 2474) and ECN (RFC 3168).
+    pub(crate) fn traffic_class(&self) -> u8 {
+        self.0[0] << 4 | self.0[1] >> 4
+    }
+
+    pub(crate) fn set_traffic_class(&mut self, class: u8) {
+        self.0[0] = self.0[0] & 0xf0 | class >> 4;
+        self.0[1] = self.0[1] & 0x0f | class << 4;
+    }
+
+    #[inline(always)]
+    pub(crate) fn payload_length(&self) -> u16 {
+        be16::<4, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_payload_length(&mut self, length: u16) {
+        set_be16::<4, _>(self.0, length);
+    }
+
     #[inline(always)]
     pub(crate) fn hop_limit(&self) -> u8 {
         self.0[7]
@@ -78,84 +123,102 @@ impl<'f> Ipv6Mut<'f> {
     }
 }
 
-/// What the walk over the extension headers ended at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Upper {
-    /// The upper-layer protocol, and where in the payload its header begins.
-    Protocol {
-        /// Its number.
-        number: u8,
-        /// Bytes of extension headers in front of it.
-        offset: usize,
-    },
-    /// A fragment header, and where in the payload it begins.
-    Fragment {
-        /// Bytes of extension headers in front of it.
-        offset: usize,
-    },
-    /// More than [`MAX_EXTENSION_HEADERS`], or none that follows (59).
-    Hidden,
+/// What a header of a chain is.
+enum Step {
+    Over { next: u8, length: usize },
+    Fragment,
+    None,
+    Upper,
 }
 
-/// A fragment header (RFC 8200 section 4.5).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct FragmentHeader<'f>(&'f [u8; FRAGMENT_LENGTH]);
-
-/// Bytes of it.
-pub(crate) const FRAGMENT_LENGTH: usize = 8;
-
-impl<'f> FragmentHeader<'f> {
-    /// The header and what follows it.
-    pub(crate) fn new_checked(bytes: &'f [u8]) -> Result<(Self, &'f [u8]), WireError> {
-        header(bytes).map(|(fixed, rest)| (Self(fixed), rest))
-    }
-
-    /// What the fragmented part begins with.
-    pub(crate) fn next_header(&self) -> u8 {
-        self.0[0]
-    }
-
-    /// The offset in bytes, and whether more follow.
-    pub(crate) fn fragment(&self) -> (u16, bool) {
-        let field = be16::<2, _>(self.0);
-        (field & 0xfff8, field & 1 == 1)
-    }
-
-    pub(crate) fn identification(&self) -> u32 {
-        u32::from_be_bytes(bytes_at::<4, 4, _>(self.0))
-    }
-}
-
-/// Walks hop-by-hop options (0), routing (43), destination options (60) and authentication (51)
-/// headers up to the transport header (RFC 8200 section 4, RFC 4302 section 2.2).
 #[inline(always)]
-pub(crate) fn upper_layer(first: u8, payload: &[u8]) -> Result<Upper, WireError> {
-    // Nearly every packet has no extension header.
-    if matches!(first, 6 | 17 | 58) {
-        return Ok(Upper::Protocol { number: first, offset: 0 });
-    }
-    walk(first, payload)
+fn extension(number: u8, payload: &[u8], offset: usize) -> Result<Step, WireError> {
+    Ok(match number {
+        0 | 43 | 60 | 51 => {
+            let [next, length, ..] = eight_at(payload, offset)?;
+            let length = usize::from(*length);
+            Step::Over { next: *next, length: if number == 51 { (length + 2) * 4 } else { (length + 1) * 8 } }
+        }
+        44 => Step::Fragment,
+        59 => Step::None,
+        _ => Step::Upper,
+    })
 }
 
-fn walk(first: u8, payload: &[u8]) -> Result<Upper, WireError> {
-    let (mut number, mut offset) = (first, 0);
-    for _ in 0..=MAX_EXTENSION_HEADERS {
-        let extension =
-            || payload.get(offset..).and_then(<[u8]>::first_chunk::<8>).ok_or(WireError::Truncated);
-        let length = match number {
-            0 | 43 | 60 => (usize::from(extension()?[1]) + 1) * 8,
-            51 => (usize::from(extension()?[1]) + 2) * 4,
-            44 => return Ok(Upper::Fragment { offset }),
-            59 => return Ok(Upper::Hidden),
-            _ => return Ok(Upper::Protocol { number, offset }),
-        };
-        number = extension()?[0];
-        offset += length;
-        if offset > payload.len() {
-            return Err(WireError::Truncated);
-        }
+/// The least that an extension header has.
+#[inline(always)]
+fn eight_at(payload: &[u8], offset: usize) -> Result<&[u8; 8], WireError> {
+    payload.get(offset..).and_then(<[u8]>::first_chunk).ok_or(WireError::Truncated)
+}
+
+/// RFC 8200 section 4.5.
+fn fragment(header: &[u8; FRAGMENT_LENGTH]) -> Fragment {
+    let field = be16::<2, _>(header);
+    Fragment {
+        identification: u32::from_be_bytes(bytes_at::<4, 4, _>(header)),
+        offset: field >> 3,
+        more: field & 1 != 0,
     }
-    Ok(Upper::Hidden)
+}
+
+/// All that stands between the fixed header and the transport header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extensions {
+    /// What follows them: the transport protocol's number. In a fragment other than the first it is
+    /// what the packet's fragmentable part begins with, and data follows.
+    pub(crate) number: u8,
+    /// Their bytes.
+    pub(crate) length: usize,
+    pub(crate) fragment: Option<Fragment>,
+    /// A routing header names nodes that are still to be visited (RFC 8200 section 4.4): the
+    /// destination address is not the packet's last then.
+    pub(crate) is_source_routed: bool,
+    /// An authentication header covers the addresses (RFC 4302 section 3.3.3.1).
+    pub(crate) is_authenticated: bool,
+    /// Headers follow the fragment header: they are in the first fragment alone.
+    pub(crate) has_fragmented_header: bool,
+}
+
+impl Extensions {
+    /// Walks hop-by-hop options (0), routing (43), destination options (60), authentication (51) and
+    /// fragment (44) headers up to the transport header (RFC 8200 section 4, RFC 4302 section 2.2).
+    /// `None`: more than [`MAX_EXTENSION_HEADERS`], or nothing that follows them (59).
+    pub(crate) fn read(first: u8, payload: &[u8]) -> Result<Option<Self>, WireError> {
+        let mut all = Self {
+            number: first,
+            length: 0,
+            fragment: None,
+            is_source_routed: false,
+            is_authenticated: false,
+            has_fragmented_header: false,
+        };
+        for _ in 0..=MAX_EXTENSION_HEADERS {
+            match extension(all.number, payload, all.length)? {
+                Step::Over { next, length } => {
+                    let segments_left = payload.get(all.length + 3);
+                    all.is_source_routed |= all.number == 43 && segments_left.is_some_and(|left| *left > 0);
+                    all.is_authenticated |= all.number == 51;
+                    all.has_fragmented_header |= all.fragment.is_some();
+                    (all.number, all.length) = (next, all.length + length);
+                }
+                Step::Fragment => {
+                    let header = eight_at(payload, all.length)?;
+                    let part = fragment(header);
+                    (all.number, all.length) = (header[0], all.length + FRAGMENT_LENGTH);
+                    all.fragment = Some(part);
+                    if part.offset > 0 {
+                        return Ok(Some(all));
+                    }
+                }
+                Step::None => return Ok(None),
+                Step::Upper => return Ok(Some(all)),
+            }
+            if all.length > payload.len() {
+                return Err(WireError::Truncated);
+            }
+        }
+        Ok(None)
+    }
 }
 
 #[cfg(test)]
@@ -176,28 +239,60 @@ mod tests {
         assert_eq!((ipv6.source(), ipv6.destination().octets()[0]), (Ipv6Addr::LOCALHOST, 0xfd));
         packet[5] = 7;
         assert!(matches!(Ipv6::new_checked(&packet), Err(WireError::Truncated)));
+        let (quoted, rest) = Ipv6::new_quoted(&packet).unwrap();
+        assert_eq!((quoted.payload_length(), rest.len()), (7, 6));
+        packet[..2].copy_from_slice(&[0x6b, 0x81]);
+        assert_eq!(Ipv6::new_quoted(&packet).unwrap().0.traffic_class(), 0xb8);
         packet[0] = 0x40;
         assert!(matches!(Ipv6::new_checked(&packet), Err(WireError::Malformed)));
+        assert!(matches!(Ipv6::new_quoted(&packet), Err(WireError::Malformed)));
+        assert!(matches!(Ipv6::new_quoted(&packet[..39]), Err(WireError::Truncated)));
     }
 
     #[test]
-    fn extension_headers_are_walked_to_the_transport_header() {
+    fn the_chain_tells_of_fragments_routes_and_authentication() {
+        let read = |first, parts: &[&[u8]]| Extensions::read(first, &parts.concat());
+        let plain = |number, length| Extensions {
+            number,
+            length,
+            fragment: None,
+            is_source_routed: false,
+            is_authenticated: false,
+            has_fragmented_header: false,
+        };
+        let fragment = |identification, offset, more| Some(Fragment { identification, offset, more });
         let options = |next| [next, 0, 0, 0, 0, 0, 0, 0];
-        let two = [options(60), options(6)].concat();
-        assert_eq!(upper_layer(0, &two), Ok(Upper::Protocol { number: 6, offset: 16 }));
-        assert_eq!(upper_layer(17, &[]), Ok(Upper::Protocol { number: 17, offset: 0 }));
-        assert_eq!(upper_layer(0, &options(44)), Ok(Upper::Fragment { offset: 8 }));
-        assert_eq!(upper_layer(0, &options(59)), Ok(Upper::Hidden));
-        assert_eq!(upper_layer(0, &options(0).repeat(20)), Ok(Upper::Hidden));
-        assert_eq!(upper_layer(0, &[6, 9, 0, 0, 0, 0, 0, 0]), Err(WireError::Truncated));
-        assert_eq!(upper_layer(43, &[6, 0]), Err(WireError::Truncated));
+        assert_eq!(read(6, &[]), Ok(Some(plain(6, 0))));
+        assert_eq!(read(17, &[]), Ok(Some(plain(17, 0))));
+        assert_eq!(read(0, &[&options(60), &options(17)]), Ok(Some(plain(17, 16))));
+        let routing = |left| [6, 0, 0, left, 0, 0, 0, 0];
+        assert_eq!(read(43, &[&routing(0)]), Ok(Some(plain(6, 8))));
+        let routed = Extensions { is_source_routed: true, ..plain(6, 8) };
+        assert_eq!(read(43, &[&routing(1)]), Ok(Some(routed)));
+        let authenticated = Extensions { is_authenticated: true, ..plain(6, 8) };
+        assert_eq!(read(51, &[&options(6)]), Ok(Some(authenticated)));
+        let first = [0, 0, 0, 1, 0, 1, 0, 2];
+        let in_part = Extensions {
+            fragment: fragment(0x1_0002, 0, true),
+            has_fragmented_header: true,
+            ..plain(17, 16)
+        };
+        assert_eq!(read(44, &[&first, &options(17)]), Ok(Some(in_part)), "headers follow in the first part");
+        let later = [60, 0, 0x05, 0xc8, 0, 1, 0, 2];
+        let in_part = Extensions { fragment: fragment(0x1_0002, 185, false), ..plain(60, 8) };
+        assert_eq!(read(44, &[&later]), Ok(Some(in_part)), "data follows in the others");
+        assert_eq!(read(0, &[&options(59)]), Ok(None));
+        assert_eq!(read(0, &[&options(0).repeat(20)]), Ok(None));
+        assert_eq!(read(44, &[&first[..7]]), Err(WireError::Truncated));
+        assert_eq!(read(0, &[&[6, 9, 0, 0, 0, 0, 0, 0]]), Err(WireError::Truncated));
+        assert_eq!(read(43, &[&[6, 0]]), Err(WireError::Truncated));
     }
 
     proptest! {
         #[test]
         fn no_chain_of_headers_leads_out_of_the_packet(first: u8, payload in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(Upper::Protocol { offset, .. }) = upper_layer(first, &payload) {
-                prop_assert!(offset <= payload.len());
+            if let Ok(Some(all)) = Extensions::read(first, &payload) {
+                prop_assert!(all.length <= payload.len());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! TCP (RFC 9293).
 
-use super::{WireError, be16, header, set_be16};
+use super::checksum::{Delta, fold, sum};
+use super::{WireError, be16, bytes_at, header, set_be16};
 use crate::types::Port;
 
 /// Bytes of the header without options.
@@ -25,6 +26,22 @@ impl Flags {
     #[inline(always)]
     pub(crate) fn opens(self) -> bool {
         self.0 & (Self::SYN | Self::ACK | Self::RST | Self::FIN) == Self::SYN
+    }
+}
+
+/// A sequence number: counts modulo 2^32 (RFC 9293 section 3.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sequence(pub(crate) u32);
+
+/// How far one side's sequence numbers are from the other's, when the stream between them got longer
+/// or begins elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Shift(pub(crate) i32);
+
+impl Sequence {
+    #[inline(always)]
+    pub(crate) fn shifted(self, by: Shift) -> Self {
+        Self(self.0.wrapping_add_signed(by.0))
     }
 }
 
@@ -58,6 +75,22 @@ impl<'f> Tcp<'f> {
     pub(crate) fn flags(&self) -> Flags {
         Flags(self.0[13])
     }
+
+    #[inline(always)]
+    pub(crate) fn sequence(&self) -> Sequence {
+        Sequence(u32::from_be_bytes(bytes_at::<4, 4, _>(self.0)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn acknowledgement(&self) -> Sequence {
+        Sequence(u32::from_be_bytes(bytes_at::<8, 4, _>(self.0)))
+    }
+
+    /// Bytes of the header, options included.
+    #[inline(always)]
+    pub(crate) fn header_length(&self) -> usize {
+        usize::from(self.0[12] >> 4) * 4
+    }
 }
 
 /// A header that [`Tcp`] has checked, to rewrite.
@@ -82,6 +115,16 @@ impl<'f> TcpMut<'f> {
     }
 
     #[inline(always)]
+    pub(crate) fn set_sequence(&mut self, sequence: Sequence) {
+        self.0[4..8].copy_from_slice(&sequence.0.to_be_bytes());
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_acknowledgement(&mut self, sequence: Sequence) {
+        self.0[8..12].copy_from_slice(&sequence.0.to_be_bytes());
+    }
+
+    #[inline(always)]
     pub(crate) fn checksum(&self) -> u16 {
         be16::<16, _>(self.0)
     }
@@ -92,9 +135,56 @@ impl<'f> TcpMut<'f> {
     }
 }
 
+/// Puts `bytes` into a segment, an even number `at` of bytes from its start. The segment begins behind as
+/// many free bytes of `space` and ends with it; afterwards it begins with `space`. `None`, and nothing
+/// changed: it is shorter than that.
+///
+/// The checksum follows, the pseudo-header's length included. The length that the IP header announces is
+/// the caller's.
+pub(crate) fn insert(space: &mut [u8], at: usize, bytes: &[u8]) -> Option<()> {
+    let gap = bytes.len();
+    let length = u16::try_from(gap).ok()?;
+    let mut delta = Delta::default().text(&[], bytes).word(0, length);
+    let behind = space.get(gap.checked_add(at)?..)?;
+    if !gap.is_multiple_of(2) {
+        // All that stands behind changes halves (RFC 1071 section 2, B).
+        let before = fold(sum(0, behind));
+        delta = delta.word(before, before.swap_bytes());
+    }
+    space.copy_within(gap..gap + at, 0);
+    space.get_mut(at..)?.get_mut(..gap)?.copy_from_slice(bytes);
+    let mut tcp = TcpMut::new(space)?;
+    tcp.set_checksum(delta.apply(tcp.checksum()));
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::frames::frame;
+    use crate::types::Mac;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bytes_put_in_front_of_the_payload_are_summed(
+            bytes in proptest::collection::vec(any::<u8>(), 0..110), payload in proptest::collection::vec(any::<u8>(), 0..50),
+        ) {
+            let build = frame((Mac::default(), "10.0.0.2"), (Mac::default(), "10.0.0.100")).tcp(40000, 80, Flags::ACK);
+            let mut space = vec![0xee; bytes.len()];
+            space.extend(build.clone().payload(&payload).packet().split_off(20));
+            prop_assert_eq!(insert(&mut space, LENGTH, &bytes), Some(()));
+            prop_assert_eq!(space, build.payload(&[bytes, payload].concat()).packet().split_off(20));
+        }
+
+        #[test]
+        fn what_is_too_short_to_be_a_segment_is_no_reason_to_panic(
+            mut space in proptest::collection::vec(any::<u8>(), 0..50), at: usize,
+            bytes in proptest::collection::vec(any::<u8>(), 0..50),
+        ) {
+            let _ = insert(&mut space, at, &bytes);
+        }
+    }
 
     #[test]
     fn ports_and_flags_are_read_and_options_must_fit() {
@@ -105,6 +195,12 @@ mod tests {
         assert_eq!((tcp.source_port(), tcp.destination_port()), (Port(40000), Port(80)));
         assert!(tcp.flags().has(Flags::SYN) && !tcp.flags().opens());
         assert!(Flags(Flags::SYN).opens());
+        assert_eq!(tcp.header_length(), 24);
+        let mut mutable = TcpMut::new(&mut segment).unwrap();
+        mutable.set_sequence(Sequence(1).shifted(Shift(-2)));
+        mutable.set_acknowledgement(Sequence(u32::MAX).shifted(Shift(3)));
+        let tcp = Tcp::new_checked(&segment).unwrap();
+        assert_eq!((tcp.sequence(), tcp.acknowledgement()), (Sequence(u32::MAX), Sequence(2)));
         for (byte, error) in [(0x40, WireError::Malformed), (0x70, WireError::Truncated)] {
             segment[12] = byte;
             assert!(matches!(Tcp::new_checked(&segment), Err(e) if e == error));

@@ -26,12 +26,17 @@
 //! **Steering.** [`program`] loads and attaches the program that chooses which frames come to a
 //! socket at all; [`steering`] keeps its maps in step with the snapshot.
 
+//!
+//! **Decapsulation.** [`decap`] is no part of the data plane: it runs on a backend.
+
 #![allow(unsafe_code)]
 
+mod decap;
 mod open;
 mod program;
 mod queues;
 mod ring;
+mod rss;
 mod socket;
 mod steering;
 mod sys;
@@ -40,9 +45,11 @@ pub(crate) mod testing;
 mod umem;
 mod wake;
 
+pub use decap::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup};
 pub(crate) use open::Queue;
 pub(crate) use program::Program;
 pub use queues::queues;
+pub use rss::rss;
 pub(crate) use socket::{Socket, SocketHandle};
 pub(crate) use sys::{Watched, poll};
 pub(crate) use umem::{Chunk, Region, Umem};

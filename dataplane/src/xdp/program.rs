@@ -84,7 +84,11 @@ impl Program {
         self.detach(id);
         self.number(interface.index, id).map_err(|error| refuse(error.to_string()))?;
 
-        match self.link(interface) {
+        let linked = self
+            .fd()
+            .map_err(|error| io::Error::other(reason(&error)))
+            .and_then(|program| link(program, interface.index, interface.xdp));
+        match linked {
             Ok((link, attachment)) => {
                 self.attached[id.index()] = Some(Attached { index: interface.index, link });
                 Ok(attachment)
@@ -93,20 +97,6 @@ impl Program {
                 self.forget(interface.index);
                 Err(refuse(explain(&error, &interface.name, mtu)))
             }
-        }
-    }
-
-    fn link(&self, interface: &InterfaceSetup) -> io::Result<(OwnedFd, XdpAttachment)> {
-        let program = self.fd().map_err(|error| io::Error::other(reason(&error)))?;
-        let link = |generic| sys::xdp_link(program, interface.index, generic);
-        match interface.xdp {
-            XdpPreference::Generic => Ok((link(true)?, XdpAttachment::Generic)),
-            preference => match link(false) {
-                Err(error) if preference == XdpPreference::Auto && is_unsupported(&error) => {
-                    Ok((link(true)?, XdpAttachment::Generic))
-                }
-                result => Ok((result?, XdpAttachment::Native)),
-            },
         }
     }
 
@@ -182,6 +172,24 @@ impl Program {
     }
 }
 
+/// Attaches a program to the interface of that number, in the driver or after it.
+pub(super) fn link(
+    program: BorrowedFd<'_>,
+    index: u32,
+    preference: XdpPreference,
+) -> io::Result<(OwnedFd, XdpAttachment)> {
+    let link = |generic| sys::xdp_link(program, index, generic);
+    match preference {
+        XdpPreference::Generic => Ok((link(true)?, XdpAttachment::Generic)),
+        preference => match link(false) {
+            Err(error) if preference == XdpPreference::Auto && is_unsupported(&error) => {
+                Ok((link(true)?, XdpAttachment::Generic))
+            }
+            result => Ok((result?, XdpAttachment::Native)),
+        },
+    }
+}
+
 const NO_MAP: &str = "the program has no such map";
 
 fn missing() -> StartError {
@@ -207,7 +215,8 @@ fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EINVAL))
 }
 
-fn explain(error: &io::Error, interface: &str, mtu: u32) -> String {
+/// What is in the way of an attachment, and what to do.
+pub(super) fn explain(error: &io::Error, interface: &str, mtu: u32) -> String {
     match error.raw_os_error() {
         Some(libc::EBUSY | libc::EEXIST) => format!(
             "another XDP program is on {interface}: end whatever put it there ('ip link show dev {interface}' \

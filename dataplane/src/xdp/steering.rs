@@ -5,171 +5,117 @@
 //! published, what is stale is removed after. Within a phase the order is such that the box's own
 //! addresses are known for as long as there are endpoints that could match their traffic.
 
+mod keys;
+mod table;
+
 use std::net::IpAddr;
 
-use aya::maps::{Array, HashMap, Map, MapData, MapError};
-use hashbrown::HashSet;
-
-use super::program::reason;
+pub(super) use self::keys::{AddressKey, address as address_key};
+use self::keys::{EndpointKey, InterfaceKey, MacKey, PrefixKey};
+use self::table::{Exact, Longest, Table};
 use crate::error::SteeringError;
-use crate::limits::MAX_INTERFACES;
-use crate::snapshot::{Endpoint, Snapshot};
+use crate::snapshot::{Snapshot, Vip};
 use crate::types::{InterfaceId, Mac};
 
-/// `struct address` of `xdp/steering.bpf.c`.
-type AddressKey = [u8; 20];
-/// `struct endpoint` of `xdp/steering.bpf.c`.
-type EndpointKey = [u8; 24];
+/// A VIP of a service in bridge mode: `VIP_BRIDGE` of `xdp/steering/maps.h`.
+const BRIDGE: u8 = 1;
+/// In a table that is but a set.
+const NO_FLAGS: u8 = 0;
 
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Steering {
-    vips: Set<AddressKey>,
-    endpoints: Set<EndpointKey>,
-    locals: Set<AddressKey>,
-    macs: Macs,
+    vips: Table<Exact<AddressKey>>,
+    vip_prefixes: Table<Longest>,
+    endpoints: Table<Exact<EndpointKey>>,
+    senders: Table<Exact<EndpointKey>>,
+    locals: Table<Exact<AddressKey>>,
+    macs: Table<Exact<MacKey>>,
+    bridge_ports: Table<Exact<InterfaceKey>>,
 }
 
 impl Steering {
     pub(super) fn new(ebpf: &mut aya::Ebpf) -> Result<Self, SteeringError> {
         Ok(Self {
-            vips: Set::new(ebpf, "vips")?,
-            endpoints: Set::new(ebpf, "endpoints")?,
-            locals: Set::new(ebpf, "locals")?,
-            macs: Macs::new(ebpf)?,
+            vips: Table::new(ebpf, "vips")?,
+            vip_prefixes: Table::new(ebpf, "vip_prefixes")?,
+            endpoints: Table::new(ebpf, "endpoints")?,
+            senders: Table::new(ebpf, "senders")?,
+            locals: Table::new(ebpf, "locals")?,
+            macs: Table::new(ebpf, "macs")?,
+            bridge_ports: Table::new(ebpf, "bridge_ports")?,
         })
     }
 
     /// Adds what `next` has and the maps have not. A MAC address that an interface no longer has is
     /// forgotten at once: senders that still use it cannot be answered with it.
     pub(crate) fn add(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
-        self.macs.follow(next)?;
+        self.macs.keep(macs(next))?;
+        self.macs.add(macs(next))?;
         self.locals.add(locals(next))?;
-        self.endpoints.add(next.return_endpoints.endpoints().map(|e| endpoint_key(&e)))?;
-        self.vips.add(vips(next))
+        self.endpoints.add(endpoints(next))?;
+        self.senders.add(senders(next))?;
+        self.vips.add(vips(next))?;
+        self.vip_prefixes.add(vip_prefixes(next))?;
+        self.bridge_ports.add(bridge_ports(next))
     }
 
     /// Removes what the maps have and `current` has not.
     pub(crate) fn remove_stale(&mut self, current: &Snapshot) -> Result<(), SteeringError> {
+        self.bridge_ports.keep(bridge_ports(current))?;
+        self.vip_prefixes.keep(vip_prefixes(current))?;
         self.vips.keep(vips(current))?;
-        self.endpoints.keep(current.return_endpoints.endpoints().map(|e| endpoint_key(&e)))?;
+        self.senders.keep(senders(current))?;
+        self.endpoints.keep(endpoints(current))?;
         self.locals.keep(locals(current))
     }
 }
 
-/// A hash map of the program that is used as a set, and what we have put into it.
-#[derive(Debug)]
-struct Set<K: aya::Pod + std::hash::Hash + Eq> {
-    name: &'static str,
-    map: HashMap<MapData, K, u8>,
-    held: HashSet<K>,
+fn vips(snapshot: &Snapshot) -> impl Iterator<Item = (AddressKey, u8)> {
+    let hosts = snapshot.vips.iter().filter_map(|(vip, what)| Some((vip.single()?, what)));
+    hosts.map(|(address, what)| (address_key(address), flags(what)))
 }
 
-impl<K: aya::Pod + std::hash::Hash + Eq> Set<K> {
-    fn new(ebpf: &mut aya::Ebpf, name: &'static str) -> Result<Self, SteeringError> {
-        let map = ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.into() });
-        let map = map.and_then(HashMap::try_from).map_err(|error| refused(name, &error))?;
-        Ok(Self { name, map, held: HashSet::new() })
-    }
-
-    fn add(&mut self, wanted: impl Iterator<Item = K>) -> Result<(), SteeringError> {
-        for key in wanted {
-            if !self.held.contains(&key) {
-                self.map.insert(key, 1, 0).map_err(|error| refused(self.name, &error))?;
-                self.held.insert(key);
-            }
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, wanted: impl Iterator<Item = K>) -> Result<(), SteeringError> {
-        let wanted: HashSet<K> = wanted.collect();
-        let stale: Vec<K> = self.held.difference(&wanted).copied().collect();
-        for key in stale {
-            self.map.remove(&key).map_err(|error| refused(self.name, &error))?;
-            self.held.remove(&key);
-        }
-        Ok(())
-    }
+fn vip_prefixes(snapshot: &Snapshot) -> impl Iterator<Item = (PrefixKey, u8)> {
+    let prefixes = snapshot.vips.iter().filter(|(vip, _)| vip.single().is_none());
+    prefixes.map(|(prefix, what)| (keys::prefix(prefix), flags(what)))
 }
 
-/// The interfaces' MAC addresses in the program, and what we have written there.
-#[derive(Debug)]
-struct Macs {
-    map: Map,
-    held: [Mac; MAX_INTERFACES],
+fn flags(what: Vip) -> u8 {
+    if what.bridge { BRIDGE } else { NO_FLAGS }
 }
 
-impl Macs {
-    const NAME: &'static str = "macs";
-
-    fn new(ebpf: &mut aya::Ebpf) -> Result<Self, SteeringError> {
-        let map = ebpf.take_map(Self::NAME).ok_or_else(|| MapError::InvalidName { name: Self::NAME.into() });
-        let map = map.map_err(|error| refused(Self::NAME, &error))?;
-        Ok(Self { map, held: [Mac::default(); MAX_INTERFACES] })
-    }
-
-    /// Interfaces that `next` does not have get the address of nobody.
-    fn follow(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
-        let mut map = Array::<_, [u8; 8]>::try_from(&mut self.map).map_err(|e| refused(Self::NAME, &e))?;
-        for (id, held) in (0..).map(InterfaceId).zip(&mut self.held) {
-            let mac = next.interface(id).map(|interface| interface.mac).unwrap_or_default();
-            if *held != mac {
-                let mut wire = [0; 8];
-                wire[..6].copy_from_slice(&mac.0);
-                let written = map.set(u32::from(id.0), wire, 0);
-                written.map_err(|error| refused(Self::NAME, &error))?;
-                *held = mac;
-            }
-        }
-        Ok(())
-    }
+fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = (EndpointKey, u8)> {
+    snapshot.return_endpoints.endpoints().map(|endpoint| (keys::endpoint(&endpoint), NO_FLAGS))
 }
 
-/// Single virtual addresses.
-fn vips(snapshot: &Snapshot) -> impl Iterator<Item = AddressKey> {
-    snapshot.vips.iter().filter_map(|(prefix, _)| prefix.single()).map(address_key)
+fn senders(snapshot: &Snapshot) -> impl Iterator<Item = (EndpointKey, u8)> {
+    snapshot.return_endpoints.endpoints().map(|endpoint| (keys::sender(&endpoint), NO_FLAGS))
 }
 
 /// The box's own addresses that the program must be told of: not those that it refuses by their
 /// prefix (`is_no_client`), of which there may be one for each interface that Linux has.
-fn locals(snapshot: &Snapshot) -> impl Iterator<Item = AddressKey> {
+fn locals(snapshot: &Snapshot) -> impl Iterator<Item = (AddressKey, u8)> {
     let addresses = snapshot.local_addresses.iter().filter(|address| match address {
         IpAddr::V4(v4) => !v4.is_loopback(),
         IpAddr::V6(v6) => !v6.is_unicast_link_local(),
     });
-    addresses.map(|address| address_key(*address))
+    addresses.map(|address| (address_key(*address), NO_FLAGS))
 }
 
-fn refused(map: &'static str, error: &MapError) -> SteeringError {
-    let full =
-        matches!(error, MapError::SyscallError(call) if call.io_error.raw_os_error() == Some(libc::E2BIG));
-    let reason = if full { "it is full".into() } else { reason(error) };
-    SteeringError { map, reason }
+/// The MAC addresses by which the box is known on each interface; an interface that is gone has none.
+fn macs(snapshot: &Snapshot) -> impl Iterator<Item = (MacKey, u8)> {
+    let interfaces = (0..).map(InterfaceId).zip(&snapshot.interfaces);
+    let each = interfaces.flat_map(|(id, interface)| {
+        [Some(interface.mac), interface.bridge_mac].into_iter().flatten().map(move |mac| (id, mac))
+    });
+    each.filter(|(_, mac)| *mac != Mac::default()).map(|(id, mac)| (keys::mac(id, mac), NO_FLAGS))
 }
 
-fn address_key(address: IpAddr) -> AddressKey {
-    let mut key = [0; 20];
-    let (family, bytes) = key.split_at_mut(4);
-    match address {
-        IpAddr::V4(v4) => {
-            family.copy_from_slice(&4_u32.to_ne_bytes());
-            bytes[..4].copy_from_slice(&v4.octets());
-        }
-        IpAddr::V6(v6) => {
-            family.copy_from_slice(&6_u32.to_ne_bytes());
-            bytes.copy_from_slice(&v6.octets());
-        }
-    }
-    key
-}
-
-fn endpoint_key(endpoint: &Endpoint) -> EndpointKey {
-    let mut key = [0; 24];
-    key[..20].copy_from_slice(&address_key(endpoint.address));
-    key[20..22].copy_from_slice(&endpoint.port.0.to_be_bytes());
-    key[22] = endpoint.protocol.number();
-    key
+fn bridge_ports(snapshot: &Snapshot) -> impl Iterator<Item = (InterfaceKey, u8)> {
+    let interfaces = (0..).map(InterfaceId).zip(&snapshot.interfaces);
+    let ports = interfaces.filter(|(_, interface)| interface.bridge.is_some());
+    ports.map(|(id, _)| (keys::interface(id), NO_FLAGS))
 }
 
 #[cfg(test)]

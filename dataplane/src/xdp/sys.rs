@@ -229,7 +229,8 @@ pub(super) fn mtu(interface: &str) -> io::Result<u32> {
     Ok(unsafe { answer.ifr_ifru.ifru_mtu }.cast_unsigned())
 }
 
-fn interface_ioctl(
+/// Asks the kernel for what fits an `ifreq` about an interface.
+pub(super) fn interface_ioctl(
     interface: &str,
     request: libc::Ioctl,
     argument: libc::__c_anonymous_ifr_ifru,
@@ -247,8 +248,8 @@ fn interface_ioctl(
     let fd = check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: just opened, and nobody else knows it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: `ifreq` outlives the call, and so does what its argument points to, which the two
-    // callers above answer for.
+    // SAFETY: `ifreq` outlives the call, and so does what its argument points to, which its
+    // callers answer for.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), request, &raw mut ifreq) })?;
     Ok(ifreq)
 }

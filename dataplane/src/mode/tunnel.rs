@@ -1,0 +1,54 @@
+//! Tunnel mode: the whole packet travels inside another one, to a backend that may be many hops away.
+//!
+//! The inner packet is not changed at all, its TTL included. A tunnel that is a part of forwarding
+//! counts it down (RFC 2003 section 3.1), but this packet has reached the address that it was sent to;
+//! it is the outer TTL that ends loops. IPVS and katran do the same.
+//!
+//! DSCP and ECN are copied outwards: the uniform model of RFC 2983, and the normal mode of RFC 6040
+//! section 4.1, in which the decapsulation tells the backend of congestion on the way.
+
+mod inner;
+mod outer;
+
+use crate::io::Frame;
+use crate::pipeline::DropReason;
+use crate::snapshot::Tunnel;
+use inner::Inner;
+use outer::Outer;
+
+/// Wraps the IP packet that begins `network` bytes into the frame. What stands before it, VLAN tags
+/// included, then stands before the outer header; padding behind the packet is left out. The caller has
+/// seen to it that the outer packet fits the MTU.
+///
+/// `entropy` is the flow's hash: routers spread flows over paths, and receivers over queues, by what comes
+/// of it. `identification` is for outer IPv4 packets that may be cut on the way; it differs from that of
+/// any other packet between the same two hosts that is still under way (RFC 6864 section 4.3).
+#[inline(always)]
+pub(crate) fn encapsulate(
+    frame: &mut Frame,
+    network: usize,
+    tunnel: &Tunnel,
+    entropy: u64,
+    identification: u16,
+) -> Result<(), DropReason> {
+    let packet = frame.bytes().get(network..).ok_or(DropReason::Truncated)?;
+    let inner = Inner::new(packet)?;
+    // The configuration sees to it that the addresses are of one family.
+    let outer = Outer::new(tunnel, &inner, entropy, identification).ok_or(DropReason::NoBackend)?;
+    frame.truncate(network + inner.packet.len());
+    let headers = outer.bytes();
+    frame.insert(network, headers.len()).ok_or(DropReason::TooLong)?;
+    put(frame.bytes_mut(), network, outer.ethertype(), headers).ok_or(DropReason::Truncated)
+}
+
+/// Writes the outer headers into their place, and in front of it what they are.
+#[inline(always)]
+fn put(frame: &mut [u8], network: usize, ethertype: u16, headers: &[u8]) -> Option<()> {
+    let (link, packet) = frame.split_at_mut_checked(network)?;
+    *link.last_chunk_mut()? = ethertype.to_be_bytes();
+    packet.get_mut(..headers.len())?.copy_from_slice(headers);
+    Some(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+//! The packet that goes into a tunnel: what its outer headers take from it.
+
+use crate::types::Protocol;
+use crate::wire::checksum::{fold, sum};
+use crate::wire::compose::pseudo_header;
+use crate::wire::ipv4::{self, Ipv4};
+use crate::wire::ipv6::{self, Ipv6};
+use crate::wire::{WireError, ethernet::ethertype, tcp};
+
+/// See the module's head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inner<'f> {
+    /// The packet without the frame's padding.
+    pub(super) packet: &'f [u8],
+    /// DSCP and ECN.
+    pub(super) traffic_class: u8,
+    /// Whether routers may not cut it. True of every IPv6 packet (RFC 8200 section 5).
+    pub(super) dont_fragment: bool,
+    /// Its number as a payload of IP.
+    pub(super) protocol: u8,
+    /// Its number as a payload of Ethernet and GRE.
+    pub(super) ethertype: u16,
+}
+
+impl<'f> Inner<'f> {
+    #[inline(always)]
+    pub(super) fn new(bytes: &'f [u8]) -> Result<Self, WireError> {
+        match bytes.first().ok_or(WireError::Truncated)? >> 4 {
+            4 => {
+                let (header, payload) = Ipv4::new_checked(bytes)?;
+                let fixed = bytes.first_chunk::<{ ipv4::LENGTH }>().ok_or(WireError::Truncated)?;
+                Ok(Self {
+                    packet: cut(bytes, header.header_length() + payload.len())?,
+                    traffic_class: fixed[1],
+                    dont_fragment: fixed[6] & 0x40 != 0,
+                    protocol: 4,
+                    ethertype: ethertype::IPV4,
+                })
+            }
+            _ => {
+                let (_, payload) = Ipv6::new_checked(bytes)?;
+                let fixed = bytes.first_chunk::<{ ipv6::LENGTH }>().ok_or(WireError::Truncated)?;
+                Ok(Self {
+                    packet: cut(bytes, ipv6::LENGTH + payload.len())?,
+                    traffic_class: fixed[0] << 4 | fixed[1] >> 4,
+                    dont_fragment: true,
+                    protocol: 41,
+                    ethertype: ethertype::IPV6,
+                })
+            }
+        }
+    }
+
+    /// The one's complement sum over the packet, for a checksum that covers it.
+    ///
+    /// Where the packet has a transport checksum of its own, its payload need not be touched: checksum and
+    /// data cancel out against the pseudo-header, so their sum is the pseudo-header's complement (the
+    /// kernel calls that local checksum offload). A checksum that was wrong makes this sum wrong, and the
+    /// outer datagram is refused instead of the inner segment.
+    #[inline(always)]
+    pub(super) fn sum(&self) -> u64 {
+        self.known_sum().unwrap_or_else(|| sum(0, self.packet))
+    }
+
+    /// Nothing is known of fragments, of what has no checksum, and of what stands behind IPv6 extension
+    /// headers: a routing header's last address is in the pseudo-header, not the packet's destination
+    /// (RFC 8200 section 8.1).
+    #[inline(always)]
+    fn known_sum(&self) -> Option<u64> {
+        let (protocol, header, addresses) = if self.protocol == 4 {
+            let (ipv4, _) = Ipv4::new_checked(self.packet).ok().filter(|(ipv4, _)| !ipv4.is_fragment())?;
+            (ipv4.protocol(), ipv4.header_length(), 12..20)
+        } else {
+            let (ipv6, _) = Ipv6::new_checked(self.packet).ok()?;
+            (ipv6.next_header(), ipv6::LENGTH, 8..40)
+        };
+        let (header, segment) = self.packet.split_at_checked(header)?;
+        if !is_covered(protocol, segment) {
+            return None;
+        }
+        let pseudo = pseudo_header(self.packet.get(addresses)?, protocol, segment.len());
+        Some(sum(u64::from(!fold(pseudo)), header))
+    }
+}
+
+#[inline(always)]
+fn cut(bytes: &[u8], length: usize) -> Result<&[u8], WireError> {
+    bytes.get(..length).ok_or(WireError::Truncated)
+}
+
+/// Whether a checksum covers the segment to its last byte.
+#[inline(always)]
+fn is_covered(protocol: u8, segment: &[u8]) -> bool {
+    if protocol == Protocol::Tcp.number() {
+        return segment.len() >= tcp::LENGTH;
+    }
+    match segment.first_chunk() {
+        // A datagram may end before the packet does, and have no checksum over IPv4 (RFC 768).
+        Some(&[_, _, _, _, length0, length1, checksum0, checksum1]) if protocol == Protocol::Udp.number() => {
+            let length = usize::from(u16::from_be_bytes([length0, length1]));
+            length == segment.len() && [checksum0, checksum1] != [0, 0]
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,102 @@
+//! IP headers that the box writes itself: of tunnels, of ICMP errors and of resets.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::checksum::{fold, sum};
+use super::{ipv4, ipv6};
+
+/// TTL and hop limit of what the box sends: what hosts send by default.
+const TTL: u8 = 64;
+
+/// What headers of both versions say of their payload.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Payload {
+    /// DSCP and ECN.
+    pub(crate) traffic_class: u8,
+    /// The protocol's number.
+    pub(crate) protocol: u8,
+    /// Bytes behind the header.
+    pub(crate) length: u16,
+}
+
+/// An IPv4 header without options. `identification` is what the parts are put together by again if
+/// routers cut the packet; `None` forbids them to, and the field means nothing (RFC 6864 section 4.1).
+#[inline(always)]
+pub(crate) fn ipv4(
+    payload: Payload,
+    identification: Option<u16>,
+    source: Ipv4Addr,
+    destination: Ipv4Addr,
+) -> [u8; ipv4::LENGTH] {
+    const DONT_FRAGMENT: u16 = 0x4000;
+    #[expect(clippy::cast_possible_truncation, reason = "20")]
+    let total_length = payload.length.saturating_add(ipv4::LENGTH as u16);
+    let flags = if identification.is_some() { 0 } else { DONT_FRAGMENT };
+    let mut header = [0; ipv4::LENGTH];
+    [header[0], header[1]] = [0x45, payload.traffic_class];
+    [header[2], header[3]] = total_length.to_be_bytes();
+    [header[4], header[5]] = identification.unwrap_or(0).to_be_bytes();
+    [header[6], header[7]] = u16::to_be_bytes(flags);
+    [header[8], header[9]] = [TTL, payload.protocol];
+    header[12..16].copy_from_slice(&source.octets());
+    header[16..].copy_from_slice(&destination.octets());
+    [header[10], header[11]] = (!fold(sum(0, &header))).to_be_bytes();
+    header
+}
+
+/// An IPv6 header. Of `flow_label` the lower 20 bits count.
+#[inline(always)]
+pub(crate) fn ipv6(
+    payload: Payload,
+    flow_label: u32,
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+) -> [u8; ipv6::LENGTH] {
+    let first = 6 << 28 | u32::from(payload.traffic_class) << 20 | flow_label & 0x000f_ffff;
+    let mut header = [0; ipv6::LENGTH];
+    header[..4].copy_from_slice(&first.to_be_bytes());
+    [header[4], header[5]] = payload.length.to_be_bytes();
+    [header[6], header[7]] = [payload.protocol, TTL];
+    header[8..24].copy_from_slice(&source.octets());
+    header[24..].copy_from_slice(&destination.octets());
+    header
+}
+
+/// The sum over a pseudo-header (RFC 9293 section 3.1, RFC 8200 section 8.1). `addresses`: source and
+/// destination as they stand in the IP header.
+#[inline(always)]
+pub(crate) fn pseudo_header(addresses: &[u8], protocol: u8, length: usize) -> u64 {
+    sum(u64::from(protocol) + length as u64, addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ipv4::Ipv4;
+    use crate::wire::ipv6::Ipv6;
+
+    const PAYLOAD: Payload = Payload { traffic_class: 0xb9, protocol: 17, length: 2 };
+
+    #[test]
+    fn an_ipv4_header_reads_as_it_was_meant() {
+        let (source, destination) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 1, 2));
+        for (identification, field) in [(None, [0, 0, 0x40, 0]), (Some(0x1234), [0x12, 0x34, 0, 0])] {
+            let packet = [&ipv4(PAYLOAD, identification, source, destination)[..], &[1, 2, 0]].concat();
+            let (header, payload) = Ipv4::new_checked(&packet).unwrap();
+            assert!(header.checksum_is_right());
+            assert_eq!((header.source(), header.destination()), (source, destination));
+            assert_eq!((header.protocol(), header.ttl(), payload), (17, 64, &[1, 2][..]));
+            assert_eq!((packet[1], &packet[4..8]), (0xb9, &field[..]));
+        }
+    }
+
+    #[test]
+    fn an_ipv6_header_reads_as_it_was_meant() {
+        let (source, destination) = (Ipv6Addr::LOCALHOST, "fd00::2".parse().unwrap());
+        let packet = [&ipv6(PAYLOAD, 0xfff1_2345, source, destination)[..], &[1, 2, 0]].concat();
+        let (header, payload) = Ipv6::new_checked(&packet).unwrap();
+        assert_eq!((header.source(), header.destination()), (source, destination));
+        assert_eq!((header.next_header(), header.hop_limit(), payload), (17, 64, &[1, 2][..]));
+        assert_eq!(packet[..4], [0x6b, 0x91, 0x23, 0x45]);
+    }
+}

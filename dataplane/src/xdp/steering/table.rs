@@ -1,0 +1,111 @@
+//! One map of the program, and what we have put into it: only what changes is written.
+
+use std::hash::Hash;
+
+use aya::Pod;
+use aya::maps::lpm_trie::{Key, LpmTrie};
+use aya::maps::{self, Map, MapData, MapError};
+use hashbrown::HashMap;
+
+use super::keys::{AddressKey, PrefixKey};
+use crate::error::SteeringError;
+use crate::xdp::program::reason;
+
+/// From keys to flags; of no use to who wants a set but for being there.
+#[derive(Debug)]
+pub(super) struct Table<M: Kernel> {
+    name: &'static str,
+    map: M,
+    held: HashMap<M::Key, u8>,
+}
+
+/// What the kernel looks its keys up in.
+pub(super) trait Kernel: TryFrom<Map, Error = MapError> {
+    type Key: Copy + Eq + Hash;
+
+    fn put(&mut self, key: Self::Key, flags: u8) -> Result<(), MapError>;
+
+    fn take(&mut self, key: Self::Key) -> Result<(), MapError>;
+}
+
+/// By the whole key.
+pub(super) type Exact<K> = maps::HashMap<MapData, K, u8>;
+/// By the longest prefix.
+pub(super) type Longest = LpmTrie<MapData, AddressKey, u8>;
+
+impl<K: Pod + Eq + Hash> Kernel for Exact<K> {
+    type Key = K;
+
+    fn put(&mut self, key: K, flags: u8) -> Result<(), MapError> {
+        self.insert(key, flags, 0)
+    }
+
+    fn take(&mut self, key: K) -> Result<(), MapError> {
+        self.remove(&key)
+    }
+}
+
+impl Kernel for Longest {
+    type Key = PrefixKey;
+
+    fn put(&mut self, key: PrefixKey, flags: u8) -> Result<(), MapError> {
+        self.insert(&Key::new(key.length, key.address), flags, 0)
+    }
+
+    fn take(&mut self, key: PrefixKey) -> Result<(), MapError> {
+        self.remove(&Key::new(key.length, key.address))
+    }
+}
+
+impl<M: Kernel> Table<M> {
+    pub(super) fn new(ebpf: &mut aya::Ebpf, name: &'static str) -> Result<Self, SteeringError> {
+        let map = ebpf.take_map(name).ok_or_else(|| MapError::InvalidName { name: name.into() });
+        let map = map.and_then(M::try_from).map_err(|error| refused(name, &error))?;
+        Ok(Self { name, map, held: HashMap::new() })
+    }
+
+    /// Nothing is lost: a key that is there keeps its flags beside the new ones.
+    pub(super) fn add(&mut self, wanted: impl Iterator<Item = (M::Key, u8)>) -> Result<(), SteeringError> {
+        for (key, flags) in wanted {
+            let held = self.held.get(&key).copied();
+            self.set(key, held, held.unwrap_or(0) | flags)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing but what is wanted stays, keys and flags.
+    pub(super) fn keep(&mut self, wanted: impl Iterator<Item = (M::Key, u8)>) -> Result<(), SteeringError> {
+        let mut kept = HashMap::with_capacity(self.held.len());
+        wanted.for_each(|(key, flags)| *kept.entry(key).or_insert(0) |= flags);
+        let held: Vec<_> = self.held.iter().map(|(key, flags)| (*key, *flags)).collect();
+        for (key, flags) in held {
+            match kept.get(&key) {
+                Some(wanted) => self.set(key, Some(flags), flags & wanted)?,
+                None => {
+                    self.map.take(key).map_err(|error| refused(self.name, &error))?;
+                    self.held.remove(&key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: M::Key, held: Option<u8>, flags: u8) -> Result<(), SteeringError> {
+        if held != Some(flags) {
+            self.map.put(key, flags).map_err(|error| refused(self.name, &error))?;
+            self.held.insert(key, flags);
+        }
+        Ok(())
+    }
+}
+
+fn refused(map: &'static str, error: &MapError) -> SteeringError {
+    // A trie answers ENOSPC.
+    let full = matches!(
+        error,
+        MapError::SyscallError(call)
+            if matches!(call.io_error.raw_os_error(), Some(libc::E2BIG | libc::ENOSPC))
+    );
+    let reason = if full { "it is full".into() } else { reason(error) };
+    SteeringError { map, reason }
+}
