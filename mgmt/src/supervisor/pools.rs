@@ -1,7 +1,9 @@
-//! Source-NAT pools that run out of ports: told of before they have none left.
+//! Source-NAT pools: the hashes of the NICs that replies come in by, and a word before the ports run out.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+
+use dataplane::snapshot::Rss;
 
 use super::Supervisor;
 use crate::compile::{Server, is_above};
@@ -26,6 +28,17 @@ impl Crowded {
             self.0.remove(&set);
         }
         false
+    }
+}
+
+/// A NIC's hash. Where nobody knows it, each worker translates the replies that it meets.
+pub(super) fn rss(interface: &str) -> Option<Rss> {
+    match dataplane::rss(interface) {
+        Ok(rss) => rss,
+        Err(error) => {
+            tracing::debug!(interface, %error, "its receive hash cannot be read");
+            None
+        }
     }
 }
 
