@@ -1,5 +1,7 @@
 //! Every kind of tunnel around every kind of packet; checksums by summing whole texts.
 
+mod kernel;
+
 use std::net::IpAddr;
 
 use proptest::prelude::*;
