@@ -62,14 +62,17 @@ impl Inner {
         self.known_sum(packet).unwrap_or_else(|| sum(0, packet))
     }
 
-    /// Nothing is known of fragments, of what has no checksum, and of what stands behind IPv6 extension
-    /// headers: a routing header's last address is in the pseudo-header, not the packet's destination
-    /// (RFC 8200 section 8.1).
+    /// Nothing is known of fragments, of what has no checksum, and of what stands behind options or extension
+    /// headers: where those are a route, its last address is in the pseudo-header, not the packet's
+    /// destination (RFC 8200 section 8.1).
     #[inline(always)]
     fn known_sum(&self, packet: &[u8]) -> Option<u64> {
         let (protocol, header, addresses) = if self.protocol == 4 {
-            let (ipv4, _) = Ipv4::new_checked(packet).ok().filter(|(ipv4, _)| !ipv4.is_fragment())?;
-            (ipv4.protocol(), ipv4.header_length(), 12..20)
+            let (ipv4, _) = Ipv4::new_checked(packet).ok()?;
+            if ipv4.is_fragment() || ipv4.header_length() > ipv4::LENGTH {
+                return None;
+            }
+            (ipv4.protocol(), ipv4::LENGTH, 12..20)
         } else {
             let (ipv6, _) = Ipv6::new_checked(packet).ok()?;
             (ipv6.next_header(), ipv6::LENGTH, 8..40)
