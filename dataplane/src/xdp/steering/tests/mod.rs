@@ -265,3 +265,12 @@ fn many_addresses_of_the_box_fit_and_those_known_by_their_prefix_take_no_place()
         assert_eq!((full.map, full.reason.as_str()), ("locals", "it is full"));
     });
 }
+
+/// The verifier gives up after a million steps, and older kernels need more of them than newer ones.
+#[test]
+fn the_verifier_needs_few_steps() {
+    let mut program = Program::load().unwrap();
+    let program: &mut Xdp = program.ebpf().program_mut("steer").unwrap().try_into().unwrap();
+    let steps = program.info().unwrap().verified_instruction_count().unwrap();
+    assert!(steps < 50_000, "{steps}");
+}
