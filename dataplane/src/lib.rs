@@ -20,6 +20,7 @@ mod clock;
 mod engine;
 mod error;
 mod flow;
+mod fragment;
 mod io;
 pub mod limits;
 mod mem;

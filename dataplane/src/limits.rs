@@ -40,6 +40,26 @@ pub const PUNT_QUEUE: usize = 1024;
 /// IPv6 extension headers that are walked before a packet is refused.
 pub const MAX_EXTENSION_HEADERS: usize = 8;
 
+/// Fragmented packets whose ports one worker remembers.
+pub(crate) const FRAGMENTED_PACKETS: usize = 4096;
+/// Of these, packets of one source.
+pub(crate) const FRAGMENTED_PER_SOURCE: u16 = 512;
+/// Fragments that one worker holds because the first one of their packet has not come.
+pub(crate) const FRAGMENTS_HELD: usize = 64;
+/// Of these, fragments of one source.
+pub(crate) const FRAGMENTS_HELD_PER_SOURCE: usize = 16;
+/// Frames that may run through the stages once more after a batch.
+pub(crate) const FRAGMENTS_READY: usize = BATCH;
+
+/// ICMP errors and resets that one worker sends in a second.
+pub(crate) const ANSWERS_PER_SECOND: u32 = 1000;
+
+/// Frames that one worker keeps at hand for what it has to copy.
+pub(crate) const SPARES: usize = 8;
+
+/// How often another port of a source-NAT pool is tried.
+pub(crate) const SNAT_TRIES: u32 = 8;
+
 /// Entries of the flow table that one worker lets wait for their grace period.
 pub(crate) const LIMBO: usize = 4096;
 

@@ -49,6 +49,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) flows_created: Counter,
     pub(crate) flows_expired: Counter,
     pub(crate) flows_refused: Counter,
+    /// First segments that had no room for the client's address.
+    pub(crate) toa_omitted: Counter,
     backends: Box<[BackendCounters]>,
 }
 
@@ -79,6 +81,7 @@ impl WorkerCounters {
             flows_created: Counter::default(),
             flows_expired: Counter::default(),
             flows_refused: Counter::default(),
+            toa_omitted: Counter::default(),
             backends: std::iter::repeat_with(BackendCounters::default).take(backends).collect(),
         }
     }
@@ -108,6 +111,7 @@ impl WorkerCounters {
             flows_created: self.flows_created.get(),
             flows_expired: self.flows_expired.get(),
             flows_refused: self.flows_refused.get(),
+            toa_omitted: self.toa_omitted.get(),
         }
     }
 }
@@ -168,6 +172,8 @@ pub struct WorkerStats {
     pub flows_expired: u64,
     /// New flows that found no room.
     pub flows_refused: u64,
+    /// First segments of flows with `client_address = "toa"` that had no room for the option.
+    pub toa_omitted: u64,
 }
 
 /// One backend's counters, summed over the workers. In: towards the backend.

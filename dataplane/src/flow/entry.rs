@@ -27,9 +27,8 @@ use crate::wire::tcp::Flags;
 
 /// Words of an IPv4 entry: half a cache line.
 pub(super) const NARROW: usize = 8;
-/// Words of an IPv4 entry with full NAT, and of an IPv6 entry: a cache line.
-pub(super) const WIDE: usize = 16;
-/// Words of an IPv6 entry with full NAT: two.
+/// Words of the largest entry, of IPv6 with full NAT: two lines. Between them are those of IPv4 with full
+/// NAT, and of IPv6, with one line.
 pub(super) const EXTENDED: usize = 32;
 
 /// What a flow with full NAT remembers besides.
@@ -195,12 +194,6 @@ impl Entry<'_> {
         (Port((word >> 16) as u16), Port(word as u16))
     }
 
-    /// The port that the client talks to.
-    #[inline(always)]
-    pub(crate) fn vip_port(&self) -> Port {
-        self.ports().1
-    }
-
     #[inline(always)]
     fn address6(&self, at: usize) -> Ipv6Addr {
         let word = |i: usize| u128::from(self.word(at + i));
@@ -276,6 +269,18 @@ impl Entry<'_> {
     /// Tells the owner that the entry has left the index.
     pub(super) fn mark_unlinked(&self) {
         self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), std::sync::atomic::Ordering::Release);
+    }
+
+    /// Whether the backend has what the box puts in front of the client's stream.
+    pub(crate) fn has_acknowledged_header(&self) -> bool {
+        self.seen().has_acknowledged_header()
+    }
+
+    /// The backend has it.
+    pub(crate) fn mark_header_acknowledged(&self) {
+        if !self.has_acknowledged_header() {
+            self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
+        }
     }
 
     /// Where the flow is in its life.

@@ -41,6 +41,11 @@ impl Quiescence {
         counter.store(counter.load(Ordering::Relaxed) | 1, Ordering::Release);
     }
 
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn marks(&self) -> Marks {
         Marks(vec![0; self.0.len()].into_boxed_slice())
     }

@@ -19,6 +19,8 @@ const CLIENT_FIN: u8 = 0x04;
 const SERVER_FIN: u8 = 0x08;
 /// Somebody has sent a RST.
 const RESET: u8 = 0x10;
+/// The server has acknowledged what the box has put in front of the client's stream.
+const HEADER_ACKNOWLEDGED: u8 = 0x20;
 /// The entry is no longer in the index.
 const UNLINKED: u8 = 0x80;
 
@@ -28,6 +30,7 @@ pub(crate) struct Seen(pub(crate) u8);
 
 impl Seen {
     pub(crate) const UNLINKED: Self = Self(UNLINKED);
+    pub(crate) const HEADER_ACKNOWLEDGED: Self = Self(HEADER_ACKNOWLEDGED);
 
     /// What a flow begins with: a flow that is met in the middle counts as established.
     pub(crate) fn at_birth(protocol: Protocol, flags: Flags) -> Self {
@@ -60,6 +63,10 @@ impl Seen {
             Direction::Forward | Direction::Return => {}
         }
         Self(bits)
+    }
+
+    pub(crate) fn has_acknowledged_header(self) -> bool {
+        self.0 & HEADER_ACKNOWLEDGED != 0
     }
 
     pub(crate) fn is_unlinked(self) -> bool {

@@ -80,8 +80,25 @@ impl Frame {
         Some(())
     }
 
+    /// Takes `n` bytes out behind the first `at`, which move towards the end. `None`, and no change:
+    /// the frame is shorter.
+    pub(crate) fn remove(&mut self, at: usize, n: usize) -> Option<()> {
+        if at + n > self.len() {
+            return None;
+        }
+        self.bytes_mut().copy_within(..at, n);
+        self.trim_front(n)
+    }
+
+    /// Puts `bytes` behind the end. `None`, and no change: the chunk has not as many bytes free.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Option<()> {
+        let end = usize::from(self.start) + usize::from(self.length);
+        self.chunk.bytes_mut().get_mut(end..)?.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        self.length += u16::try_from(bytes.len()).ok()?;
+        Some(())
+    }
+
     /// Takes `n` bytes off the front. `None`, and no change: the frame is shorter than that.
-    #[cfg_attr(not(test), expect(dead_code, reason = "translation between families does not call it yet"))]
     pub(crate) fn trim_front(&mut self, n: usize) -> Option<()> {
         let n = u16::try_from(n).ok()?;
         self.length = self.length.checked_sub(n)?;

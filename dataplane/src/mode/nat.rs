@@ -5,6 +5,7 @@
 
 use crate::flow::{Addresses, Tuple};
 use crate::pipeline::{DropReason, Headers, Piece};
+use crate::snapshot::Dscp;
 use crate::types::Protocol;
 use crate::wire::checksum::Delta;
 use crate::wire::ipv4::Ipv4Mut;
@@ -40,7 +41,8 @@ pub(crate) fn translate(
             let delta = Delta::default()
                 .words(source.to_bits(), new_source.to_bits())
                 .words(destination.to_bits(), new_destination.to_bits());
-            ipv4(frame, headers, hop, delta, |packet| {
+            let id = identification(headers.piece, source != new_source);
+            ipv4(frame, headers, hop, id, delta, |packet| {
                 packet.set_source(new_source);
                 packet.set_destination(new_destination);
             })?;
@@ -69,6 +71,33 @@ pub(crate) fn translate(
     transport(segment, from, to, pseudo_header).ok_or(DropReason::Truncated)
 }
 
+/// Marks a packet with a code point; its two bits of ECN stay.
+pub(crate) fn set_code_point(
+    frame: &mut [u8],
+    headers: &Headers,
+    code_point: Dscp,
+) -> Result<(), DropReason> {
+    let packet = frame.get_mut(usize::from(headers.network)..).ok_or(DropReason::Truncated)?;
+    let marked = |class: u8| code_point.number() << 2 | class & 3;
+    if packet.first().is_some_and(|first| first >> 4 == 4) {
+        let (mut ipv4, _) = Ipv4Mut::new(packet).ok_or(DropReason::Truncated)?;
+        ipv4.set_traffic_class(marked(ipv4.traffic_class()));
+    } else {
+        let (mut ipv6, _) = Ipv6Mut::new(packet).ok_or(DropReason::Truncated)?;
+        ipv6.set_traffic_class(marked(ipv6.traffic_class()));
+    }
+    Ok(())
+}
+
+/// The identification that a fragment gets whose source is hidden behind another.
+#[inline(always)]
+fn identification(piece: Piece, hidden: bool) -> Option<u16> {
+    match piece {
+        Piece::First { id } | Piece::Later { id } if hidden => id,
+        Piece::Whole | Piece::First { .. } | Piece::Later { .. } => None,
+    }
+}
+
 /// Counts the TTL down and changes nothing else.
 pub(crate) fn decrement_ttl(
     frame: &mut [u8],
@@ -76,7 +105,7 @@ pub(crate) fn decrement_ttl(
     addresses: Addresses,
 ) -> Result<(), DropReason> {
     match addresses {
-        Addresses::V4 { .. } => ipv4(frame, headers, Hop::Counted, Delta::default(), |_| ()),
+        Addresses::V4 { .. } => ipv4(frame, headers, Hop::Counted, None, Delta::default(), |_| ()),
         Addresses::V6 { .. } => ipv6(frame, headers, Hop::Counted, |_| ()),
     }
 }
@@ -86,6 +115,7 @@ fn ipv4(
     frame: &mut [u8],
     headers: &Headers,
     hop: Hop,
+    id: Option<u16>,
     addresses: Delta,
     set: impl FnOnce(&mut Ipv4Mut<'_>),
 ) -> Result<(), DropReason> {
@@ -96,7 +126,7 @@ fn ipv4(
     ipv4.set_ttl(ttl);
     set(&mut ipv4);
     let mut delta = addresses.word(before, ipv4.ttl_and_protocol());
-    if let Piece::First { id: Some(id) } | Piece::Later { id: Some(id) } = headers.piece {
+    if let Some(id) = id {
         delta = delta.word(ipv4.identification(), id);
         ipv4.set_identification(id);
     }

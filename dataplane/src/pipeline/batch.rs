@@ -5,7 +5,7 @@ use super::verdict::{DropReason, Verdict};
 use crate::flow::{FlowHash, Found, Slot};
 use crate::io::Frame;
 use crate::limits::BATCH;
-use crate::types::InterfaceId;
+use crate::types::{BackendId, InterfaceId};
 
 /// A frame and what the stages have found out about it.
 #[derive(Debug)]
@@ -20,7 +20,18 @@ pub(crate) struct Packet {
     pub(crate) hash: FlowHash,
     pub(super) peeked: Option<Slot>,
     /// From `lookup` or `choose` on.
-    pub(crate) flow: Option<Found>,
+    pub(crate) route: Route,
+}
+
+/// Whose a packet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// A flow's.
+    Flow(Found),
+    /// A backend's, without a flow that says so: the packet alone decides.
+    Backend(BackendId),
+    /// Nobody's: it goes on as it is.
+    AsItIs,
 }
 
 impl Packet {
@@ -32,7 +43,7 @@ impl Packet {
             headers: None,
             hash: FlowHash::default(),
             peeked: None,
-            flow: None,
+            route: Route::AsItIs,
         }
     }
 

@@ -1,27 +1,33 @@
 //! A segment without a flow: a new flow of a service, or a reason why not.
 
-use super::batch::{Batch, Packet};
+use super::answer::{self, Stop};
+use super::batch::{Batch, Packet, Route};
 use super::context::Context;
-use super::headers::Content;
+use super::headers::{Content, Headers};
+use super::source;
 use super::verdict::DropReason;
 use crate::flow::{Direction, Found, Inserted, NewFlow, Tuple};
 use crate::schedule::client_hash;
-use crate::snapshot::{Endpoint, Service};
-use crate::types::Protocol;
+use crate::snapshot::{Endpoint, Forwarding, MissingState, Service};
+use crate::types::{BackendId, Protocol};
 use crate::wire::tcp::Flags;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     for (packet, headers) in batch.undecided() {
-        let Content::Segment { tuple, flags } = headers.content else { continue };
-        if let Some(found) = packet.flow
-            && !is_reopened(context, found, flags)
-        {
-            continue;
-        }
-        packet.flow = None;
-        match choose(packet, context, &tuple, flags) {
-            Ok(flow) => packet.flow = flow,
-            Err(reason) => packet.drop_for(reason),
+        let chosen = match headers.content {
+            Content::Segment { tuple, flags } => match packet.route {
+                Route::Flow(found) if !is_reopened(context, found, flags) => continue,
+                _ => choose(packet, context, &headers, &tuple, flags),
+            },
+            Content::Error { tuple } => match packet.route {
+                Route::Flow(_) => continue,
+                _ => about_no_flow(context, &tuple).map_err(Stop::Drop),
+            },
+            Content::Echo { .. } | Content::Fragment { .. } => continue,
+        };
+        match chosen {
+            Ok(route) => packet.route = route,
+            Err(stop) => packet.verdict = answer::verdict(packet, context, &headers, stop),
         }
     }
 }
@@ -38,35 +44,63 @@ fn is_reopened(context: &mut Context<'_>, found: Found, flags: Flags) -> bool {
     closing
 }
 
-/// The flow for a segment that has none; `Ok(None)`: a backend's own traffic, to be routed as it is.
 fn choose(
     packet: &Packet,
     context: &mut Context<'_>,
+    headers: &Headers,
     tuple: &Tuple,
     flags: Flags,
-) -> Result<Option<Found>, DropReason> {
-    let snapshot = context.snapshot;
-    let (address, port) = (tuple.addresses.destination(), tuple.destination_port);
-    let Some(id) = snapshot.endpoints.get(&Endpoint { address, port, protocol: tuple.protocol }) else {
-        return without_service(context, tuple);
-    };
-    let service = snapshot.services.get(id.index()).ok_or(DropReason::NotOurs)?;
-    if tuple.protocol == Protocol::Tcp && !flags.opens() && !takes_strays(service, flags) {
-        return Err(DropReason::NoFlow);
+) -> Result<Route, Stop> {
+    let Some(service) = service(context, tuple) else { return Ok(without_service(context, tuple)?) };
+    if service.vlan.is_some_and(|vlan| vlan != headers.vlan) {
+        return Err(DropReason::WrongVlan.into());
     }
-    let hash = client_hash(snapshot.hash_seed, tuple.addresses.source(), tuple.source_port);
-    let worker = context.keeper.worker();
-    let backend = service.schedule.choose(worker, hash).ok_or(DropReason::NoBackend)?;
-    let two_way = service.mode.is_two_way();
-    let flow = NewFlow { tuple, hash: packet.hash, backend, two_way, flags, nat: None };
-    match context.table.insert(context.keeper, &flow, snapshot, context.now) {
-        Inserted::Existing(found) => Ok(Some(found)),
+    if tuple.protocol == Protocol::Tcp && !flags.opens() && !takes_strays(service, flags) {
+        let is_answered = service.mode.is_two_way() && service.missing_state == MissingState::Reset;
+        return Err(if is_answered { Stop::Reset } else { DropReason::NoFlow.into() });
+    }
+    let backend = scheduled(context, service, tuple)?;
+    let found = insert(packet, context, headers, tuple, flags, backend)?;
+    Ok(Route::Flow(found))
+}
+
+fn service<'a>(context: &Context<'a>, tuple: &Tuple) -> Option<&'a Service> {
+    let (address, port) = (tuple.addresses.destination(), tuple.destination_port);
+    let id = context.snapshot.endpoints.get(&Endpoint { address, port, protocol: tuple.protocol })?;
+    context.snapshot.services.get(id.index())
+}
+
+fn scheduled(context: &Context<'_>, service: &Service, tuple: &Tuple) -> Result<BackendId, DropReason> {
+    let hash = client_hash(context.snapshot.hash_seed, tuple.addresses.source(), tuple.source_port);
+    service.schedule.choose(context.keeper.worker(), hash).ok_or(DropReason::NoBackend)
+}
+
+fn insert(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    flags: Flags,
+    id: BackendId,
+) -> Result<Found, DropReason> {
+    let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
+    let two_way = backend.forwarding.mode().is_two_way();
+    let mut flow = NewFlow { tuple, hash: packet.hash, backend: id, two_way, flags, nat: None };
+    let inserted = match &backend.forwarding {
+        Forwarding::OneArm(one_arm) => {
+            let stream = source::stream(packet, headers, tuple, one_arm.client_address);
+            source::insert(context, &mut flow, one_arm, stream)?
+        }
+        _ => context.table.insert(context.keeper, &flow, context.snapshot, context.now),
+    };
+    match inserted {
+        Inserted::Existing(found) => Ok(found),
         Inserted::Created(entry) => {
             context.counters.flows_created.add(1);
-            let counters = context.counters.backend(backend);
+            let counters = context.counters.backend(id);
             counters.active_flows.add(1);
             counters.total_flows.add(1);
-            Ok(Some(Found { entry, direction: Direction::Forward }))
+            Ok(Found { entry, direction: Direction::Forward })
         }
         Inserted::Full => {
             context.counters.flows_refused.add(1);
@@ -83,16 +117,31 @@ fn takes_strays(service: &Service, flags: Flags) -> bool {
     !service.mode.is_two_way() && service.schedule.is_consistent() && !flags.has(Flags::RST)
 }
 
-fn without_service(context: &Context<'_>, tuple: &Tuple) -> Result<Option<Found>, DropReason> {
-    let snapshot = context.snapshot;
-    let (address, port) = (tuple.addresses.source(), tuple.source_port);
-    if snapshot.vips.contains(tuple.addresses.destination()) {
+fn without_service(context: &Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
+    if context.snapshot.vips.contains(tuple.addresses.destination()) {
         Err(DropReason::UnknownPort)
-    } else if snapshot.return_endpoints.contains(&Endpoint { address, port, protocol: tuple.protocol }) {
+    } else if is_from_backend(context, tuple) {
         // Steered here because it comes from a backend's endpoint, but an answer to somebody who
-        // went to the backend itself. The box is its router: it is routed as it is.
-        Ok(None)
+        // went to the backend itself. The box is on its way: it goes on as it is.
+        Ok(Route::AsItIs)
     } else {
         Err(DropReason::NotOurs)
+    }
+}
+
+fn is_from_backend(context: &Context<'_>, tuple: &Tuple) -> bool {
+    let (address, port) = (tuple.addresses.source(), tuple.source_port);
+    context.snapshot.return_endpoints.contains(&Endpoint { address, port, protocol: tuple.protocol })
+}
+
+/// An ICMP error begins no flow. Where the packet alone says which backend it is for, it gets there all
+/// the same.
+fn about_no_flow(context: &Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
+    match service(context, tuple) {
+        Some(service) if takes_strays(service, Flags::default()) => {
+            Ok(Route::Backend(scheduled(context, service, tuple)?))
+        }
+        None if is_from_backend(context, tuple) => Ok(Route::AsItIs),
+        Some(_) | None => Err(DropReason::IcmpError),
     }
 }

@@ -14,8 +14,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
                 Some(_) => packet.drop_for(DropReason::ServiceDown),
                 None => packet.drop_for(DropReason::NotOurs),
             },
-            Content::Fragment { .. } => packet.drop_for(DropReason::Fragment),
-            Content::Segment { .. } | Content::Error { .. } => {}
+            Content::Segment { .. } | Content::Error { .. } | Content::Fragment { .. } => {}
         }
     }
 }

@@ -2,11 +2,14 @@
 
 use std::net::IpAddr;
 
+use super::answer::Budget;
+use super::spares::Spares;
 use crate::flow::{Endpoints, FlowTable, Keeper};
+use crate::fragment::Fragments;
 use crate::snapshot::Snapshot;
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
-use crate::types::{BackendId, InterfaceId, Port, SnatId};
+use crate::types::{BackendId, InterfaceId, Mac, Port, SnatId};
 
 /// See the module's head. Made anew for every batch: the snapshot and the time are read once.
 #[derive(Debug)]
@@ -16,8 +19,20 @@ pub(crate) struct Context<'a> {
     pub(crate) keeper: &'a mut Keeper,
     pub(crate) counters: &'a WorkerCounters,
     pub(crate) now: Tick,
+    pub(crate) fragments: &'a mut Fragments,
+    pub(crate) answers: &'a mut Budget,
+    pub(crate) spares: &'a mut Spares,
     /// The last neighbour that a frame of this batch missed; the worker tells management.
     pub(crate) missing: Option<Missing>,
+    /// The last station that the kernel's bridge does not know; the same.
+    pub(crate) station: Option<Station>,
+}
+
+/// A station behind a port of a bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Station {
+    pub(crate) interface: InterfaceId,
+    pub(crate) mac: Mac,
 }
 
 /// A neighbour whose MAC is not known.

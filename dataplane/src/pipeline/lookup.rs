@@ -3,7 +3,7 @@
 //! Three passes over the batch, so that no frame waits for memory alone: hash all and start loading
 //! their buckets; read the buckets and start loading the entries; read the entries.
 
-use super::batch::Batch;
+use super::batch::{Batch, Route};
 use super::context::Context;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
@@ -19,7 +19,9 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     }
     for (packet, headers) in batch.undecided() {
         if let Some(tuple) = headers.content.tuple() {
-            packet.flow = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot);
+            if let Some(found) = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot) {
+                packet.route = Route::Flow(found);
+            }
         }
     }
 }

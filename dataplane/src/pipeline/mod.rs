@@ -5,33 +5,42 @@
 //! earlier stage has decided about, and nothing else is passed between stages than what stands in the
 //! [`Packet`]. After the last stage every frame has a [`Verdict`]; the worker carries it out.
 
+mod answer;
 mod batch;
 mod choose;
 mod classify;
 mod context;
+mod egress;
+mod fragments;
 mod headers;
 mod lookup;
 mod parse;
 mod rewrite;
+mod source;
+mod spares;
 mod verdict;
 
+pub(crate) use answer::Budget;
 pub(crate) use batch::{Batch, Packet};
-pub(crate) use context::{Context, Missing};
-pub(crate) use headers::{Content, Headers, Piece};
+pub(crate) use context::{Context, Missing, Station};
+pub(crate) use headers::{Headers, Piece};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
+pub(crate) use source::give;
+pub(crate) use spares::Spares;
 pub use verdict::DropReason;
 pub(crate) use verdict::Verdict;
 
 type Stage = fn(&mut Batch, &mut Context<'_>);
 
 /// The drawing of the data plane.
-pub(crate) const STAGES: [Stage; 5] = [
-    parse::run,    // frame -> headers; what is broken or no IP gets its verdict here
-    classify::run, // control frames to management, echoes answered, the rest is a flow's
-    lookup::run,   // hash all, prefetch all, then read: which flow
-    choose::run,   // no flow: a new one of a service, or a reason why not
-    rewrite::run,  // the mode's rewrite, and the interface to leave by
+pub(crate) const STAGES: [Stage; 6] = [
+    parse::run,     // frame -> headers; what is broken or no IP gets its verdict here
+    classify::run,  // control frames to management, echoes answered, the rest is a flow's
+    fragments::run, // fragments get the ports of their packet; those that came too early wait
+    lookup::run,    // hash all, prefetch all, then read: which flow
+    choose::run,    // no flow: a new one of a service, or a reason why not
+    rewrite::run,   // the mode's rewrite, and the interface to leave by
 ];
 
 /// Runs all stages over a batch.

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
+use crate::mode::icmp_error::Quoted;
 use crate::types::{Port, Protocol};
 use crate::wire::ethernet::{self, ethertype};
 use crate::wire::icmp::{self, Icmp};
@@ -105,7 +106,7 @@ fn ipv4(packet: &[u8]) -> Result<Found, DropReason> {
         number::ICMP if piece != Piece::Whole => return Err(DropReason::Fragment),
         number::ICMP => match Icmp::new_checked(payload)?.kind() {
             icmp::v4::ECHO_REQUEST => Content::Echo { destination: addresses.destination() },
-            kind if icmp::v4::ERRORS.contains(&kind) => return Err(DropReason::IcmpError),
+            kind if icmp::v4::ERRORS.contains(&kind) => error(packet, transport)?,
             _ => return Err(DropReason::UnknownProtocol),
         },
         _ => return Err(DropReason::UnknownProtocol),
@@ -130,7 +131,7 @@ fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
             icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => {
                 return Ok(Found::Control);
             }
-            kind if kind < icmp::v6::FIRST_INFORMATIONAL => return Err(DropReason::IcmpError),
+            kind if kind < icmp::v6::FIRST_INFORMATIONAL => error(packet, ipv6::LENGTH + offset)?,
             _ => return Err(DropReason::UnknownProtocol),
         },
         _ => return Err(DropReason::UnknownProtocol),
@@ -174,6 +175,16 @@ fn tcp(addresses: Addresses, segment: &[u8]) -> Result<Content, WireError> {
 fn udp(addresses: Addresses, datagram: &[u8], piece: Piece) -> Result<Content, WireError> {
     let udp = if piece == Piece::Whole { Udp::new_checked(datagram) } else { Udp::new_first(datagram) }?;
     Ok(segment_of(addresses, Protocol::Udp, udp.source_port(), udp.destination_port(), Flags::default()))
+}
+
+/// An error about a packet: it goes to where that came from, or it is a forgery.
+fn error(packet: &[u8], icmp: usize) -> Result<Content, DropReason> {
+    let quoted = Quoted::new_checked(packet, icmp)?;
+    let tuple = quoted.reversed();
+    if quoted.outer.destination() != tuple.addresses.destination() {
+        return Err(DropReason::IcmpError);
+    }
+    Ok(Content::Error { tuple })
 }
 
 #[inline(always)]

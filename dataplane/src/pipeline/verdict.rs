@@ -1,5 +1,6 @@
 //! What becomes of a frame. Every frame ends in exactly one verdict, and every verdict is counted.
 
+use crate::fragment::Key;
 use crate::types::InterfaceId;
 
 /// See the module's head.
@@ -12,6 +13,10 @@ pub(crate) enum Verdict {
     Transmit(InterfaceId),
     /// Goes to the management thread.
     Punt,
+    /// Waits for the first fragment of its packet.
+    Hold(Key),
+    /// Is dropped for a reason, and what the box answers its sender instead leaves by this interface.
+    Answer(InterfaceId, DropReason),
     /// Is dropped, for a reason that the operator sees.
     Drop(DropReason),
 }
@@ -62,14 +67,18 @@ drop_reasons! {
     Fragment, "fragment", "a fragment whose first part is not known";
     ExtensionHeaders, "extension-headers", "the IPv6 extension headers are too many or hide the transport header";
     UnknownProtocol, "unknown-protocol", "neither TCP nor UDP nor an ICMP echo request";
-    IcmpError, "icmp-error", "an ICMP error message, which this version does not carry to a flow";
+    IcmpError, "icmp-error", "an ICMP error about no packet of a known flow, or a redirect";
     NotOurs, "not-ours", "belongs to no service and no flow";
     UnknownPort, "unknown-port", "a virtual IP, but a port or protocol that no service has";
     ServiceDown, "service-down", "an echo request to a virtual IP none of whose services has a backend that is up";
     NoBackend, "no-backend", "every backend of the service is down";
+    SnatExhausted, "snat-exhausted", "every port of the source-NAT pool towards this backend is in use: add addresses to snat_pool";
     NoFlow, "no-flow", "in the middle of a connection that the box does not know";
     TableFull, "table-full", "the flow table has no room for a new flow";
     TupleInUse, "tuple-in-use", "another service's flow from this client port to the same server port is still open, their replies could not be told apart";
+    SynWithData, "syn-with-data", "a SYN with data, which would overtake the PROXY header; the client sends the data again";
+    Untranslatable, "untranslatable", "it has no counterpart in the backend's address family (RFC 7915)";
+    SameSegment, "same-segment", "bridge mode, but the destination is on the side that the frame came from";
     TtlExceeded, "ttl-exceeded", "the time to live ends here";
     NoRoute, "no-route", "no route to the destination through the box's service interfaces";
     NeighbourMissing, "neighbour-missing", "the next hop's MAC address is not known yet and is being asked for";

@@ -85,6 +85,12 @@ impl Delta {
         Self(sum(self.0, new) + u64::from(!fold(sum(0, old))))
     }
 
+    /// These changes and those.
+    #[inline(always)]
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
     /// The checksum field after the changes.
     #[inline(always)]
     pub(crate) fn apply(self, checksum: u16) -> u16 {

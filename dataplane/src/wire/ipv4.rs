@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::checksum;
+use super::checksum::{self, Delta};
 use super::{Fragment, WireError, be16, bytes_at, header, set_be16};
 
 /// Bytes of the header without options.
@@ -138,13 +138,52 @@ impl<'f> Ipv4Mut<'f> {
         be16::<4, _>(self.0)
     }
 
+    /// Announces another length, and another place in a larger packet: flags and offset as the wire has
+    /// them. The checksum follows.
+    pub(crate) fn become_fragment(&mut self, total_length: u16, flags_and_offset: u16) {
+        let delta = Delta::default()
+            .word(be16::<2, _>(self.0), total_length)
+            .word(be16::<6, _>(self.0), flags_and_offset);
+        set_be16::<2, _>(self.0, total_length);
+        set_be16::<6, _>(self.0, flags_and_offset);
+        self.set_checksum(delta.apply(self.checksum()));
+    }
+
+    /// Type of service: DSCP (RFC 2474) and ECN (RFC 3168).
+    pub(crate) fn traffic_class(&self) -> u8 {
+        self.0[1]
+    }
+
+    /// The checksum follows.
+    pub(crate) fn set_traffic_class(&mut self, class: u8) {
+        let before = be16::<0, _>(self.0);
+        self.0[1] = class;
+        let delta = Delta::default().word(before, be16::<0, _>(self.0));
+        self.set_checksum(delta.apply(self.checksum()));
+    }
+
     pub(crate) fn set_identification(&mut self, id: u16) {
         set_be16::<4, _>(self.0, id);
     }
 
     #[inline(always)]
+    pub(crate) fn total_length(&self) -> u16 {
+        be16::<2, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_total_length(&mut self, length: u16) {
+        set_be16::<2, _>(self.0, length);
+    }
+
+    #[inline(always)]
     pub(crate) fn ttl_and_protocol(&self) -> u16 {
         be16::<8, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn ttl(&self) -> u8 {
+        self.0[8]
     }
 
     #[inline(always)]

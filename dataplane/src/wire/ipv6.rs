@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Fragment, WireError, be16, bytes_at, header};
+use super::{Fragment, WireError, be16, bytes_at, header, set_be16};
 use crate::limits::MAX_EXTENSION_HEADERS;
 
 /// Bytes of the fixed header.
@@ -82,6 +82,26 @@ impl<'f> Ipv6Mut<'f> {
         Some((Self(header), rest))
     }
 
+    /// DSCP (RFC 2474) and ECN (RFC 3168).
+    pub(crate) fn traffic_class(&self) -> u8 {
+        self.0[0] << 4 | self.0[1] >> 4
+    }
+
+    pub(crate) fn set_traffic_class(&mut self, class: u8) {
+        self.0[0] = self.0[0] & 0xf0 | class >> 4;
+        self.0[1] = self.0[1] & 0x0f | class << 4;
+    }
+
+    #[inline(always)]
+    pub(crate) fn payload_length(&self) -> u16 {
+        be16::<4, _>(self.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_payload_length(&mut self, length: u16) {
+        set_be16::<4, _>(self.0, length);
+    }
+
     #[inline(always)]
     pub(crate) fn hop_limit(&self) -> u8 {
         self.0[7]
@@ -101,49 +121,6 @@ impl<'f> Ipv6Mut<'f> {
     pub(crate) fn set_destination(&mut self, address: Ipv6Addr) {
         self.0[24..40].copy_from_slice(&address.octets());
     }
-}
-
-/// What the walk over the extension headers ended at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Upper {
-    /// The upper-layer protocol, and where in the payload its header begins.
-    Protocol {
-        /// Its number.
-        number: u8,
-        /// Bytes of extension headers in front of it.
-        offset: usize,
-    },
-    /// A fragment header: the transport header may be in another packet.
-    Fragment,
-    /// More than [`MAX_EXTENSION_HEADERS`], or none that follows (59).
-    Hidden,
-}
-
-/// Walks hop-by-hop options (0), routing (43), destination options (60) and authentication (51)
-/// headers up to the transport header (RFC 8200 section 4, RFC 4302 section 2.2).
-#[inline(always)]
-pub(crate) fn upper_layer(first: u8, payload: &[u8]) -> Result<Upper, WireError> {
-    // Nearly every packet has no extension header.
-    if matches!(first, 6 | 17 | 58) {
-        return Ok(Upper::Protocol { number: first, offset: 0 });
-    }
-    walk(first, payload)
-}
-
-fn walk(first: u8, payload: &[u8]) -> Result<Upper, WireError> {
-    let (mut number, mut offset) = (first, 0);
-    for _ in 0..=MAX_EXTENSION_HEADERS {
-        match extension(number, payload, offset)? {
-            Step::Over { next, length } => (number, offset) = (next, offset + length),
-            Step::Fragment => return Ok(Upper::Fragment),
-            Step::None => return Ok(Upper::Hidden),
-            Step::Upper => return Ok(Upper::Protocol { number, offset }),
-        }
-        if offset > payload.len() {
-            return Err(WireError::Truncated);
-        }
-    }
-    Ok(Upper::Hidden)
 }
 
 /// What a header of a chain is.
@@ -198,11 +175,14 @@ pub(crate) struct Extensions {
     pub(crate) is_source_routed: bool,
     /// An authentication header covers the addresses (RFC 4302 section 3.3.3.1).
     pub(crate) is_authenticated: bool,
+    /// Headers follow the fragment header: they are in the first fragment alone.
+    pub(crate) has_fragmented_header: bool,
 }
 
 impl Extensions {
-    /// Walks the chain as [`upper_layer`] does, and through a fragment header, too. `None`: more than
-    /// [`MAX_EXTENSION_HEADERS`], or nothing that follows them.
+    /// Walks hop-by-hop options (0), routing (43), destination options (60), authentication (51) and
+    /// fragment (44) headers up to the transport header (RFC 8200 section 4, RFC 4302 section 2.2).
+    /// `None`: more than [`MAX_EXTENSION_HEADERS`], or nothing that follows them (59).
     pub(crate) fn read(first: u8, payload: &[u8]) -> Result<Option<Self>, WireError> {
         let mut all = Self {
             number: first,
@@ -210,6 +190,7 @@ impl Extensions {
             fragment: None,
             is_source_routed: false,
             is_authenticated: false,
+            has_fragmented_header: false,
         };
         for _ in 0..=MAX_EXTENSION_HEADERS {
             match extension(all.number, payload, all.length)? {
@@ -217,6 +198,7 @@ impl Extensions {
                     let segments_left = payload.get(all.length + 3);
                     all.is_source_routed |= all.number == 43 && segments_left.is_some_and(|left| *left > 0);
                     all.is_authenticated |= all.number == 51;
+                    all.has_fragmented_header |= all.fragment.is_some();
                     (all.number, all.length) = (next, all.length + length);
                 }
                 Step::Fragment => {
@@ -268,19 +250,6 @@ mod tests {
     }
 
     #[test]
-    fn extension_headers_are_walked_to_the_transport_header() {
-        let options = |next| [next, 0, 0, 0, 0, 0, 0, 0];
-        let two = [options(60), options(6)].concat();
-        assert_eq!(upper_layer(0, &two), Ok(Upper::Protocol { number: 6, offset: 16 }));
-        assert_eq!(upper_layer(17, &[]), Ok(Upper::Protocol { number: 17, offset: 0 }));
-        assert_eq!(upper_layer(0, &options(44)), Ok(Upper::Fragment));
-        assert_eq!(upper_layer(0, &options(59)), Ok(Upper::Hidden));
-        assert_eq!(upper_layer(0, &options(0).repeat(20)), Ok(Upper::Hidden));
-        assert_eq!(upper_layer(0, &[6, 9, 0, 0, 0, 0, 0, 0]), Err(WireError::Truncated));
-        assert_eq!(upper_layer(43, &[6, 0]), Err(WireError::Truncated));
-    }
-
-    #[test]
     fn the_chain_tells_of_fragments_routes_and_authentication() {
         let read = |first, parts: &[&[u8]]| Extensions::read(first, &parts.concat());
         let plain = |number, length| Extensions {
@@ -289,10 +258,12 @@ mod tests {
             fragment: None,
             is_source_routed: false,
             is_authenticated: false,
+            has_fragmented_header: false,
         };
         let fragment = |identification, offset, more| Some(Fragment { identification, offset, more });
         let options = |next| [next, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(read(6, &[]), Ok(Some(plain(6, 0))));
+        assert_eq!(read(17, &[]), Ok(Some(plain(17, 0))));
         assert_eq!(read(0, &[&options(60), &options(17)]), Ok(Some(plain(17, 16))));
         let routing = |left| [6, 0, 0, left, 0, 0, 0, 0];
         assert_eq!(read(43, &[&routing(0)]), Ok(Some(plain(6, 8))));
@@ -301,7 +272,11 @@ mod tests {
         let authenticated = Extensions { is_authenticated: true, ..plain(6, 8) };
         assert_eq!(read(51, &[&options(6)]), Ok(Some(authenticated)));
         let first = [0, 0, 0, 1, 0, 1, 0, 2];
-        let in_part = Extensions { fragment: fragment(0x1_0002, 0, true), ..plain(17, 16) };
+        let in_part = Extensions {
+            fragment: fragment(0x1_0002, 0, true),
+            has_fragmented_header: true,
+            ..plain(17, 16)
+        };
         assert_eq!(read(44, &[&first, &options(17)]), Ok(Some(in_part)), "headers follow in the first part");
         let later = [60, 0, 0x05, 0xc8, 0, 1, 0, 2];
         let in_part = Extensions { fragment: fragment(0x1_0002, 185, false), ..plain(60, 8) };
@@ -310,31 +285,14 @@ mod tests {
         assert_eq!(read(0, &[&options(0).repeat(20)]), Ok(None));
         assert_eq!(read(44, &[&first[..7]]), Err(WireError::Truncated));
         assert_eq!(read(0, &[&[6, 9, 0, 0, 0, 0, 0, 0]]), Err(WireError::Truncated));
+        assert_eq!(read(43, &[&[6, 0]]), Err(WireError::Truncated));
     }
 
     proptest! {
         #[test]
-        fn both_walks_end_at_the_same_place(first: u8, payload in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let read = Extensions::read(first, &payload);
-            match upper_layer(first, &payload) {
-                Ok(Upper::Protocol { number, offset }) => {
-                    let all = read.unwrap().unwrap();
-                    prop_assert_eq!((all.number, all.length, all.fragment), (number, offset, None));
-                }
-                Ok(Upper::Hidden) => prop_assert_eq!(read, Ok(None)),
-                Ok(Upper::Fragment) => {
-                    if let Ok(Some(all)) = read {
-                        prop_assert!(all.fragment.is_some() && all.length <= payload.len());
-                    }
-                }
-                Err(error) => prop_assert_eq!(read, Err(error)),
-            }
-        }
-
-        #[test]
         fn no_chain_of_headers_leads_out_of_the_packet(first: u8, payload in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(Upper::Protocol { offset, .. }) = upper_layer(first, &payload) {
-                prop_assert!(offset <= payload.len());
+            if let Ok(Some(all)) = Extensions::read(first, &payload) {
+                prop_assert!(all.length <= payload.len());
             }
         }
     }

@@ -18,7 +18,7 @@ pub(crate) mod gue;
 pub(crate) mod icmp;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
-#[cfg_attr(not(test), expect(dead_code, reason = "one-arm mode's rewrite calls it"))]
+
 pub(crate) mod proxy;
 pub(crate) mod tcp;
 pub(crate) mod tcp_options;

@@ -4,8 +4,15 @@
 use std::fmt::{self, Write};
 use std::net::{Ipv6Addr, SocketAddr};
 
-/// The longest header: version 1, two IPv6 addresses and ports in full.
-pub(crate) const MAX_LENGTH: usize = 104;
+/// The longest header of version 1: two IPv6 addresses and ports in full.
+pub(crate) const MAX_V1: usize = 104;
+
+/// The longest of version 2: signature, four bytes, two IPv6 addresses and ports.
+pub(crate) const MAX_V2: usize = 52;
+
+const MAX_LENGTH: usize = MAX_V1;
+
+const _: () = assert!(MAX_V2 <= MAX_LENGTH);
 
 /// What every version 2 header begins with.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
@@ -148,7 +155,7 @@ mod tests {
         }
         let longest = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535";
         let longest = header(ProxyHeader::v1, longest, longest);
-        assert_eq!(longest.bytes().len(), MAX_LENGTH);
+        assert_eq!(longest.bytes().len(), MAX_V1);
         assert!(longest.bytes().ends_with(b" 65535 65535\r\n"));
     }
 
@@ -165,6 +172,7 @@ mod tests {
         expected.extend([0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
         expected.extend([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x64, 0, 1, 0, 2]);
         assert_eq!(v6.bytes(), expected);
+        assert_eq!(v6.bytes().len(), MAX_V2);
     }
 
     #[test]

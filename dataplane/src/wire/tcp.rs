@@ -1,5 +1,6 @@
 //! TCP (RFC 9293).
 
+use super::checksum::{Delta, fold, sum};
 use super::{WireError, be16, bytes_at, header, set_be16};
 use crate::types::Port;
 
@@ -134,9 +135,56 @@ impl<'f> TcpMut<'f> {
     }
 }
 
+/// Puts `bytes` into a segment, an even number `at` of bytes from its start. The segment begins behind as
+/// many free bytes of `space` and ends with it; afterwards it begins with `space`. `None`, and nothing
+/// changed: it is shorter than that.
+///
+/// The checksum follows, the pseudo-header's length included. The length that the IP header announces is
+/// the caller's.
+pub(crate) fn insert(space: &mut [u8], at: usize, bytes: &[u8]) -> Option<()> {
+    let gap = bytes.len();
+    let length = u16::try_from(gap).ok()?;
+    let mut delta = Delta::default().text(&[], bytes).word(0, length);
+    let behind = space.get(gap.checked_add(at)?..)?;
+    if !gap.is_multiple_of(2) {
+        // All that stands behind changes halves (RFC 1071 section 2, B).
+        let before = fold(sum(0, behind));
+        delta = delta.word(before, before.swap_bytes());
+    }
+    space.copy_within(gap..gap + at, 0);
+    space.get_mut(at..)?.get_mut(..gap)?.copy_from_slice(bytes);
+    let mut tcp = TcpMut::new(space)?;
+    tcp.set_checksum(delta.apply(tcp.checksum()));
+    Some(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::frames::frame;
+    use crate::types::Mac;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn bytes_put_in_front_of_the_payload_are_summed(
+            bytes in proptest::collection::vec(any::<u8>(), 0..110), payload in proptest::collection::vec(any::<u8>(), 0..50),
+        ) {
+            let build = frame((Mac::default(), "10.0.0.2"), (Mac::default(), "10.0.0.100")).tcp(40000, 80, Flags::ACK);
+            let mut space = vec![0xee; bytes.len()];
+            space.extend(build.clone().payload(&payload).packet().split_off(20));
+            prop_assert_eq!(insert(&mut space, LENGTH, &bytes), Some(()));
+            prop_assert_eq!(space, build.payload(&[bytes, payload].concat()).packet().split_off(20));
+        }
+
+        #[test]
+        fn what_is_too_short_to_be_a_segment_is_no_reason_to_panic(
+            mut space in proptest::collection::vec(any::<u8>(), 0..50), at: usize,
+            bytes in proptest::collection::vec(any::<u8>(), 0..50),
+        ) {
+            let _ = insert(&mut space, at, &bytes);
+        }
+    }
 
     #[test]
     fn ports_and_flags_are_read_and_options_must_fit() {

@@ -76,6 +76,19 @@ pub(crate) fn clamp_mss(segment: &mut [u8], max: Mss) {
     clamp_syn(segment, max);
 }
 
+/// The segment size that a SYN announces.
+pub(crate) fn announced_mss(segment: &[u8]) -> Option<Mss> {
+    Tcp::new_checked(segment).ok().filter(|tcp| tcp.flags().has(Flags::SYN))?;
+    let mut walk = Walk::new(segment)?;
+    while let Some(option) = walk.next(segment) {
+        if (option.kind, option.length) == (kind::MAXIMUM_SEGMENT_SIZE, 2) {
+            let value = segment.get(option.value..)?.first_chunk()?;
+            return Some(Mss(u16::from_be_bytes(*value)));
+        }
+    }
+    None
+}
+
 fn clamp_syn(segment: &mut [u8], max: Mss) {
     let Some(mut walk) = Walk::new(segment) else { return };
     let mut delta = Delta::default();
@@ -191,17 +204,14 @@ impl Toa {
     /// The checksum follows, the pseudo-header's length included. The length that the IP header
     /// announces is the caller's.
     pub(crate) fn insert(&self, space: &mut [u8]) -> Option<()> {
-        let gap = usize::from(self.length);
-        self.fits(space.get(gap..)?).then_some(())?;
-        space.copy_within(gap..gap + tcp::LENGTH, 0);
-        space.get_mut(tcp::LENGTH..tcp::LENGTH + gap)?.copy_from_slice(self.bytes());
+        self.fits(space.get(usize::from(self.length)..)?).then_some(())?;
+        tcp::insert(space, tcp::LENGTH, self.bytes())?;
         let [length, flags] = space.get_mut(12..)?.first_chunk_mut()?;
         let before = u16::from_be_bytes([*length, *flags]);
         // Words of four bytes, in the upper half of the byte.
-        *length = length.wrapping_add(self.length / 4 << 4);
+        *length = length.wrapping_add((self.length / 4) << 4);
         let after = u16::from_be_bytes([*length, *flags]);
-        let delta = Delta::default().word(before, after).word(0, self.length.into());
-        apply(space, delta.text(&[], self.bytes()));
+        apply(space, Delta::default().word(before, after));
         Some(())
     }
 }

@@ -15,11 +15,12 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::engine::Poll;
-use crate::flow::{FlowTable, Keeper, Timeouts};
+use crate::flow::{Expired, FlowTable, Keeper, Timeouts};
+use crate::fragment::Fragments;
 use crate::io::PacketIo;
 use crate::limits::BATCH;
-use crate::pipeline::{self, Batch, Context, Missing};
-use crate::snapshot::{FlowTimeouts, Reader};
+use crate::pipeline::{self, Batch, Budget, Context, Missing, Spares, Station};
+use crate::snapshot::{FlowTimeouts, Forwarding, Reader, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
 use crate::types::WorkerId;
@@ -51,6 +52,9 @@ pub(crate) struct Worker<I> {
     links: Links,
     keeper: Keeper,
     batch: Batch,
+    fragments: Fragments,
+    answers: Budget,
+    spares: Spares,
     began: u64,
     last_frame: u64,
     last_round: u64,
@@ -69,6 +73,9 @@ impl<I: PacketIo> Worker<I> {
             io,
             links,
             batch: Batch::new(),
+            fragments: Fragments::new(),
+            answers: Budget::new(),
+            spares: Spares::new(),
             began: now,
             last_frame: now,
             last_round: now,
@@ -132,27 +139,52 @@ impl<I: PacketIo> Worker<I> {
             return;
         }
         self.was_busy = true;
-        let counters = &self.links.counters;
-        counters.received.add(received as u64);
-        counters.batches.add(1);
+        self.links.counters.received.add(received as u64);
+        self.links.counters.batches.add(1);
+        self.run_stages(now);
+        // Fragments that have waited for one of this batch.
+        while let Some((ingress, frame)) = self.fragments.take_ready() {
+            self.batch.push(ingress, frame);
+            while let Some((ingress, frame)) = self.fragments.take_ready() {
+                self.batch.push(ingress, frame);
+            }
+            self.run_stages(now);
+        }
+    }
+
+    fn run_stages(&mut self, now: Tick) {
+        while self.spares.wants_more()
+            && let Some(frame) = self.io.allocate()
+        {
+            self.spares.give(frame);
+        }
         let mut context = Context {
             snapshot: self.links.snapshots.load(),
             table: &self.links.table,
             keeper: &mut self.keeper,
-            counters,
+            counters: &self.links.counters,
             now,
+            fragments: &mut self.fragments,
+            answers: &mut self.answers,
+            spares: &mut self.spares,
             missing: None,
+            station: None,
         };
         pipeline::run(&mut self.batch, &mut context);
-        let missing = context.missing;
-        self.deliver();
-        self.report(missing);
+        let (missing, station) = (context.missing, context.station);
+        self.deliver(now);
+        self.send_copies();
+        self.report(missing, station);
     }
 
-    /// Tells management of a neighbour to resolve, and wakes it for that and for control frames.
-    fn report(&mut self, missing: Option<Missing>) {
+    /// Tells management of a neighbour to resolve and a station to learn, and wakes it for that and for
+    /// control frames.
+    fn report(&mut self, missing: Option<Missing>, station: Option<Station>) {
         if let Some(Missing { interface, address }) = missing {
             self.punted |= self.links.punts.send(Punt::NeighbourMissing { interface, address });
+        }
+        if let Some(Station { interface, mac }) = station {
+            self.punted |= self.links.punts.send(Punt::Station { interface, mac });
         }
         if std::mem::take(&mut self.punted) {
             self.links.punt_event.wake();
@@ -169,8 +201,19 @@ impl<I: PacketIo> Worker<I> {
         self.sweep_is_behind = self.keeper.sweep(table, snapshot, &timeouts, now, |flow| {
             counters.flows_expired.add(1);
             counters.backend(flow.backend).active_flows.sub(1);
+            give_back(snapshot, &flow);
         });
         self.keeper.reclaim(table);
+        self.fragments.sweep(now);
+        self.drop_late_fragments(now);
+    }
+}
+
+/// The port of a source-NAT pool that an ended flow had.
+fn give_back(snapshot: &Snapshot, flow: &Expired) {
+    let forwarding = snapshot.backend(flow.backend).map(|backend| &backend.forwarding);
+    if let (Some(nat), Some(Forwarding::OneArm(one_arm))) = (flow.nat, forwarding) {
+        pipeline::give(one_arm, nat.address, nat.port);
     }
 }
 

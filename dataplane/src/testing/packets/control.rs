@@ -58,10 +58,10 @@ fn an_echo_request_to_a_vip_is_answered() {
 fn other_icmp_is_dropped_by_name() {
     let mut rig = rig();
     let rows = [
-        ("unreachable", false, 3, DropReason::IcmpError),
-        ("time exceeded", false, 11, DropReason::IcmpError),
-        ("too big", true, 2, DropReason::IcmpError),
-        ("unreachable in IPv6", true, 1, DropReason::IcmpError),
+        ("unreachable, and no packet quoted", false, 3, DropReason::Truncated),
+        ("redirect", false, 5, DropReason::IcmpError),
+        ("too big, and no packet quoted", true, 2, DropReason::Truncated),
+        ("an unknown error", true, 100, DropReason::IcmpError),
         ("echo reply", false, 0, DropReason::UnknownProtocol),
         ("timestamp", false, 13, DropReason::UnknownProtocol),
         ("router solicitation", true, 133, DropReason::UnknownProtocol),

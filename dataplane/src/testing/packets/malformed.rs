@@ -88,22 +88,6 @@ fn lying_headers_are_dropped_by_name() {
 }
 
 #[test]
-fn fragments_are_dropped_by_name() {
-    use DropReason::Fragment;
-    in_both_modes(|mode| {
-        let fragment6 = |offset_and_more: u16| {
-            let [high, low] = offset_and_more.to_be_bytes();
-            tcp(mode, true).extensions(44, &[0, 0, high, low, 0, 0, 0, 1], 0).build()
-        };
-        [
-            ("one in the middle", tcp(mode, false).fragment(0x2010).build(), Fragment),
-            ("the last", tcp(mode, false).fragment(0x0010).build(), Fragment),
-            ("IPv6, the last", fragment6(0x0100), Fragment),
-        ]
-    });
-}
-
-#[test]
 fn foreign_protocols_are_dropped_by_name() {
     in_both_modes(|mode| {
         let ether = |kind: [u8; 2]| {

@@ -26,6 +26,8 @@ enum Expect {
     Sends(InterfaceId, Vec<u8>),
     /// It is dropped for that reason.
     Drops(DropReason),
+    /// It is dropped for that reason, and this answer to its sender leaves by that interface.
+    Answers(DropReason, InterfaceId, Vec<u8>),
     /// It goes to the management thread.
     Punts,
 }
@@ -41,18 +43,49 @@ fn check(rig: &mut Rig, sentence: &str, ingress: InterfaceId, input: &[u8], expe
         .filter(|r| after.drops[r.index()] != before.drops[r.index()])
         .map(|r| r.code())
         .collect();
-    let counted = (moved(|f| f.received), moved(|f| f.forwarded), moved(|f| f.to_management), drops);
+    let counted = (
+        moved(|f| f.received),
+        moved(|f| f.forwarded),
+        moved(|f| f.to_management),
+        moved(|f| f.originated),
+        drops,
+    );
     let (expected_out, expected_count) = match expect {
-        Expect::Sends(interface, frame) => (vec![(*interface, frame.clone())], (1, 1, 0, vec![])),
-        Expect::Drops(reason) => (vec![], (1, 0, 0, vec![reason.code()])),
-        Expect::Punts => (vec![], (1, 0, 1, vec![])),
+        Expect::Sends(interface, frame) => (vec![(*interface, frame.clone())], (1, 1, 0, 0, vec![])),
+        Expect::Drops(reason) => (vec![], (1, 0, 0, 0, vec![reason.code()])),
+        Expect::Answers(reason, interface, frame) => {
+            (vec![(*interface, frame.clone())], (1, 0, 0, 1, vec![reason.code()]))
+        }
+        Expect::Punts => (vec![], (1, 0, 1, 0, vec![])),
     };
-    assert_eq!(counted, expected_count, "{sentence}: received, forwarded, to management, drops");
+    assert_eq!(counted, expected_count, "{sentence}: received, forwarded, to management, originated, drops");
     assert_eq!(hex(&sent), hex(&expected_out), "{sentence}");
 }
 
 fn hex(frames: &[(InterfaceId, Vec<u8>)]) -> Vec<String> {
     frames.iter().map(|(interface, bytes)| format!("{interface}: {bytes:02x?}")).collect()
+}
+
+/// What the box answers to a frame of the client, in the name of the VIP: an ICMP error that quotes the
+/// packet, as long as it is short.
+fn icmp_answer(mode: Mode, v6: bool, (kind, code, rest): (u8, u8, [u8; 4]), about: &[u8]) -> Vec<u8> {
+    let (longest, class) = if v6 { (1280 - 48, 0) } else { (576 - 28, 0xc0) };
+    let packet = &about[14..];
+    let quote = &packet[..packet.len().min(longest)];
+    let answer = from_vip(mode, v6).icmp_error(kind, code, rest, quote).traffic_class(class);
+    answer.identification(0).build()
+}
+
+fn time_exceeded(mode: Mode, v6: bool, about: &[u8]) -> Expect {
+    let kind = if v6 { 3 } else { 11 };
+    Expect::Answers(DropReason::TtlExceeded, ETH0, icmp_answer(mode, v6, (kind, 0, [0; 4]), about))
+}
+
+fn too_big(mode: Mode, v6: bool, mtu: u16, about: &[u8]) -> Expect {
+    let [high, low] = mtu.to_be_bytes();
+    let (kind, code) = if v6 { (2, 0) } else { (3, 4) };
+    let rest = [0, 0, high, low];
+    Expect::Answers(DropReason::TooLong, ETH0, icmp_answer(mode, v6, (kind, code, rest), about))
 }
 
 fn client(v6: bool) -> &'static str {

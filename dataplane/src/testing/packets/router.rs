@@ -90,7 +90,7 @@ fn the_ttl_ends_at_one() {
     both_families(|rig, v6| {
         for (sentence, ttl) in [("TTL 1", 1), ("TTL 0", 0)] {
             let input = vip_frame(v6).tcp(40001, 80, SYN).ttl(ttl).build();
-            check(rig, sentence, ETH0, &input, &Expect::Drops(DropReason::TtlExceeded));
+            check(rig, sentence, ETH0, &input, &time_exceeded(Mode::Router, v6, &input));
         }
         let input = vip_frame(v6).tcp(40001, 80, SYN).ttl(2).build();
         let output = to_backend(11, v6).tcp(40001, 8080, SYN).ttl(1).build();
@@ -201,7 +201,8 @@ fn a_packet_longer_than_the_mtu_ahead_is_dropped() {
     snapshot.interfaces[1].mtu = 1400;
     let mut rig = Rig::new(snapshot);
     let of = |length: usize| vip_frame(false).tcp(40000, 80, SYN).payload(&vec![1; length - 40]);
-    check(&mut rig, "1401 bytes", ETH0, &of(1401).build(), &Expect::Drops(DropReason::TooLong));
+    let long = of(1401).build();
+    check(&mut rig, "1401 bytes", ETH0, &long, &too_big(Mode::Router, false, 1400, &long));
     let output = to_backend(11, false).tcp(40000, 8080, SYN).payload(&[1; 1360]).ttl(63).build();
     check(&mut rig, "1400 bytes", ETH0, &of(1400).build(), &Expect::Sends(ETH1, output));
 }

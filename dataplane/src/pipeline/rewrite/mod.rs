@@ -1,0 +1,282 @@
+//! The mode's rewrite, and the interface that the packet leaves by.
+
+mod split;
+mod translate;
+
+use super::answer::{self, Stop};
+use super::batch::{Batch, Packet, Route};
+use super::context::Context;
+use super::egress::{self, Growth};
+use super::headers::{Content, Headers};
+use super::verdict::{DropReason, Verdict};
+use crate::flow::{Addresses, Direction, Found, Nat, Tuple};
+use crate::mode::nat::{self, Hop};
+use crate::mode::{client_address, tunnel};
+use crate::snapshot::{Backend, ClientAddress, Forwarding};
+use crate::types::{BackendId, InterfaceId};
+use translate::Rewrite;
+
+pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
+    for (packet, headers) in batch.undecided() {
+        let Some(tuple) = headers.content.tuple() else { continue };
+        packet.verdict = match forward(packet, context, &headers, &tuple) {
+            Ok(interface) => Verdict::Transmit(interface),
+            Err(stop) => stopped(packet, context, &headers, &tuple, stop),
+        };
+    }
+}
+
+/// What is too long and may be cut is cut, once; all else that stops is dropped or answered.
+fn stopped(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    stop: Stop,
+) -> Verdict {
+    if let Stop::TooBig { mtu } = stop
+        && let Some(shorter) = split::split(packet, context, headers, tuple, mtu)
+        && let Ok(interface) = forward(packet, context, &shorter, tuple)
+    {
+        return Verdict::Transmit(interface);
+    }
+    answer::verdict(packet, context, headers, stop)
+}
+
+#[inline(always)]
+fn forward(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+) -> Result<InterfaceId, Stop> {
+    match packet.route {
+        Route::Flow(found) => of_flow(packet, context, headers, tuple, found),
+        Route::Backend(id) => {
+            let interface = to_backend(packet, context, headers, tuple, id, None)?;
+            count(context, id, Direction::Forward, headers.packet_length);
+            Ok(interface)
+        }
+        Route::AsItIs => as_it_is(packet, context, headers, tuple),
+    }
+}
+
+#[inline(always)]
+fn of_flow(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    flow: Found,
+) -> Result<InterfaceId, Stop> {
+    let entry = context.table.entry(flow.entry);
+    let id = entry.backend();
+    let interface = match flow.direction {
+        Direction::Forward => to_backend(packet, context, headers, tuple, id, Some(flow))?,
+        Direction::Return => to_client(packet, context, headers, tuple, id, flow)?,
+    };
+    if let Content::Segment { flags, .. } = headers.content {
+        entry.note(flow.direction, flags, context.now);
+    }
+    count(context, id, flow.direction, headers.packet_length);
+    Ok(interface)
+}
+
+/// `flow`: none where the packet alone has decided, which happens in modes that translate nothing.
+#[inline(always)]
+fn to_backend(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    id: BackendId,
+    flow: Option<Found>,
+) -> Result<InterfaceId, Stop> {
+    let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
+    match &backend.forwarding {
+        Forwarding::Dsr(None) => {
+            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
+            clamp(packet, headers, backend);
+            egress::readdress(packet, context, next_hop)
+        }
+        Forwarding::Tunnel(tunnel) => {
+            let growth = Growth { more: tunnel.overhead(), less: 0 };
+            let next_hop = egress::to_backend(context, headers, backend, growth)?;
+            clamp(packet, headers, backend);
+            let (network, id) = (usize::from(headers.network), context.fragments.next_identification());
+            tunnel::encapsulate(&mut packet.frame, network, tunnel, packet.hash.0, id)?;
+            egress::readdress(packet, context, next_hop)
+        }
+        Forwarding::Router => {
+            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
+            let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
+            Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+            clamp(packet, headers, backend);
+            egress::readdress(packet, context, next_hop)
+        }
+        Forwarding::Bridge => {
+            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
+            let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
+            Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
+            clamp(packet, headers, backend);
+            egress::redirect(packet, context, next_hop)
+        }
+        Forwarding::Dsr(Some(code_point)) => {
+            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
+            let addresses = Addresses::new(tuple.addresses.source(), backend.address);
+            let to = Tuple { addresses: addresses.ok_or(DropReason::NoBackend)?, ..*tuple };
+            let rewrite = Rewrite { keeps_quote: true, ..Rewrite::new(tuple, &to, Hop::Counted) };
+            rewrite.apply(packet, context, headers)?;
+            nat::set_code_point(packet.frame.bytes_mut(), headers, *code_point)?;
+            clamp(packet, headers, backend);
+            egress::readdress(packet, context, next_hop)
+        }
+        Forwarding::OneArm(one_arm) => {
+            one_arm_to_backend(packet, context, headers, tuple, backend, one_arm.client_address, flow)
+        }
+    }
+}
+
+fn one_arm_to_backend(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    backend: &Backend,
+    client_address: ClientAddress,
+    flow: Option<Found>,
+) -> Result<InterfaceId, Stop> {
+    let entry = context.table.entry(flow.ok_or(DropReason::NoFlow)?.entry);
+    let nat = entry.nat().ok_or(DropReason::NoFlow)?;
+    let to = towards(backend, tuple, source(context, &nat)).ok_or(DropReason::NoBackend)?;
+    let growth = translate::growth(tuple, &to, headers);
+    let next_hop = egress::to_backend(context, headers, backend, growth)?;
+    let headers = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+    clamp(packet, &headers, backend);
+    if client_address != ClientAddress::None
+        && let Some(place) = stream(&headers)
+    {
+        let mtu = context.snapshot.interface(next_hop.interface).map_or(0, |interface| interface.mtu);
+        let acknowledged = entry.has_acknowledged_header();
+        let frame = &mut packet.frame;
+        let told = client_address::tell(frame, place, tuple, &nat, client_address, acknowledged, mtu.into())?;
+        if told == client_address::Told::NoRoom {
+            context.counters.toa_omitted.add(1);
+        }
+    }
+    egress::readdress(packet, context, next_hop)
+}
+
+/// Where the segment is, if it is one of TCP and whole.
+fn stream(headers: &Headers) -> Option<client_address::Place> {
+    match headers.content {
+        Content::Segment { tuple, .. } if tuple.protocol == crate::types::Protocol::Tcp => {
+            let network = usize::from(headers.network);
+            let end = network + usize::from(headers.packet_length);
+            (headers.piece == super::headers::Piece::Whole).then_some(client_address::Place {
+                network,
+                transport: headers.transport.into(),
+                end,
+            })
+        }
+        _ => None,
+    }
+}
+
+/// A packet of the backend: it seems to come from the virtual IP, to the client.
+#[inline(always)]
+fn to_client(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    id: BackendId,
+    flow: Found,
+) -> Result<InterfaceId, Stop> {
+    let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
+    let entry = context.table.entry(flow.entry);
+    let to = entry.forward_tuple().reversed();
+    if matches!(backend.forwarding, Forwarding::Bridge) && egress::is_passing(packet, context) {
+        // First where it leaves: what stops there leaves the packet as it was.
+        let interface = egress::switch(packet, context)?;
+        Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
+        clamp(packet, headers, backend);
+        return Ok(interface);
+    }
+    let growth = translate::growth(tuple, &to, headers);
+    let next_hop = egress::resolve(context, headers, to.addresses.destination(), growth)?;
+    let headers = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+    clamp(packet, &headers, backend);
+    if let Some(nat) = entry.nat().filter(|nat| nat.shift > 0)
+        && let Some(place) = stream(&headers)
+        && let Some(segment) = packet.frame.bytes_mut().get_mut(place.transport..place.end)
+    {
+        translate::leave_room(segment, nat.shift);
+        if client_address::untell(segment, &nat) {
+            entry.mark_header_acknowledged();
+        }
+    }
+    egress::readdress(packet, context, next_hop)
+}
+
+/// What a client's packet becomes on its way to the backend; `source`: its new one.
+#[inline(always)]
+fn towards(backend: &Backend, tuple: &Tuple, source: Option<Source>) -> Option<Tuple> {
+    let Source { address, port } =
+        source.unwrap_or(Source { address: tuple.addresses.source(), port: tuple.source_port });
+    Some(Tuple {
+        addresses: Addresses::new(address, backend.address)?,
+        source_port: port,
+        destination_port: backend.port.unwrap_or(tuple.destination_port),
+        protocol: tuple.protocol,
+    })
+}
+
+/// The end that a backend sees as its client.
+struct Source {
+    address: std::net::IpAddr,
+    port: crate::types::Port,
+}
+
+fn source(context: &Context<'_>, nat: &Nat) -> Option<Source> {
+    let address = context.snapshot.snat.get(nat.address.index()).copied().flatten()?;
+    Some(Source { address, port: nat.port })
+}
+
+/// Lowers the segment size that a SYN announces, if the service has a limit.
+#[inline(always)]
+fn clamp(packet: &mut Packet, headers: &Headers, backend: &Backend) {
+    if let Some(max) = backend.mss_clamp {
+        translate::clamp(packet, headers, max);
+    }
+}
+
+/// A backend's own traffic: forwarded as a router does, or as a bridge does.
+fn as_it_is(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+) -> Result<InterfaceId, Stop> {
+    if egress::is_passing(packet, context) {
+        return egress::switch(packet, context);
+    }
+    let next_hop = egress::resolve(context, headers, tuple.addresses.destination(), Growth::default())?;
+    nat::decrement_ttl(packet.frame.bytes_mut(), headers, tuple.addresses)?;
+    egress::readdress(packet, context, next_hop)
+}
+
+#[inline(always)]
+fn count(context: &Context<'_>, backend: BackendId, direction: Direction, length: u16) {
+    let counters = context.counters.backend(backend);
+    match direction {
+        Direction::Forward => {
+            counters.packets_in.add(1);
+            counters.bytes_in.add(u64::from(length));
+        }
+        Direction::Return => {
+            counters.packets_out.add(1);
+            counters.bytes_out.add(u64::from(length));
+        }
+    }
+}
