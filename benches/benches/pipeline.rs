@@ -1,19 +1,18 @@
 //! The whole worker in memory: packets of random established flows, every check and counter of the
 //! real one. One element is one packet; the time to write the frames is not in it.
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dataplane::bench::Engine;
+use dataplane::bench::{Engine, Subject};
 use dataplane::limits::BATCH;
-use dataplane::types::Mode;
 use penstock_benches::{SIZES, criterion, time_passes};
 
 fn pipeline(c: &mut Criterion) {
     let mut group = c.benchmark_group("pipeline");
     group.throughput(Throughput::Elements(BATCH as u64));
-    for mode in [Mode::Dsr, Mode::Router] {
+    for subject in Subject::ALL {
         for (family, v6) in [("ipv4", false), ("ipv6", true)] {
             for (name, flows) in SIZES {
-                let mut engine = Engine::new(mode, v6, flows);
-                group.bench_function(format!("{mode}/{family}/{name}"), |b| {
+                let mut engine = Engine::new(subject, v6, flows);
+                group.bench_function(format!("{}/{family}/{name}", subject.name()), |b| {
                     b.iter_custom(|iterations| {
                         let before = engine.sent();
                         let time = time_passes(iterations, &mut engine, Engine::prepare, |engine| {

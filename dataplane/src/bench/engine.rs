@@ -4,24 +4,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::subject::{self, Subject};
 use crate::clock::Clock;
 use crate::engine::HugePages;
 use crate::flow::FlowTable;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::{BATCH, HEADROOM};
-use crate::snapshot::{Fib, NextHop, Publisher, Route, Snapshot};
+use crate::snapshot::Publisher;
 use crate::stats::WorkerCounters;
 use crate::testing::frames::{Build, frame};
-use crate::testing::rig::{self, BOX0, CLIENT, ETH0};
-use crate::types::{InterfaceId, Mode, WorkerId};
+use crate::testing::rig::{BOX0, CLIENT, ETH0};
+use crate::types::{InterfaceId, WorkerId};
 use crate::wire::tcp::Flags;
 use crate::worker::{Channel, Links, Worker};
 use crate::xdp::{Umem, Wake};
 
 /// Frames that are under way: as many as a network card has in its rings.
 const POOL: usize = 4096;
-/// Backends of the service.
-const BACKENDS: [u8; 16] = [11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26];
 
 /// Rings that hand out prepared frames and take sent ones back.
 #[derive(Debug)]
@@ -83,10 +82,10 @@ impl Engine {
     /// # Panics
     /// If there is not enough memory.
     #[must_use]
-    pub fn new(mode: Mode, v6: bool, flows: u32) -> Self {
+    pub fn new(subject: Subject, v6: bool, flows: u32) -> Self {
         let capacity = flows as usize + flows as usize / 8 + 4096;
         let table = Arc::new(FlowTable::new(capacity, 1, HugePages::Auto).expect("memory for the table"));
-        let publisher = Publisher::new(snapshot());
+        let publisher = Publisher::new(subject::snapshot(subject, v6));
         let links = Links {
             table,
             counters: Arc::new(WorkerCounters::new(256)),
@@ -106,9 +105,10 @@ impl Engine {
             random: 0x9e37_79b9_7f4a_7c15,
             _publisher: publisher,
         };
+        let vip = subject::vip(v6).to_string();
         let to_vip = |flags| -> Build {
             let client = if v6 { "fd10::1" } else { "16.0.0.1" };
-            frame((CLIENT, client), (BOX0, rig::vip(mode, v6))).tcp(1024, 80, flags).payload(b"")
+            frame((CLIENT, client), (BOX0, &vip)).tcp(1024, 80, flags).payload(b"")
         };
         for flags in [Flags::SYN, Flags::ACK] {
             engine.template = to_vip(flags).build();
@@ -173,22 +173,4 @@ impl Engine {
         }
         io.ready.push((ETH0, frame));
     }
-}
-
-/// The rig's services with [`BACKENDS`], and a router in front of all clients.
-fn snapshot() -> Snapshot {
-    let mut snapshot = rig::snapshot(&BACKENDS, &BACKENDS);
-    let route = |prefix: [u16; 8], gateway: [u16; 8]| Route {
-        prefix: std::net::Ipv6Addr::from(prefix).into(),
-        length: 0,
-        interface: Some(ETH0),
-        gateway: Some(std::net::Ipv6Addr::from(gateway).into()),
-    };
-    let gateway = [0xfe80, 0, 0, 0, 0, 0, 0, 1];
-    let hop = NextHop { interface: ETH0, mac: CLIENT };
-    let routes = [route([0; 8], gateway)];
-    // Router mode takes a flow for half open until the server has answered, which nobody does here.
-    snapshot.timeouts.tcp_syn = snapshot.timeouts.tcp_established;
-    snapshot.fib = Arc::new(Fib::new(routes, [(ETH0, std::net::Ipv6Addr::from(gateway).into(), hop)]));
-    snapshot
 }

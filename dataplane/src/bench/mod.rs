@@ -2,10 +2,12 @@
 
 mod engine;
 mod forwarder;
+mod subject;
 mod table;
 mod wire;
 
 pub use engine::Engine;
 pub use forwarder::{Forwarded, Forwarder};
+pub use subject::Subject;
 pub use table::Table;
 pub use wire::{Parser, checksum_by_difference, checksum_whole};

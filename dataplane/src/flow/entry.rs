@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::key::{Addresses, Tuple};
+use super::kind::Kind;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
@@ -50,46 +51,6 @@ pub(crate) enum Direction {
     Forward,
     /// Backend to client, through the box.
     Return,
-}
-
-/// The first byte of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kind(u8);
-
-impl Kind {
-    const LIVE: u8 = 0x80;
-    const V6: u8 = 0x01;
-    const UDP: u8 = 0x02;
-    const TWO_WAY: u8 = 0x04;
-    const NAT: u8 = 0x08;
-
-    fn new(tuple: &Tuple, two_way: bool, nat: bool) -> Self {
-        let v6 = if matches!(tuple.addresses, Addresses::V6 { .. }) { Self::V6 } else { 0 };
-        let udp = if tuple.protocol == Protocol::Udp { Self::UDP } else { 0 };
-        let two_way = if two_way { Self::TWO_WAY } else { 0 };
-        let nat = if nat { Self::NAT } else { 0 };
-        Self(Self::LIVE | v6 | udp | two_way | nat)
-    }
-
-    fn is_live(self) -> bool {
-        self.0 & Self::LIVE != 0
-    }
-
-    fn is_v6(self) -> bool {
-        self.0 & Self::V6 != 0
-    }
-
-    fn is_two_way(self) -> bool {
-        self.0 & Self::TWO_WAY != 0
-    }
-
-    fn has_nat(self) -> bool {
-        self.0 & Self::NAT != 0
-    }
-
-    fn protocol(self) -> Protocol {
-        if self.0 & Self::UDP != 0 { Protocol::Udp } else { Protocol::Tcp }
-    }
 }
 
 /// A view of an entry in the slab. Smaller entries use the first words alone.

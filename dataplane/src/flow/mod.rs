@@ -26,6 +26,7 @@ mod entry;
 mod index;
 mod keeper;
 mod key;
+mod kind;
 mod memory;
 mod quiescence;
 mod slab;

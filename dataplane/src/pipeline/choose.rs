@@ -57,7 +57,8 @@ fn choose(
     }
     if tuple.protocol == Protocol::Tcp && !flags.opens() && !takes_strays(service, flags) {
         let is_answered = service.mode.is_two_way() && service.missing_state == MissingState::Reset;
-        return Err(if is_answered { Stop::Reset } else { DropReason::NoFlow.into() });
+        let has_header = !headers.piece.is_later();
+        return Err(if is_answered && has_header { Stop::Reset } else { DropReason::NoFlow.into() });
     }
     let backend = scheduled(context, service, tuple)?;
     let found = insert(packet, context, headers, tuple, flags, backend)?;

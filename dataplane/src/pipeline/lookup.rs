@@ -18,10 +18,10 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
         packet.peeked = table.peek(packet.hash);
     }
     for (packet, headers) in batch.undecided() {
-        if let Some(tuple) = headers.content.tuple() {
-            if let Some(found) = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot) {
-                packet.route = Route::Flow(found);
-            }
+        if let Some(tuple) = headers.content.tuple()
+            && let Some(found) = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot)
+        {
+            packet.route = Route::Flow(found);
         }
     }
 }

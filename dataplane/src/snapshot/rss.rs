@@ -29,7 +29,7 @@ impl Rss {
     #[must_use]
     pub fn new(key: &[u8], indirection: &[u16]) -> Option<Self> {
         let mut table = indirection;
-        while table.len() > CLASSES && table.len() % 2 == 0 {
+        while table.len() > CLASSES && table.len().is_multiple_of(2) {
             let (low, high) = table.split_at(table.len() / 2);
             if low != high {
                 return None;

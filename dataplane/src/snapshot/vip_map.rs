@@ -23,8 +23,10 @@ pub struct Endpoint {
 pub struct ServiceMap {
     exact: HashMap<Endpoint, ServiceId>,
     /// By prefix length, longest first.
-    wide: Vec<(u8, HashMap<(Prefix, Protocol), Ranges>)>,
+    wide: Vec<(u8, Wide)>,
 }
+
+type Wide = HashMap<(Prefix, Protocol), Ranges>;
 
 /// Narrowest first.
 type Ranges = Vec<(PortRange, ServiceId)>;

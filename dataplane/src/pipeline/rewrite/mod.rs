@@ -3,17 +3,19 @@
 mod split;
 mod translate;
 
+use std::net::IpAddr;
+
 use super::answer::{self, Stop};
 use super::batch::{Batch, Packet, Route};
 use super::context::Context;
 use super::egress::{self, Growth};
-use super::headers::{Content, Headers};
+use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Direction, Found, Nat, Tuple};
 use crate::mode::nat::{self, Hop};
 use crate::mode::{client_address, tunnel};
-use crate::snapshot::{Backend, ClientAddress, Forwarding};
-use crate::types::{BackendId, InterfaceId};
+use crate::snapshot::{Backend, ClientAddress, Forwarding, NextHop};
+use crate::types::{BackendId, InterfaceId, Port, Protocol};
 use translate::Rewrite;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
@@ -156,10 +158,10 @@ fn one_arm_to_backend(
     if client_address != ClientAddress::None
         && let Some(place) = stream(&headers)
     {
-        let mtu = context.snapshot.interface(next_hop.interface).map_or(0, |interface| interface.mtu);
+        let longest = longest(context, &headers, next_hop);
         let acknowledged = entry.has_acknowledged_header();
         let frame = &mut packet.frame;
-        let told = client_address::tell(frame, place, tuple, &nat, client_address, acknowledged, mtu.into())?;
+        let told = client_address::tell(frame, place, tuple, &nat, client_address, acknowledged, longest)?;
         if told == client_address::Told::NoRoom {
             context.counters.toa_omitted.add(1);
         }
@@ -167,20 +169,22 @@ fn one_arm_to_backend(
     egress::readdress(packet, context, next_hop)
 }
 
-/// Where the segment is, if it is one of TCP and whole.
+/// Where the segment is, if it is one of TCP.
 fn stream(headers: &Headers) -> Option<client_address::Place> {
     match headers.content {
-        Content::Segment { tuple, .. } if tuple.protocol == crate::types::Protocol::Tcp => {
+        Content::Segment { tuple, .. } if tuple.protocol == Protocol::Tcp && !headers.piece.is_later() => {
             let network = usize::from(headers.network);
             let end = network + usize::from(headers.packet_length);
-            (headers.piece == super::headers::Piece::Whole).then_some(client_address::Place {
-                network,
-                transport: headers.transport.into(),
-                end,
-            })
+            Some(client_address::Place { network, transport: headers.transport.into(), end })
         }
         _ => None,
     }
+}
+
+/// How long the packet may become. A fragment cannot grow: the others know where they belong.
+fn longest(context: &Context<'_>, headers: &Headers, next_hop: NextHop) -> usize {
+    let mtu = context.snapshot.interface(next_hop.interface).map_or(0, |interface| interface.mtu);
+    usize::from(if headers.piece == Piece::Whole { mtu } else { headers.packet_length })
 }
 
 /// A packet of the backend: it seems to come from the virtual IP, to the client.
@@ -234,8 +238,8 @@ fn towards(backend: &Backend, tuple: &Tuple, source: Option<Source>) -> Option<T
 
 /// The end that a backend sees as its client.
 struct Source {
-    address: std::net::IpAddr,
-    port: crate::types::Port,
+    address: IpAddr,
+    port: Port,
 }
 
 fn source(context: &Context<'_>, nat: &Nat) -> Option<Source> {

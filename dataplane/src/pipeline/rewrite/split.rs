@@ -7,6 +7,7 @@ use super::super::fragments;
 use super::super::headers::{Headers, Piece};
 use crate::flow::{Addresses, Tuple};
 use crate::wire::ipv4::Ipv4Mut;
+use crate::wire::ipv6::FRAGMENT_LENGTH;
 
 /// More-fragments flag.
 const MORE: u16 = 0x2000;
@@ -31,7 +32,8 @@ pub(super) fn split(
     if field & DONT_FRAGMENT != 0 || header != crate::wire::ipv4::LENGTH {
         return None;
     }
-    let kept = usize::from(mtu).checked_sub(header)? & !7;
+    // IPv6 needs a header more for a fragment.
+    let kept = usize::from(mtu).checked_sub(header + FRAGMENT_LENGTH)? & !7;
     let rest = bytes.get(header + kept..).filter(|rest| kept > 0 && !rest.is_empty())?;
     let mut second = context.spares.take()?;
     second.fill(packet.frame.bytes().get(..network + header)?);

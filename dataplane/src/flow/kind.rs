@@ -1,0 +1,44 @@
+//! What an entry is, in a byte.
+
+use super::key::{Addresses, Tuple};
+use crate::types::Protocol;
+
+/// The first byte of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind(pub(super) u8);
+
+impl Kind {
+    pub(super) const LIVE: u8 = 0x80;
+    const V6: u8 = 0x01;
+    const UDP: u8 = 0x02;
+    const TWO_WAY: u8 = 0x04;
+    const NAT: u8 = 0x08;
+
+    pub(super) fn new(tuple: &Tuple, two_way: bool, nat: bool) -> Self {
+        let v6 = if matches!(tuple.addresses, Addresses::V6 { .. }) { Self::V6 } else { 0 };
+        let udp = if tuple.protocol == Protocol::Udp { Self::UDP } else { 0 };
+        let two_way = if two_way { Self::TWO_WAY } else { 0 };
+        let nat = if nat { Self::NAT } else { 0 };
+        Self(Self::LIVE | v6 | udp | two_way | nat)
+    }
+
+    pub(super) fn is_live(self) -> bool {
+        self.0 & Self::LIVE != 0
+    }
+
+    pub(super) fn is_v6(self) -> bool {
+        self.0 & Self::V6 != 0
+    }
+
+    pub(super) fn is_two_way(self) -> bool {
+        self.0 & Self::TWO_WAY != 0
+    }
+
+    pub(super) fn has_nat(self) -> bool {
+        self.0 & Self::NAT != 0
+    }
+
+    pub(super) fn protocol(self) -> Protocol {
+        if self.0 & Self::UDP != 0 { Protocol::Udp } else { Protocol::Tcp }
+    }
+}
