@@ -36,6 +36,11 @@ dns_servers
 start_penstockd
 wait_for 10 "the VIP to answer" vip_answers "$(with_port "$VIP4" 8080)" || refute "no answer"
 
+say "overlaps are named"
+told=$(penstock check "$(config_file)" 2>&1) || refute "the file is refused: $told"
+expect "the narrower range is named with the wider" grep -q 'within. and .range' <<<"$told"
+expect "the address is named with its prefix" grep -q 'single4. and .prefix4' <<<"$told"
+
 say "a range"
 ab_requests "$(with_port "$VIP4" 8080)" 500 20
 for port in 8000 8099; do expect "a port of the range without a server is refused by a backend" refused "$VIP4" "$port"; done

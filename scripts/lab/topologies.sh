@@ -124,6 +124,14 @@ lab_host() {
   lab_address "$2" eth0 "$4" "$5"
 }
 
+lab_bridge_by_hand() {
+  ip -n "$LAB-box" link add "$BRIDGE" type bridge mcast_snooping 0
+  ip -n "$LAB-box" link set eth0 master "$BRIDGE"
+  ip -n "$LAB-box" link set eth1 master "$BRIDGE"
+  lab_plain box "$BRIDGE"
+  lab_bridge_ready
+}
+
 # Once somebody has made the bridge: the box's address on it, and hosts that reach each other across.
 lab_bridge_ready() {
   wait_for 10 "the bridge $BRIDGE" ip -n "$LAB-box" link show "$BRIDGE" || return
