@@ -111,7 +111,7 @@ fn interfaces(page: &mut Page, status: &Status, stats: &Stats) {
     }
 }
 
-/// A metric that every service or every backend has: name, kind, help, value.
+/// A metric that every service, every backend or every pool has: name, kind, help, value.
 type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
 
 const SERVICES: &[Family<Service>] = &[
@@ -132,11 +132,12 @@ const BACKENDS: &[Family<Backend>] = &[
     ("backend_bytes_in_total", "counter", "Bytes to the backend.", |b| b.bytes_in),
 ];
 
-/// What every one-arm service has: name, help, value.
-const SNAT: &[(&str, &str, fn(&SnatPool) -> u64)] = &[
-    ("service_snat_addresses", "Pool addresses that new flows come from.", |snat| snat.addresses as u64),
-    ("service_snat_ports_used", "Pool ports that are taken.", |snat| snat.used),
-    ("service_snat_ports", "Pool ports that there are.", |snat| snat.capacity),
+const SNAT: &[Family<SnatPool>] = &[
+    ("service_snat_addresses", "gauge", "Pool addresses that new flows come from.", |snat| {
+        snat.addresses as u64
+    }),
+    ("service_snat_ports_used", "gauge", "Pool ports that are taken.", |snat| snat.used),
+    ("service_snat_ports", "gauge", "Pool ports that there are.", |snat| snat.capacity),
 ];
 
 fn services(page: &mut Page, services: &[Service]) {
@@ -146,8 +147,8 @@ fn services(page: &mut Page, services: &[Service]) {
             page.value(name, &[("service", &service.name)], value(service));
         }
     }
-    for (name, help, value) in SNAT {
-        page.metric(name, "gauge", help);
+    for (name, kind, help, value) in SNAT {
+        page.metric(name, kind, help);
         for service in services {
             if let Some(snat) = &service.snat {
                 page.value(name, &[("service", &service.name)], value(snat));
@@ -166,5 +167,29 @@ fn backends(page: &mut Page, services: &[Service]) {
                 page.value(name, labels, value(backend));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::fake;
+
+    #[test]
+    fn pools_are_told_of_services_that_have_one_and_kept_ports_are_left_out() {
+        let mut service = fake::service();
+        service.snat = Some(SnatPool { addresses: 2, used: 5, capacity: 129_024 });
+        service.backends[0].port = None;
+        let other = Service { name: "dns".to_owned(), ..fake::service() };
+        let page = render(&fake::status(), &[service, other], &fake::stats());
+        for line in [
+            "penstock_service_snat_addresses{service=\"web\"} 2",
+            "penstock_service_snat_ports_used{service=\"web\"} 5",
+            "penstock_service_snat_ports{service=\"web\"} 129024",
+            "penstock_backend_up{service=\"web\",backend=\"10.0.1.11\"} 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}");
+        }
+        assert!(!page.contains("snat_ports{service=\"dns\"}"));
     }
 }

@@ -33,7 +33,7 @@ fn segment_of(address: IpAddr, net: &NetState, ports: &[net::Port<'_>]) -> Optio
         let entry = net.link(name).and_then(|bridge| net.neighbour(bridge.index, address));
         entry.is_some_and(|entry| entry.usable_mac().is_some())
     };
-    let mut names = net::bridges(ports).map(|(_, name)| name);
+    let mut names = net::numbered_bridges(ports).map(|(_, name)| name);
     let first = names.next()?;
     let known = std::iter::once(first).chain(names).find(|name| knows(name));
     first_port(known.unwrap_or(first))

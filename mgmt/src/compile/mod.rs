@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
-use dataplane::snapshot::{Interface, Rss, Service, Snapshot, Vip, VipSet};
+use dataplane::snapshot::{Interface, PortSet, Rss, Service, Snapshot, Vip, VipSet};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
@@ -143,7 +143,7 @@ impl Compiler {
     /// be called once a second.
     pub fn prune_pools(&mut self, config: &Config) -> bool {
         let pool = pool_addresses(config);
-        self.pools.prune(|address| pool.contains(&address))
+        self.pools.prune(|address| pool.contains(&address), PortSet::used)
     }
 }
 
@@ -168,7 +168,8 @@ pub fn served(config: &Config) -> VipSet {
 }
 
 fn interfaces(net: &NetState, ports: &[Port<'_>]) -> Vec<Interface> {
-    let bridges: HashMap<&str, BridgeId> = net::bridges(ports).map(|(id, name)| (name, id)).collect();
+    let bridges: HashMap<&str, BridgeId> =
+        net::numbered_bridges(ports).map(|(id, name)| (name, id)).collect();
     let interface = |port: &Port<'_>| {
         let link = net.link(port.name);
         // An interface that has vanished takes no packet: no route leads to it either.

@@ -104,13 +104,17 @@ impl Pools {
     }
 
     /// Forgets what was closed and without a flow at the last call already; `is_configured` says which
-    /// addresses keep their number anyway. To be called at intervals far longer than a worker's batch.
-    /// Whether there was any.
-    pub(super) fn prune(&mut self, is_configured: impl Fn(IpAddr) -> bool) -> bool {
+    /// addresses keep their number anyway, `used` how many ports of a set are taken. To be called at
+    /// intervals far longer than a worker's batch. Whether there was any.
+    pub(super) fn prune(
+        &mut self,
+        is_configured: impl Fn(IpAddr) -> bool,
+        used: impl Fn(&PortSet) -> u32,
+    ) -> bool {
         let mut pruned = false;
         for sets in self.sets.values_mut() {
             sets.retain(|_, set| {
-                let is_idle = !set.is_open && set.ports.used() == 0;
+                let is_idle = !set.is_open && used(&set.ports) == 0;
                 let is_over = is_idle && set.is_idle;
                 set.is_idle = is_idle;
                 pruned |= is_over;

@@ -62,6 +62,13 @@ impl Config {
         }
         names
     }
+
+    /// The interfaces that are ports of a bridge.
+    #[must_use]
+    pub fn ports_of(&self, bridge: &str) -> Vec<&str> {
+        let ports = self.interfaces.iter().filter(|interface| interface.bridge.as_deref() == Some(bridge));
+        ports.map(|interface| interface.name.as_str()).collect()
+    }
 }
 
 /// `[node]`

@@ -85,7 +85,8 @@ pub(super) enum TunnelWord {
     Gue,
 }
 
-#[derive(Debug)]
+/// Without anything where it was no table.
+#[derive(Debug, Default)]
 pub(super) struct Tunnel {
     pub(super) kind: Option<Spanned<TunnelWord>>,
     pub(super) port: Option<Spanned<u16>>,

@@ -135,12 +135,12 @@ fn forwarding(changes: &mut Changes, name: impl Fn(&str) -> String, old: &Forwar
             Forwarding::OneArm { pool: after, client_address: how_after },
         ) => {
             let pool = name("snat_pool");
-            let gone = before.iter().filter(|address| !after.contains(address));
-            gone.for_each(|gone| {
-                changes.say(format!("{pool}: {gone} is removed; no new flow comes from it"))
-            });
-            let added = after.iter().filter(|address| !before.contains(address));
-            added.for_each(|added| changes.say(format!("{pool}: {added} is added")));
+            for gone in before.iter().filter(|address| !after.contains(address)) {
+                changes.say(format!("{pool}: {gone} is removed; no new flow comes from it"));
+            }
+            for added in after.iter().filter(|address| !before.contains(address)) {
+                changes.say(format!("{pool}: {added} is added"));
+            }
             let [before, after] = [*how_before, *how_after].map(read::client_address_word);
             changes.field(&name("client_address"), before, after);
         }
@@ -250,6 +250,49 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_the_modes_are_told_one_by_one() {
+        let between = |old: &str, new: &str| {
+            let text = |keys: &str| {
+                format!(
+                    "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\nport = 80\n\
+                     backend = [{{ address = \"10.0.1.11\" }}]\n{keys}"
+                )
+            };
+            plan(&config(&text(old)), &config(&text(new))).changes
+        };
+        let one_arm = "address = \"10.0.0.100\"\nmode = \"one-arm\"\n";
+        let changes = between(
+            &format!("{one_arm}snat_pool = [\"10.0.0.110\", \"10.0.0.111\"]\n"),
+            &format!(
+                "{one_arm}snat_pool = [\"10.0.0.111\", \"10.0.0.112\"]\nclient_address = \"toa\"\n\
+                 missing_state = \"reset\"\nmss_clamp = 1400\nvlan = 7\nping = \"always\"\n"
+            ),
+        );
+        let expected = [
+            "service web: snat_pool: 10.0.0.110 is removed; no new flow comes from it",
+            "service web: snat_pool: 10.0.0.112 is added",
+            "service web: client_address: none -> toa",
+            "service web: missing_state: drop -> reset",
+            "service web: mss_clamp: 0 -> 1400",
+            "service web: vlan: 0 -> 7",
+            "service web: ping: up -> always",
+        ];
+        assert_eq!(changes, expected);
+        let changes = between(
+            "address = \"10.0.0.100\"\nmode = \"tunnel\"\ntunnel = { kind = \"ipip\" }\n",
+            "address = \"10.0.0.96/28\"\nmode = \"tunnel\"\ntunnel = { kind = \"gue\" }\n",
+        );
+        let expected = [
+            "service web: address: 10.0.0.100 -> 10.0.0.96/28",
+            "service web: tunnel: ipip -> gue variant 0 to port 6080",
+        ];
+        assert_eq!(changes, expected);
+        let dsr = "address = \"10.0.0.100\"\nmode = \"dsr\"\n";
+        let changes = between(dsr, &format!("{dsr}dsr = {{ dscp = 7 }}\n"));
+        assert_eq!(changes, ["service web: dsr.dscp: 0 -> 7"]);
+    }
+
+    #[test]
     fn what_is_fixed_while_the_daemon_runs_is_named_apart() {
         let head = "[node]\nrun_dir = \"/run/lb\"\n[dataplane]\ncores = [1]\npoll = \"busy\"\n\
                     flow_timeouts = { udp = \"5s\" }\n[[interface]]\nname = \"eth1\"\n[[interface]]\nxdp = \"copy\"";
@@ -263,5 +306,8 @@ mod tests {
             "interface eth0: xdp: auto -> copy",
         ];
         assert_eq!(plan.needs_restart, expected);
+        let bridged = "[[interface]]\nname = \"eth1\"\nbridge = \"br0\"\n[[interface]]\nbridge = \"br0\"";
+        let plan = changed(&[("[[interface]]", bridged)]);
+        assert_eq!(plan.needs_restart.last().unwrap(), "interface eth0: bridge: none -> br0");
     }
 }

@@ -18,6 +18,7 @@ use rtnetlink::{Handle, MulticastGroup};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 
+use super::bridges::{self, BridgeError};
 use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route, Station};
 
 const GROUPS: [MulticastGroup; 6] = [
@@ -92,6 +93,17 @@ impl Netlink {
     #[must_use]
     pub fn state(&self) -> &NetState {
         &self.state
+    }
+
+    /// Makes sure that a bridge of this name is there with these ports, see [`bridges`](super::bridges).
+    ///
+    /// # Errors
+    /// See [`BridgeError`].
+    pub async fn provide_bridge(&mut self, name: &str, ports: &[&str]) -> Result<(), BridgeError> {
+        if bridges::provide(&self.handle, &self.state, name, ports).await? {
+            self.state = dump(self.handle.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Resolves neighbours through the same kernel.

@@ -229,7 +229,7 @@ impl NetState {
     pub fn next_hops(&self, ports: &[Port<'_>]) -> impl Iterator<Item = (InterfaceId, IpAddr, NextHop)> {
         let (ids, stations) = (self.ids(ports), self.stations(ports));
         let bridges: BTreeMap<u32, BridgeId> =
-            bridges(ports).filter_map(|(id, name)| Some((self.link(name)?.index, id))).collect();
+            numbered_bridges(ports).filter_map(|(id, name)| Some((self.link(name)?.index, id))).collect();
         self.neighbours.values().filter_map(move |n| {
             let (id, mac) = (*ids.get(&n.interface)?, n.usable_mac()?);
             let interface = match bridges.get(&n.interface) {
@@ -249,7 +249,7 @@ impl NetState {
             .zip(ports)
             .filter_map(|(id, port)| Some((self.link(port.name)?.index, id)))
             .collect();
-        for (bridge, name) in bridges(ports) {
+        for (bridge, name) in numbered_bridges(ports) {
             let Some(link) = self.link(name) else { continue };
             let (from, to) = ((link.index, Mac::default(), 0), (link.index, Mac::BROADCAST, u16::MAX));
             for ((_, mac, _), port) in self.stations.range(from..=to) {
@@ -263,7 +263,7 @@ impl NetState {
 }
 
 /// The bridges, numbered in the order of their first ports.
-pub fn bridges<'n>(ports: &[Port<'n>]) -> impl Iterator<Item = (BridgeId, &'n str)> {
+pub fn numbered_bridges<'n>(ports: &[Port<'n>]) -> impl Iterator<Item = (BridgeId, &'n str)> {
     let mut names: Vec<&str> = Vec::new();
     for name in ports.iter().filter_map(|port| port.bridge) {
         if !names.contains(&name) {

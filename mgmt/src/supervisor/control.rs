@@ -1,7 +1,8 @@
-//! Control frames that workers hand over, neighbours that they miss, and the neighbours that are
-//! kept fresh before anybody misses them.
+//! Control frames that workers hand over, neighbours that they miss, stations that they hear, and the
+//! neighbours that are kept fresh before anybody misses them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ const BURST: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     neighbours: HashMap<(InterfaceId, IpAddr), Instant>,
+    stations: HashMap<(InterfaceId, Mac), Instant>,
     kept: BTreeSet<NeighbourId>,
     kept_at: Option<Instant>,
 }
@@ -33,17 +35,23 @@ pub(super) struct Asked {
 impl Asked {
     /// Whether it is time to ask for a neighbour.
     fn is_due(&mut self, id: (InterfaceId, IpAddr), now: Instant) -> bool {
-        let recently = self.neighbours.get(&id).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
-        if recently || self.neighbours.len() >= ASKED_AT_ONCE {
-            return false;
-        }
-        self.neighbours.insert(id, now);
-        true
+        is_due(&mut self.neighbours, id, now)
     }
 
     pub(super) fn forget(&mut self, now: Instant) {
-        self.neighbours.retain(|_, at| now.duration_since(*at) < ASK_AGAIN);
+        let is_recent = |at: &mut Instant| now.duration_since(*at) < ASK_AGAIN;
+        self.neighbours.retain(|_, at| is_recent(at));
+        self.stations.retain(|_, at| is_recent(at));
     }
+}
+
+fn is_due<K: Hash + Eq>(asked: &mut HashMap<K, Instant>, id: K, now: Instant) -> bool {
+    let recently = asked.get(&id).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
+    if recently || asked.len() >= ASKED_AT_ONCE {
+        return false;
+    }
+    asked.insert(id, now);
+    true
 }
 
 impl Supervisor {
@@ -54,7 +62,7 @@ impl Supervisor {
                 None => return,
                 Some(Punt::Frame(frame)) => self.control_frame(&frame),
                 Some(Punt::NeighbourMissing { interface, address }) => self.resolve(interface, address).await,
-                Some(Punt::Station { .. }) => {}
+                Some(Punt::Station { interface, mac }) => self.heard(interface, mac).await,
             }
         }
         // More may wait, and no worker will say so again.
@@ -149,6 +157,17 @@ impl Supervisor {
         }
     }
 
+    /// A port's bridge learns of a station whose packets it never sees.
+    async fn heard(&mut self, interface: InterfaceId, mac: Mac) {
+        if !is_due(&mut self.asked.stations, (interface, mac), crate::clock::now()) {
+            return;
+        }
+        let Some(port) = self.interfaces.in_use.get(interface.index()).copied().flatten() else { return };
+        if let Err(error) = self.resolver.heard(port, mac).await {
+            tracing::debug!(%mac, %error, "the bridge was not told of a station");
+        }
+    }
+
     /// Has the kernel resolve and keep the next hops of all backends, and the routers' MACs: before
     /// the first client needs them.
     pub(super) async fn keep_neighbours(&mut self) {
@@ -206,5 +225,9 @@ mod tests {
         assert!(asked.is_due(id(1), later));
         let accepted = (2..2000).filter(|n| asked.is_due(id(*n), later)).count();
         assert_eq!(accepted, ASKED_AT_ONCE - 1);
+        assert!(
+            is_due(&mut asked.stations, (InterfaceId(0), Mac([2; 6])), later),
+            "not for want of room there"
+        );
     }
 }

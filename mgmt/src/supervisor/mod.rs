@@ -7,6 +7,7 @@
 //! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back, and virtual IPs announced on them |
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
 //! | a worker misses a neighbour | the kernel is asked to find it |
+//! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | SIGHUP | the file is read anew |
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools told of |
 
@@ -93,7 +94,7 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.warn_of_backends_out_of_reach();
+        self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
         loop {
@@ -151,6 +152,7 @@ impl Supervisor {
             return;
         }
         self.watch_interfaces(Occasion::Change);
+        self.rejoin_bridges().await;
         self.publish();
         self.join_groups();
         self.announce(Due::New);
@@ -165,6 +167,7 @@ impl Supervisor {
         }
         self.watch_pools();
         self.watch_interfaces(Occasion::Tick);
+        self.rejoin_bridges().await;
         self.announce(Due::Repeated);
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;

@@ -81,7 +81,7 @@ impl Supervisor {
             return Err(refused_by_the_data_plane(&error));
         }
         self.config_generation += 1;
-        self.warn_of_backends_out_of_reach();
+        self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
         self.keep_neighbours().await;
@@ -95,8 +95,15 @@ impl Supervisor {
     }
 
     /// Nobody else can know: it depends on routes and addresses.
-    pub(super) fn warn_of_backends_out_of_reach(&self) {
+    pub(super) fn warn_of_what_cannot_work(&self) {
         let snapshot = self.dataplane.snapshot();
+        for address in snapshot.local_addresses.iter().filter(|address| self.served.contains(**address)) {
+            tracing::warn!(
+                %address,
+                "is a virtual IP or pool address, and an interface has it too: Linux answers for it and takes \
+                 its packets, so take it off the interface"
+            );
+        }
         let (fib, facts) = (&snapshot.fib, self.facts());
         let backends = self.config.services.iter().flat_map(|s| s.backends.iter().map(move |b| (s, b)));
         for (service, backend) in backends {

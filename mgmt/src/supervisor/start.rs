@@ -11,7 +11,7 @@ use super::{Supervisor, announce, control, interfaces, pools};
 use crate::compile::{Compiler, Facts, served};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
-use crate::net::{Groups, NetError, NetState, Netlink};
+use crate::net::{BridgeError, Groups, NetError, NetState, Netlink};
 
 /// Why the box did not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum StartFailure {
     /// The kernel's tables cannot be read.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// A bridge cannot be had.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
     /// The data plane.
     #[error(transparent)]
     Dataplane(#[from] StartError),
@@ -40,10 +43,13 @@ pub enum StartFailure {
 /// Starts the data plane with a checked configuration. `file` is what a reload reads.
 ///
 /// # Errors
-/// See [`StartFailure`]; nothing stays behind.
+/// See [`StartFailure`]; nothing stays behind, but for a bridge that was made.
 pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
-    let netlink = Netlink::open().await?;
+    let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
+    for bridge in config.bridges() {
+        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
+    }
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());

@@ -42,7 +42,7 @@ const MAX_VLAN: u16 = 4094;
 
 pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service {
     let span = table.0.clone();
-    let has_ports = table.1.contains_key("ports");
+    let [has_ports, has_tunnel] = ["ports", "tunnel"].map(|key| table.1.contains_key(key));
     let mut reader = Reader::new("[[service]]", table, report);
     let name = reader.need("name", "\"web\"", super::string);
     let address = reader.need("address", "\"10.0.0.100\"", prefix);
@@ -73,7 +73,7 @@ pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service 
         mode,
         scheduler,
         snat_pool,
-        tunnel: tunnel_table.map(|table| tunnel(table, report)),
+        tunnel: tunnel_table.map(|table| tunnel(table, report)).or(has_tunnel.then(Tunnel::default)),
         client_address,
         dscp: dsr_table.and_then(|table| dscp(table, report)),
         missing_state,

@@ -45,6 +45,9 @@ impl Pools {
                 report.error(&pool.span(), message).help("give services with many backends smaller pools");
             }
         }
+        if sets <= MAX_PORT_SETS {
+            servers(services, report);
+        }
         if pools.0.len() > MAX_POOL_ADDRESSES {
             let message =
                 format!("{} pool addresses, at most {MAX_POOL_ADDRESSES} are possible", pools.0.len());
@@ -77,6 +80,34 @@ impl Pools {
     /// Where `address` is listed, if it is a pool's.
     pub(super) fn find(&self, address: IpAddr) -> Option<&Span> {
         self.0.get(&address)
+    }
+}
+
+/// Replies from one port of a server are told apart by the pool's ports alone, which are therefore given
+/// once for all backends with that endpoint. One that keeps the clients' ports may use any endpoint of
+/// its server.
+fn servers(services: &[model::Service], report: &mut Report<'_>) {
+    let mut kept: HashMap<(IpAddr, IpAddr, Protocol), (bool, Span)> = HashMap::new();
+    for service in services {
+        let (Some(pool), Some(ports)) = (&service.snat_pool, &service.ports) else { continue };
+        for backend in &service.backends {
+            let Some(server) = &backend.address else { continue };
+            let keeps = backend.port.is_none() && ports.get_ref().single().is_none();
+            let mixed = addresses(pool).find_map(|(address, _)| {
+                let key = (address, *server.get_ref(), service.protocol);
+                let (before, span) = kept.entry(key).or_insert_with(|| (keeps, server.span()));
+                (*before != keeps).then(|| (address, span.clone()))
+            });
+            if let Some((address, other)) = mixed {
+                let message = format!(
+                    "{} is reached from pool address {address} both at one port and at the clients' ports",
+                    server.get_ref()
+                );
+                let finding = report.error(&server.span(), message);
+                finding.note("the other one is", &other);
+                finding.help("replies could not be told apart: give one of the services another pool");
+            }
+        }
     }
 }
 
@@ -126,26 +157,35 @@ pub(super) fn forwarding(written: &model::Service, report: &mut Report<'_>) -> O
 
 /// A key of another mode would be without effect.
 fn belongs(written: &model::Service, mode: Mode, report: &mut Report<'_>) {
-    let mut refuse = |key: &str, span: Option<Span>, of: &str| {
-        let Some(span) = span else { return };
-        let finding = report.error(&span, format!("`{key}` means nothing in {mode} mode"));
-        finding.help(format!("it belongs to {of}: take it out, or change `mode`"));
-    };
-    if mode != Mode::OneArm {
-        let pool = written.snat_pool.as_ref().filter(|pool| !pool.get_ref().is_empty());
-        refuse("snat_pool", pool.map(Spanned::span), "`mode = \"one-arm\"`");
-        refuse("client_address", client_address(written).map(Spanned::span), "`mode = \"one-arm\"`");
-    }
-    if mode != Mode::Tunnel {
-        refuse("tunnel", written.tunnel.as_ref().map(|tunnel| tunnel.span.clone()), "`mode = \"tunnel\"`");
-    }
-    if mode != Mode::Dsr {
-        let dscp = written.dscp.as_ref().filter(|dscp| *dscp.get_ref() > 0);
-        refuse("dscp", dscp.map(Spanned::span), "`mode = \"dsr\"`");
-    }
-    if !mode.is_two_way() {
-        let translating = "modes that translate, for a packet without a flow has a backend here all the same";
-        refuse("missing_state", resets(written).map(Spanned::span), translating);
+    let of_one_arm = "it belongs to `mode = \"one-arm\"`: take it out, or change `mode`";
+    let pool = written.snat_pool.as_ref().filter(|pool| !pool.get_ref().is_empty());
+    let dscp = written.dscp.as_ref().filter(|dscp| *dscp.get_ref() > 0);
+    let keys = [
+        ("snat_pool", mode == Mode::OneArm, pool.map(Spanned::span), of_one_arm),
+        ("client_address", mode == Mode::OneArm, client_address(written).map(Spanned::span), of_one_arm),
+        (
+            "tunnel",
+            mode == Mode::Tunnel,
+            written.tunnel.as_ref().map(|tunnel| tunnel.span.clone()),
+            "it belongs to `mode = \"tunnel\"`: take it out, or change `mode`",
+        ),
+        (
+            "dscp",
+            mode == Mode::Dsr,
+            dscp.map(Spanned::span),
+            "it belongs to `mode = \"dsr\"`: take it out, or change `mode`",
+        ),
+        (
+            "missing_state",
+            mode.is_two_way(),
+            resets(written).map(Spanned::span),
+            "take it out: without an address to translate, the scheduler finds the backend of any packet",
+        ),
+    ];
+    for (key, is_known, span, help) in keys {
+        if let Some(span) = span.filter(|_| !is_known) {
+            report.error(&span, format!("`{key}` means nothing in {mode} mode")).help(help);
+        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 
 use dataplane::limits::MAX_BACKENDS;
 use dataplane::schedule::Kind;
-use dataplane::types::{Mode, Port, Prefix, VlanId};
+use dataplane::types::{Mode, Port, VlanId};
 use toml::Spanned;
 
-use super::super::diagnostic::{Report, Span};
-use super::super::{Backend, Service, backend_name, model};
+use super::super::diagnostic::Report;
+use super::super::{Backend, Service, model};
 use super::forwarding::{self, Pools};
 use super::vips::{self, Vips};
 use super::{host_address, name, unique};
