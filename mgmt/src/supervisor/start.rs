@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use dataplane::snapshot::Rss;
 use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -55,7 +56,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
     let mut compiler = Compiler::default();
     // Read from the NICs in a later step; until then any worker translates the reply that it meets.
-    let rss: Vec<_> = config.interfaces.iter().map(|_| None).collect();
+    let rss: Vec<_> = config.interfaces.iter().map(|interface| rss_of(&interface.name)).collect();
     let workers = setup.cores.len();
     let (net, rss_known) = (netlink.state(), &*rss);
     let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers };
@@ -125,4 +126,15 @@ fn setup(config: &Config, machine: &Machine, net: &NetState) -> Result<Setup, St
         huge_pages: config.dataplane.huge_pages,
         interfaces: interfaces.collect::<Result<_, _>>()?,
     })
+}
+
+/// The NIC's hash, by which a source port is chosen so that the reply comes to the worker of the flow.
+fn rss_of(interface: &str) -> Option<Rss> {
+    let read = dataplane::rss(interface);
+    match &read {
+        Ok(Some(_)) => tracing::info!(interface, "source ports are chosen by the NIC's receive hash"),
+        Ok(None) => tracing::debug!(interface, "the NIC tells no receive hash: any worker translates replies"),
+        Err(error) => tracing::debug!(interface, %error, "the NIC's receive hash cannot be read"),
+    }
+    read.ok().flatten()
 }
