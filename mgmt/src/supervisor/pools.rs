@@ -31,15 +31,17 @@ impl Crowded {
     }
 }
 
-/// A NIC's hash. Where nobody knows it, each worker translates the replies that it meets.
+/// The NIC's hash, by which a source port is chosen so that the reply comes to the worker of the flow.
 pub(super) fn rss(interface: &str) -> Option<Rss> {
-    match dataplane::rss(interface) {
-        Ok(rss) => rss,
-        Err(error) => {
-            tracing::debug!(interface, %error, "its receive hash cannot be read");
-            None
+    let read = dataplane::rss(interface);
+    match &read {
+        Ok(Some(_)) => tracing::info!(interface, "source ports are chosen by the NIC's receive hash"),
+        Ok(None) => {
+            tracing::debug!(interface, "the NIC tells no receive hash: any worker translates replies");
         }
+        Err(error) => tracing::debug!(interface, %error, "the NIC's receive hash cannot be read"),
     }
+    read.ok().flatten()
 }
 
 impl Supervisor {
