@@ -1,22 +1,21 @@
 //! The answer to an ICMP or ICMPv6 echo request, made of the request itself.
 
 use crate::wire::checksum::Delta;
-use crate::wire::ethernet;
 use crate::wire::icmp::{IcmpMut, v4, v6};
 use crate::wire::ipv4::Ipv4Mut;
 
 /// TTL of an answer: what hosts send by default.
 const TTL: u8 = 64;
 
-/// Turns the request in `frame` around; `transport` is where its ICMP header begins. `None`: the
-/// frame is shorter than that, which parsing rules out.
+/// Turns the request in `frame` around; `network` is where its IP header begins, behind whatever VLAN tags,
+/// and `transport` its ICMP header. `None`: the frame is shorter than that, which parsing rules out.
 ///
 /// Addresses swap places, which no checksum notices; the type and the TTL change their checksums by
 /// difference, so that a request that arrived damaged is answered damaged.
-pub(crate) fn reply(frame: &mut [u8], transport: usize) -> Option<()> {
+pub(crate) fn reply(frame: &mut [u8], network: usize, transport: usize) -> Option<()> {
     swap::<6>(frame.get_mut(..12)?)?;
     let (head, message) = frame.split_at_mut_checked(transport)?;
-    let packet = head.get_mut(ethernet::LENGTH..)?;
+    let packet = head.get_mut(network..)?;
     let kind = if packet.first()? >> 4 == 4 {
         swap::<4>(packet.get_mut(12..20)?)?;
         let (mut ipv4, _) = Ipv4Mut::new(packet)?;

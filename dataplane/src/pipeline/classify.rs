@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Packet};
 use super::context::Context;
-use super::headers::Content;
+use super::headers::{Content, Headers};
 use super::verdict::{DropReason, Verdict};
 use crate::mode;
 
@@ -10,7 +10,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     for (packet, headers) in batch.undecided() {
         match headers.content {
             Content::Echo { destination } => match context.snapshot.vips.get(destination) {
-                Some(vip) if vip.echo => answer(packet, usize::from(headers.transport)),
+                Some(vip) if vip.echo => answer(packet, &headers),
                 Some(_) => packet.drop_for(DropReason::ServiceDown),
                 None => packet.drop_for(DropReason::NotOurs),
             },
@@ -20,8 +20,9 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
 }
 
 /// The reply leaves by the way the request came: it counts as a frame forwarded.
-fn answer(packet: &mut Packet, transport: usize) {
-    match mode::echo_reply(packet.frame.bytes_mut(), transport) {
+fn answer(packet: &mut Packet, headers: &Headers) {
+    let (network, transport) = (usize::from(headers.network), usize::from(headers.transport));
+    match mode::echo_reply(packet.frame.bytes_mut(), network, transport) {
         Some(()) => packet.verdict = Verdict::Transmit(packet.ingress),
         None => packet.drop_for(DropReason::Truncated),
     }

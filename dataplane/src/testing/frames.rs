@@ -11,10 +11,15 @@ use crate::wire::checksum::{fold, sum};
 pub(crate) struct Build {
     source_mac: Mac,
     destination_mac: Mac,
+    /// VLAN tags in front of the EtherType.
+    tags: Vec<u8>,
     source: IpAddr,
     destination: IpAddr,
     ttl: u8,
     traffic_class: u8,
+    /// Of an IPv6 header.
+    flow_label: u32,
+    /// Of an IPv4 header.
     identification: u16,
     /// IPv4 options, or IPv6 extension headers with the number of the first.
     extra: (u8, Vec<u8>),
@@ -36,10 +41,12 @@ pub(crate) fn frame(source: (Mac, &str), destination: (Mac, &str)) -> Build {
     Build {
         source_mac: source.0,
         destination_mac: destination.0,
+        tags: Vec::new(),
         source: source.1.parse().unwrap_or(IpAddr::from([0; 4])),
         destination: destination.1.parse().unwrap_or(IpAddr::from([0; 4])),
         ttl: 64,
         traffic_class: 0,
+        flow_label: 0,
         identification: 7,
         extra: (0, Vec::new()),
         fragment: 0x4000,
@@ -102,9 +109,40 @@ impl Build {
         self
     }
 
+    /// From another address.
+    pub(crate) fn source(mut self, address: &str) -> Self {
+        self.source = address.parse().expect("an address");
+        self
+    }
+
+    /// To another address.
+    pub(crate) fn destination(mut self, address: &str) -> Self {
+        self.destination = address.parse().expect("an address");
+        self
+    }
+
+    /// As a router lets it go on.
+    pub(crate) fn hop(mut self) -> Self {
+        self.ttl -= 1;
+        self
+    }
+
+    /// VLAN tags, each of an EtherType and a VLAN; the outermost comes first.
+    pub(crate) fn tags(mut self, tags: &[(u16, u16)]) -> Self {
+        self.tags =
+            tags.iter().flat_map(|(kind, vlan)| [*kind, *vlan].map(u16::to_be_bytes).concat()).collect();
+        self
+    }
+
     /// DSCP and ECN.
     pub(crate) fn traffic_class(mut self, class: u8) -> Self {
         self.traffic_class = class;
+        self
+    }
+
+    /// Of an IPv6 header.
+    pub(crate) fn flow_label(mut self, label: u32) -> Self {
+        self.flow_label = label;
         self
     }
 
@@ -152,13 +190,13 @@ impl Build {
 
     /// The IP packet alone.
     pub(crate) fn packet(&self) -> Vec<u8> {
-        self.build().split_off(14)
+        self.build().split_off(14 + self.tags.len())
     }
 
     /// The bytes on the wire.
     pub(crate) fn build(&self) -> Vec<u8> {
         let segment = self.segment();
-        let mut bytes = [self.destination_mac.0, self.source_mac.0].concat();
+        let mut bytes = [&self.destination_mac.0[..], &self.source_mac.0, &self.tags].concat();
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 bytes.extend(0x0800_u16.to_be_bytes());
@@ -179,8 +217,9 @@ impl Build {
                 let length =
                     u16::try_from(self.extra.1.len() + segment.len()).unwrap_or(u16::MAX).to_be_bytes();
                 let next = if self.extra.1.is_empty() { self.number() } else { self.extra.0 };
-                let class = self.traffic_class;
-                bytes.extend([0x60 | class >> 4, class << 4, 0, 0, length[0], length[1], next, self.ttl]);
+                let first = 6 << 28 | u32::from(self.traffic_class) << 20 | self.flow_label;
+                bytes.extend(first.to_be_bytes());
+                bytes.extend([length[0], length[1], next, self.ttl]);
                 bytes.extend([source.octets(), destination.octets()].concat());
                 bytes.extend(&self.extra.1);
             }

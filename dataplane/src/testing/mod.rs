@@ -1,6 +1,7 @@
 //! What tests and benches share: frames built field by field, and a worker over vectors.
 
 pub(crate) mod frames;
+pub(crate) mod offer;
 pub(crate) mod rig;
 
 #[cfg(test)]

@@ -1,34 +1,34 @@
 //! A worker over vectors, in a small network:
 //!
 //! ```text
-//! client 10.0.0.2 ── eth0 [box] eth1 ── backends 10.0.1.11, .12 (router), 10.0.1.21 (dsr)
-//!        fd00::2                        fd01::11, ::12           fd01::21
+//! client 10.0.0.2 ── eth0 [box] eth1 ── backends 10.0.1.11, .12, …
+//!        fd00::2           eth2                  fd01::11, ::12, …
 //! ```
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::offer::{How, Offer};
 use crate::clock::Clock;
 use crate::engine::HugePages;
 use crate::flow::FlowTable;
 use crate::io::memory::MemoryIo;
 use crate::pipeline::DropReason;
-use crate::schedule::{Candidate, Kind, Schedule};
-use crate::snapshot::{
-    Backend, Endpoint, Fib, Forwarding, Interface, MissingState, NextHop, Publisher, Route, Service,
-    ServiceMap, Snapshot, Vip,
-};
+use crate::snapshot::{Fib, Interface, NextHop, Publisher, Route, ServiceMap, Snapshot};
 use crate::stats::{WorkerCounters, WorkerStats};
-use crate::types::{
-    BackendId, InterfaceId, Mac, Mode, Port, PortRange, Prefix, Protocol, ServiceId, WorkerId,
-};
+use crate::types::{InterfaceId, Mac, Mode, Protocol, WorkerId};
 use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
 use crate::xdp::Wake;
 
 pub(crate) const ETH0: InterfaceId = InterfaceId(0);
 pub(crate) const ETH1: InterfaceId = InterfaceId(1);
+/// Nobody is known to be there.
+pub(crate) const ETH2: InterfaceId = InterfaceId(2);
 pub(crate) const BOX0: Mac = Mac([2, 0, 0, 0, 0, 0xb0]);
 pub(crate) const BOX1: Mac = Mac([2, 0, 0, 0, 0, 0xb1]);
+pub(crate) const BOX2: Mac = Mac([2, 0, 0, 0, 0, 0xb2]);
+/// That of the bridge, where the interfaces are its ports.
+pub(crate) const BRIDGE: Mac = Mac([2, 0, 0, 0, 0, 0xbb]);
 pub(crate) const CLIENT: Mac = Mac([2, 0, 0, 0, 0, 2]);
 /// The MAC of the backend with that last byte in its address.
 pub(crate) const fn backend_mac(last: u8) -> Mac {
@@ -54,20 +54,25 @@ pub(crate) fn vip(mode: Mode, v6: bool) -> &'static str {
 /// A snapshot of services on the VIPs of both modes and families, TCP 80 and UDP 53, each with the
 /// given backends (last bytes of their addresses), which listen on 8080 and 5353 in router mode.
 pub(crate) fn snapshot(router: &[u8], dsr: &[u8]) -> Snapshot {
-    let mut snapshot = Snapshot {
-        interfaces: [BOX0, BOX1]
+    let mut snapshot = network();
+    for v6 in [false, true] {
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            Offer::new(How::Router, v6, protocol, (router, v6)).add_to(&mut snapshot);
+            Offer::new(How::Dsr(None), v6, protocol, (dsr, v6)).add_to(&mut snapshot);
+        }
+    }
+    snapshot
+}
+
+/// The network without a service.
+pub(crate) fn network() -> Snapshot {
+    Snapshot {
+        interfaces: [BOX0, BOX1, BOX2]
             .map(|mac| Interface { mac, mtu: 1500, bridge: None, bridge_mac: None })
             .into(),
         fib: Arc::new(fib()),
         ..Snapshot::default()
-    };
-    for v6 in [false, true] {
-        for protocol in [Protocol::Tcp, Protocol::Udp] {
-            add_service(&mut snapshot, Mode::Router, v6, protocol, router);
-            add_service(&mut snapshot, Mode::Dsr, v6, protocol, dsr);
-        }
     }
-    snapshot
 }
 
 fn fib() -> Fib {
@@ -92,35 +97,6 @@ fn fib() -> Fib {
 pub(crate) fn backend_address(last: u8, v6: bool) -> IpAddr {
     let text = if v6 { format!("fd01::{last}") } else { format!("10.0.1.{last}") };
     text.parse().expect("an address")
-}
-
-fn add_service(snapshot: &mut Snapshot, mode: Mode, v6: bool, protocol: Protocol, lasts: &[u8]) {
-    let vip: IpAddr = vip(mode, v6).parse().expect("an address");
-    let (port, inner) =
-        if protocol == Protocol::Tcp { (Port(80), Port(8080)) } else { (Port(53), Port(5353)) };
-    let inner = if mode == Mode::Dsr { port } else { inner };
-    let mut candidates = Vec::new();
-    for &last in lasts {
-        let id = BackendId(u32::try_from(snapshot.backends.len()).expect("few backends"));
-        let address = backend_address(last, v6);
-        let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
-        let forwarding = if mode == Mode::Dsr { Forwarding::Dsr(None) } else { Forwarding::Router };
-        let port = Some(inner);
-        let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp: None };
-        snapshot.backends.push(Some(backend));
-        candidates.push(Candidate { id, name: format!("{address}:{inner}"), weight: 1 });
-        if mode == Mode::Router {
-            snapshot.return_endpoints.insert(Endpoint { address, protocol, port: inner });
-        }
-    }
-    let kind = if mode == Mode::Router { Kind::RoundRobin } else { Kind::Maglev };
-    let schedule = Arc::new(Schedule::compile(kind, &candidates, 1, "test"));
-    let id = ServiceId(u32::try_from(snapshot.services.len()).expect("few services"));
-    let (vip, ports) = (Prefix::host(vip), PortRange::one(port));
-    let missing_state = MissingState::Drop;
-    snapshot.services.push(Service { vip, ports, protocol, mode, vlan: None, missing_state, schedule });
-    snapshot.endpoints.insert(vip, protocol, ports, id);
-    snapshot.vips.insert(vip, Vip { echo: true, bridge: false });
 }
 
 /// Removes all services but leaves their backends: as after a reload that removed them.
@@ -159,7 +135,7 @@ impl Rig {
             outbox: Arc::clone(&outbox),
             clock: Clock::start(),
         };
-        let io = MemoryIo::new(256, 2).expect("memory");
+        let io = MemoryIo::new(256, 3).expect("memory");
         Self { worker: Worker::new(WorkerId(0), io, links), publisher, counters, punts, outbox }
     }
 

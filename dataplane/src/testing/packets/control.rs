@@ -97,7 +97,7 @@ fn a_full_or_missing_way_out_is_a_counted_drop() {
     let mut gone = snapshot(&[11], &[21]);
     gone.interfaces.push(gone.interfaces[0]);
     gone.backends.iter_mut().flatten().for_each(|b| {
-        b.next_hop = b.next_hop.map(|hop| crate::snapshot::NextHop { interface: InterfaceId(2), ..hop });
+        b.next_hop = b.next_hop.map(|hop| crate::snapshot::NextHop { interface: InterfaceId(3), ..hop });
     });
     rig = Rig::new(gone);
     check(&mut rig, "no socket on it", ETH0, &input, &Expect::Drops(DropReason::InterfaceGone));

@@ -1,70 +1,50 @@
 //! Packet in, packet out: what a worker does, as tables of cases. Each row is a sentence, a frame
 //! in, and the frame out or the reason why not; every counter that moves is checked with it.
 
+mod case;
+mod check;
 mod control;
 mod dsr;
 mod life;
 mod malformed;
 mod router;
+mod way;
 
 use super::frames::{Build, frame};
 use super::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, Rig, backend_mac, snapshot, vip};
 use crate::pipeline::DropReason;
-use crate::types::{InterfaceId, Mode};
+use crate::types::{InterfaceId, Mode, Protocol};
 use crate::wire::tcp::Flags;
+use case::{Case, Row, run};
+use check::{Expect, Looks, Moves, check};
+
+/// Tables of cases, each in a file of its own: a test for each, and all of them together.
+macro_rules! tables {
+    ($($table:ident),* $(,)?) => {
+        $(mod $table;)*
+        $(#[test] fn $table() { run($table::cases()); })*
+        const TABLES: &[fn() -> Vec<Case>] = &[$($table::cases),*];
+    };
+}
+
+tables!(errors, flows, headers);
+
+/// What is promised of the tables: so many frames, each with its fate and the counters that it moves, and no
+/// two cases of one name.
+#[test]
+fn the_tables_are_as_large_as_they_should_be() {
+    let cases: Vec<_> = TABLES.iter().flat_map(|cases| cases()).collect();
+    let names: std::collections::HashSet<_> = cases.iter().map(|case| case.name.as_str()).collect();
+    assert_eq!(names.len(), cases.len(), "names are unique");
+    let rows: usize = cases.iter().map(|case| case.rows.len()).sum();
+    assert!(cases.len() >= 150, "{} cases of {rows} frames", cases.len());
+}
 
 const SYN: u8 = Flags::SYN;
 const ACK: u8 = Flags::ACK;
 const SYN_ACK: u8 = Flags::SYN | Flags::ACK;
 const FIN_ACK: u8 = Flags::FIN | Flags::ACK;
 const RST: u8 = Flags::RST;
-
-/// What shall become of a frame.
-#[derive(Debug)]
-enum Expect {
-    /// It leaves by that interface, looking like that.
-    Sends(InterfaceId, Vec<u8>),
-    /// It is dropped for that reason.
-    Drops(DropReason),
-    /// It is dropped for that reason, and this answer to its sender leaves by that interface.
-    Answers(DropReason, InterfaceId, Vec<u8>),
-    /// It goes to the management thread.
-    Punts,
-}
-
-/// A frame in, its fate, and the counters: one frame received, one verdict counted, nothing else.
-fn check(rig: &mut Rig, sentence: &str, ingress: InterfaceId, input: &[u8], expect: &Expect) {
-    let before = rig.stats();
-    let sent = rig.receive(ingress, &[input.to_vec()]);
-    let after = rig.stats();
-    let moved = |get: fn(&crate::FrameStats) -> u64| get(&after.frames) - get(&before.frames);
-    let drops: Vec<_> = DropReason::ALL
-        .iter()
-        .filter(|r| after.drops[r.index()] != before.drops[r.index()])
-        .map(|r| r.code())
-        .collect();
-    let counted = (
-        moved(|f| f.received),
-        moved(|f| f.forwarded),
-        moved(|f| f.to_management),
-        moved(|f| f.originated),
-        drops,
-    );
-    let (expected_out, expected_count) = match expect {
-        Expect::Sends(interface, frame) => (vec![(*interface, frame.clone())], (1, 1, 0, 0, vec![])),
-        Expect::Drops(reason) => (vec![], (1, 0, 0, 0, vec![reason.code()])),
-        Expect::Answers(reason, interface, frame) => {
-            (vec![(*interface, frame.clone())], (1, 0, 0, 1, vec![reason.code()]))
-        }
-        Expect::Punts => (vec![], (1, 0, 1, 0, vec![])),
-    };
-    assert_eq!(counted, expected_count, "{sentence}: received, forwarded, to management, originated, drops");
-    assert_eq!(hex(&sent), hex(&expected_out), "{sentence}");
-}
-
-fn hex(frames: &[(InterfaceId, Vec<u8>)]) -> Vec<String> {
-    frames.iter().map(|(interface, bytes)| format!("{interface}: {bytes:02x?}")).collect()
-}
 
 /// What the box answers to a frame of the client, in the name of the VIP: an ICMP error that quotes the
 /// packet, as long as it is short.

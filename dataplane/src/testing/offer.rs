@@ -1,0 +1,188 @@
+//! Services of every mode, put into a snapshot one by one.
+
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+
+use super::rig::{BRIDGE, CLIENT, ETH0, ETH1, backend_address, backend_mac, vip};
+use crate::schedule::{Candidate, Kind, Schedule};
+use crate::snapshot::{
+    Backend, CLASSES, ClientAddress, Dscp, Endpoint, Forwarding, MissingState, NextHop, OneArm, PoolPart,
+    PortClasses, PortSet, Service, Snapshot, Tunnel, TunnelKind, Vip,
+};
+use crate::types::{BackendId, BridgeId, Mode, Port, PortRange, Prefix, Protocol, ServiceId, SnatId, VlanId};
+
+/// The bridge that all interfaces are ports of, where there is one.
+pub(crate) const INLINE: BridgeId = BridgeId(0);
+
+/// How a service's packets get to its backends.
+#[derive(Debug, Clone)]
+pub(crate) enum How {
+    Bridge,
+    Router,
+    OneArm(Pool),
+    Dsr(Option<Dscp>),
+    Tunnel(TunnelKind),
+}
+
+/// Where flows of one-arm mode come from, and what their backends are told.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool {
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) client_address: ClientAddress,
+    /// The ports that are left; `None`: all.
+    pub(crate) free: Option<Vec<u16>>,
+}
+
+/// A service to be, and its backends.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer {
+    pub(crate) vip: Prefix,
+    pub(crate) ports: PortRange,
+    pub(crate) protocol: Protocol,
+    pub(crate) how: How,
+    /// Last bytes of the backends' addresses, and whether these are of IPv6.
+    pub(crate) backends: (Vec<u8>, bool),
+    /// Where they listen; `None`: where the client has asked for.
+    pub(crate) inner: Option<Port>,
+    pub(crate) vlan: Option<VlanId>,
+    pub(crate) missing_state: MissingState,
+    pub(crate) mss_clamp: Option<u16>,
+    pub(crate) echo: bool,
+}
+
+/// An address of a source-NAT pool, on the backends' side of the box.
+pub(crate) fn pool_address(last: u8, v6: bool) -> IpAddr {
+    backend_address(last, v6)
+}
+
+/// The box, as the outer source of tunnels.
+pub(crate) fn tunnel_source(v6: bool) -> IpAddr {
+    backend_address(1, v6)
+}
+
+impl How {
+    pub(crate) fn mode(&self) -> Mode {
+        match self {
+            Self::Bridge => Mode::Bridge,
+            Self::Router => Mode::Router,
+            Self::OneArm(_) => Mode::OneArm,
+            Self::Dsr(_) => Mode::Dsr,
+            Self::Tunnel(_) => Mode::Tunnel,
+        }
+    }
+}
+
+/// The port that clients of a service ask for, and the one that its backends listen on where that is
+/// translated.
+pub(crate) fn ports(protocol: Protocol) -> (Port, Port) {
+    match protocol {
+        Protocol::Tcp => (Port(80), Port(8080)),
+        Protocol::Udp => (Port(53), Port(5353)),
+    }
+}
+
+impl Offer {
+    /// TCP 80 or UDP 53 on the mode's VIP.
+    pub(crate) fn new(how: How, v6: bool, protocol: Protocol, backends: (&[u8], bool)) -> Self {
+        let vip: IpAddr = vip(how.mode(), v6).parse().expect("an address");
+        let (port, inner) = ports(protocol);
+        let inner = if how.mode().is_two_way() { inner } else { port };
+        Self {
+            vip: Prefix::host(vip),
+            ports: PortRange::one(port),
+            protocol,
+            how,
+            backends: (backends.0.to_vec(), backends.1),
+            inner: Some(inner),
+            vlan: None,
+            missing_state: MissingState::Drop,
+            mss_clamp: None,
+            echo: true,
+        }
+    }
+
+    /// Puts the service into a snapshot.
+    pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
+        let (lasts, v6) = &self.backends;
+        let mut candidates = Vec::new();
+        for &last in lasts {
+            let id = BackendId(u32::try_from(snapshot.backends.len()).expect("few backends"));
+            let address = backend_address(last, *v6);
+            let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
+            let forwarding = self.forwarding(snapshot, address);
+            let (port, protocol, mss_clamp) = (self.inner, self.protocol, self.mss_clamp);
+            let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp };
+            snapshot.backends.push(Some(backend));
+            candidates.push(Candidate { id, name: format!("{address}:{:?}", self.inner), weight: 1 });
+            if matches!(self.how, How::Bridge | How::Router) {
+                let port = self.inner.unwrap_or(Port(0));
+                snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
+            }
+        }
+        let mode = self.how.mode();
+        if mode == Mode::Bridge {
+            bridge(snapshot, lasts);
+        }
+        let kind = if mode.is_two_way() { Kind::RoundRobin } else { Kind::Maglev };
+        let schedule = Arc::new(Schedule::compile(kind, &candidates, 1, "test"));
+        let id = ServiceId(u32::try_from(snapshot.services.len()).expect("few services"));
+        let (vip, ports, protocol) = (self.vip, self.ports, self.protocol);
+        let (vlan, missing_state) = (self.vlan, self.missing_state);
+        snapshot.services.push(Service { vip, ports, protocol, mode, vlan, missing_state, schedule });
+        snapshot.endpoints.insert(vip, protocol, ports, id);
+        snapshot.vips.insert(vip, Vip { echo: self.echo, bridge: mode == Mode::Bridge });
+    }
+
+    fn forwarding(&self, snapshot: &mut Snapshot, backend: IpAddr) -> Forwarding {
+        match &self.how {
+            How::Bridge => Forwarding::Bridge,
+            How::Router => Forwarding::Router,
+            How::Dsr(code_point) => Forwarding::Dsr(*code_point),
+            How::Tunnel(kind) => {
+                let source = tunnel_source(backend.is_ipv6());
+                Forwarding::Tunnel(Tunnel { kind: *kind, source, destination: backend })
+            }
+            How::OneArm(pool) => {
+                let parts = pool.addresses.iter().map(|address| PoolPart {
+                    address: snat_id(snapshot, *address),
+                    ports: Arc::new(port_set(pool.free.as_deref())),
+                    owners: None,
+                    open: true,
+                });
+                Forwarding::OneArm(OneArm { pool: parts.collect(), client_address: pool.client_address })
+            }
+        }
+    }
+}
+
+/// The number of a pool's address, which is a virtual one from now on.
+fn snat_id(snapshot: &mut Snapshot, address: IpAddr) -> SnatId {
+    snapshot.vips.insert(Prefix::host(address), Vip::default());
+    let place = snapshot.snat.iter().position(|known| *known == Some(address)).unwrap_or_else(|| {
+        snapshot.snat.push(Some(address));
+        snapshot.snat.len() - 1
+    });
+    SnatId(u16::try_from(place).expect("few addresses"))
+}
+
+fn port_set(free: Option<&[u16]>) -> PortSet {
+    static CLASSES_BY_PORT: LazyLock<Arc<PortClasses>> = LazyLock::new(Arc::default);
+    let set = PortSet::new(Arc::clone(&CLASSES_BY_PORT));
+    if let Some(free) = free {
+        for class in 0..CLASSES {
+            while set.take(class, 0).is_some() {}
+        }
+        free.iter().for_each(|port| set.give(Port(*port)));
+    }
+    set
+}
+
+/// Makes all interfaces ports of one bridge, on which the client and the backends are known.
+fn bridge(snapshot: &mut Snapshot, lasts: &[u8]) {
+    for interface in &mut snapshot.interfaces {
+        (interface.bridge, interface.bridge_mac) = (Some(INLINE), Some(BRIDGE));
+    }
+    let stations = Arc::make_mut(&mut snapshot.stations);
+    stations.insert((INLINE, CLIENT), ETH0);
+    stations.extend(lasts.iter().map(|last| ((INLINE, backend_mac(*last)), ETH1)));
+}
