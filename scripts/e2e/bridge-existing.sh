@@ -7,7 +7,7 @@
 bridge_as_it_is() {
   ip -n "$LAB-box" -json -details link show master "$BRIDGE" | jq -c '[.[] | [.ifname, .linkinfo.info_slave_data.state]]'
   ip -n "$LAB-box" -json -details link show dev "$BRIDGE" |
-    jq -c '.[0] | [.address, .linkinfo.info_data | .forward_delay, .stp_state, .ageing_time, .mcast_snooping]'
+    jq -c '.[0] | [.address, (.linkinfo.info_data | .forward_delay, .stp_state, .ageing_time, .mcast_snooping)]'
 }
 
 begin bridge

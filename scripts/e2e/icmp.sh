@@ -6,6 +6,17 @@
 BACKENDS=1
 readonly MTU=1400
 
+write_config() {
+  local mode port=8080
+  mode=$(mode)
+  keeps_port "$mode" && port=80
+  write_node
+  service web4 "$VIP4" 80 tcp "$mode" "$port" lab_backend4 100
+  service web6 "$VIP6" 80 tcp "$mode" "$port" lab_backend6 100
+  service dns4 "$VIP4" 53 udp "$mode" 53 lab_backend4 100
+  service dns6 "$VIP6" 53 udp "$mode" 53 lab_backend6 100
+}
+
 # As the server sees the client: its own address, or in one-arm mode the pool's.
 seen_as() {
   case $(lab_topology)$1 in
@@ -19,8 +30,8 @@ seen_as() {
 # The server's segments are too long for the last hop: its router must be able to tell the server.
 path_mtu_is_found() {
   local want route
-  want=$(lab_digest <"$LAB_DIR/5M")
-  [[ $(lab_in remote curl --silent --fail --globoff --max-time 20 "$(url "$1")/5M" | lab_digest) == "$want" ]] ||
+  want=$(lab_digest <"$LAB_DIR/be1/upload/5M")
+  [[ $(lab_in remote curl --silent --fail --globoff --max-time 20 "$(url "$1")/upload/5M" | lab_digest) == "$want" ]] ||
     refute "the download from $1 by a path with a small MTU fails"
   route=$(ip -n "$LAB-be1" route get "$(seen_as "$2")")
   say "the server's route: ${route//$'\n'/ }"
@@ -37,7 +48,7 @@ for topology in "${TOPOLOGIES[@]}"; do
   begin "$topology"
   lab_remote "$MTU"
   web_servers
-  head -c 5000000 "$LAB_DIR/200M" >"$LAB_DIR/5M"
+  head -c 5000000 "$LAB_DIR/200M" >"$LAB_DIR/be1/upload/5M"
   [[ $topology != tunnel ]] || decapsulators
   start_penstockd
   for family in 4 6; do
