@@ -84,15 +84,6 @@ impl Fragments {
         self.held.hold(key, ingress, frame, now)
     }
 
-    /// Lets a frame run through the stages once more; gives it back if there is no room.
-    pub(crate) fn again(&mut self, ingress: InterfaceId, frame: Frame) -> Option<Frame> {
-        if self.ready.len() >= FRAGMENTS_READY {
-            return Some(frame);
-        }
-        self.ready.push((ingress, frame));
-        None
-    }
-
     /// What is to run through the stages once more.
     pub(crate) fn take_ready(&mut self) -> Option<(InterfaceId, Frame)> {
         self.ready.pop()

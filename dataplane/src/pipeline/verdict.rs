@@ -60,7 +60,7 @@ macro_rules! drop_reasons {
 drop_reasons! {
     Truncated, "truncated", "the frame ends before the headers or the length that they announce";
     BadHeader, "bad-header", "a header contradicts itself: version, header length or total length";
-    BadChecksum, "bad-checksum", "the checksum of the IPv4 header is wrong";
+    BadChecksum, "bad-checksum", "the checksum of the IPv4 header or of an ICMP error is wrong";
     NotIp, "not-ip", "neither IP nor a control protocol that the box speaks";
     TooManyTags, "too-many-tags", "the frame carries more than two VLAN tags";
     WrongVlan, "wrong-vlan", "the service is in another VLAN";
