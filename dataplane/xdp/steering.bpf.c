@@ -148,29 +148,29 @@ static __always_inline int is_error_of_flow(struct cursor *c, int family)
 		__u8 type, code;
 		__u16 checksum;
 		__u32 rest;
-	} *icmp = c->at;
+	} *icmp = look(c, sizeof(*icmp));
 	struct packet quoted;
 	struct udphdr *ports;
 
-	if (!HAS(c, *icmp) || !is_error(family, icmp->type))
+	if (!icmp || !is_error(family, icmp->type))
 		return 0;
 	c->at += sizeof(*icmp);
 	if (!(family == IPV6 ? parse_ipv6(c, &quoted) : parse_ipv4(c, &quoted)))
 		return 0;
-	ports = c->at;
-	return has_ports(quoted.protocol) && quoted.piece != LATER && HAS(c, *ports) &&
+	ports = look(c, sizeof(*ports));
+	return has_ports(quoted.protocol) && quoted.piece != LATER && ports &&
 	       is_endpoint(&quoted.destination, quoted.protocol, ports->dest);
 }
 
 // A packet to neither a VIP nor the box itself.
 static __always_inline int may_be_of_flow(struct cursor *c, struct packet *packet)
 {
-	struct udphdr *ports = c->at; // TCP's ports lie in the same place
+	struct udphdr *ports = look(c, sizeof(*ports)); // TCP's ports lie in the same place
 
 	if (has_ports(packet->protocol)) {
 		if (packet->piece != WHOLE)
 			return is_sender(&packet->source, packet->protocol);
-		return HAS(c, *ports) && is_endpoint(&packet->source, packet->protocol, ports->source);
+		return ports && is_endpoint(&packet->source, packet->protocol, ports->source);
 	}
 	if (packet->piece != WHOLE)
 		return 0;
@@ -181,9 +181,9 @@ static __always_inline int may_be_of_flow(struct cursor *c, struct packet *packe
 
 static __always_inline int is_bfd(struct cursor *c, struct packet *packet)
 {
-	struct udphdr *udp = c->at;
+	struct udphdr *udp = look(c, sizeof(*udp));
 
-	return packet->protocol == IPPROTO_UDP && packet->piece == WHOLE && HAS(c, *udp) &&
+	return packet->protocol == IPPROTO_UDP && packet->piece == WHOLE && udp &&
 	       (udp->dest == bpf_htons(BFD_SINGLE_HOP) || udp->dest == bpf_htons(BFD_MULTI_HOP)) &&
 	       listens(LISTENING_BFD);
 }
@@ -196,10 +196,10 @@ static __always_inline int solicits_vip(struct cursor *c, struct packet *packet)
 		__u16 checksum;
 		__u32 reserved;
 		__u8 target[16];
-	} *solicitation = c->at;
+	} *solicitation = look(c, sizeof(*solicitation));
 	struct address target;
 
-	if (packet->protocol != IPPROTO_ICMPV6 || packet->piece != WHOLE || !HAS(c, *solicitation) ||
+	if (packet->protocol != IPPROTO_ICMPV6 || packet->piece != WHOLE || !solicitation ||
 	    solicitation->type != NEIGHBOUR_SOLICITATION)
 		return 0;
 	target = ipv6(solicitation->target);
@@ -234,10 +234,10 @@ static __always_inline int arp_for_worker(struct cursor *c, enum recipient to)
 		__u8 hardware_length, protocol_length;
 		__be16 operation;
 		__u8 sender_mac[6], sender[4], target_mac[6], target[4];
-	} __attribute__((packed)) *arp = c->at;
+	} __attribute__((packed)) *arp = look(c, sizeof(*arp));
 	struct address target;
 
-	if ((to != BOX && to != EVERYONE) || !HAS(c, *arp) || arp->hardware != bpf_htons(1) ||
+	if ((to != BOX && to != EVERYONE) || !arp || arp->hardware != bpf_htons(1) ||
 	    arp->protocol != bpf_htons(ETH_P_IP) || arp->hardware_length != 6 || arp->protocol_length != 4 ||
 	    arp->operation != bpf_htons(ARP_REQUEST))
 		return 0;
@@ -247,12 +247,12 @@ static __always_inline int arp_for_worker(struct cursor *c, enum recipient to)
 
 static __always_inline int for_worker(struct xdp_md *ctx, __u32 interface)
 {
-	struct cursor c = {.at = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end};
-	struct ethhdr *ethernet = c.at;
+	struct cursor c = {.ctx = ctx};
+	struct ethhdr *ethernet = look(&c, sizeof(*ethernet));
 	struct packet packet;
 	enum recipient to;
 
-	if (!HAS(&c, *ethernet))
+	if (!ethernet)
 		return 0;
 	to = recipient_of(ethernet, interface);
 	if (to == SOMEONE_ELSE)

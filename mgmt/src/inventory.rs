@@ -3,15 +3,15 @@
 //! A backend that leaves the configuration keeps its number, and its place in the snapshot, until its
 //! last flow is gone: established flows are never cut by a reload.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use dataplane::BackendStats;
-use dataplane::types::{BackendId, Mode, Port, Protocol};
+use dataplane::types::{BackendId, Mode, Port, Prefix, Protocol};
 
 use crate::api::view::{Admin, BackendState};
-use crate::config::{Config, Service};
+use crate::config::{self, Config, Forwarding, Service};
 
 /// How long a backend stays after it has left the configuration, at least: until no worker can still
 /// be at work with a snapshot in which it took new flows.
@@ -22,11 +22,11 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Name {
     service: String,
-    vip: IpAddr,
+    vip: Prefix,
     protocol: Protocol,
     mode: Mode,
     address: IpAddr,
-    port: Port,
+    port: Option<Port>,
 }
 
 /// A backend and its place in the data plane.
@@ -35,15 +35,17 @@ pub struct Member {
     /// The service's name.
     pub service: String,
     /// The service's virtual IP: still steered to the workers while flows are left.
-    pub vip: IpAddr,
+    pub vip: Prefix,
     /// The server's address.
     pub address: IpAddr,
-    /// The server's port.
-    pub port: Port,
+    /// The server's port; `None`: the one that the client has asked for.
+    pub port: Option<Port>,
     /// The service's protocol.
     pub protocol: Protocol,
-    /// The service's mode.
-    pub mode: Mode,
+    /// How the service reached it last.
+    pub forwarding: Forwarding,
+    /// The service's bound on segments.
+    pub mss_clamp: Option<u16>,
     /// As it is now.
     pub weight: u16,
     /// What the operator wants.
@@ -95,8 +97,15 @@ impl Member {
         }
     }
 
+    /// Its name within its service.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        config::backend_name(self.address, self.port)
+    }
+
     fn name(&self) -> Name {
-        let Self { vip, protocol, mode, address, port, .. } = *self;
+        let Self { vip, protocol, address, port, .. } = *self;
+        let mode = self.forwarding.mode();
         Name { service: self.service.clone(), vip, protocol, mode, address, port }
     }
 }
@@ -106,6 +115,8 @@ impl Member {
 pub struct Inventory {
     members: Vec<Option<Member>>,
     numbers: HashMap<Name, BackendId>,
+    /// Numbers that nobody has.
+    free: BTreeSet<BackendId>,
 }
 
 impl Inventory {
@@ -116,11 +127,13 @@ impl Inventory {
             for backend in &service.backends {
                 let name = name_of(service, backend.address, backend.port);
                 let id = self.numbers.get(&name).copied();
-                let id = id.unwrap_or_else(|| self.add(name, backend.weight, &stats));
+                let id = id.unwrap_or_else(|| self.add(name, service, backend.weight, &stats));
                 present.resize(self.members.len(), false);
                 present[id.index()] = true;
                 if let Some(member) = &mut self.members[id.index()] {
                     member.left = None;
+                    member.forwarding.clone_from(&service.forwarding);
+                    member.mss_clamp = service.mss_clamp;
                     if member.configured_weight != backend.weight {
                         member.configured_weight = backend.weight;
                         member.weight = backend.weight;
@@ -134,17 +147,24 @@ impl Inventory {
         }
     }
 
-    fn add(&mut self, name: Name, weight: u16, stats: &impl Fn(BackendId) -> BackendStats) -> BackendId {
-        let place = self.members.iter().position(Option::is_none).unwrap_or(self.members.len());
+    fn add(
+        &mut self,
+        name: Name,
+        service: &Service,
+        weight: u16,
+        stats: &impl Fn(BackendId) -> BackendStats,
+    ) -> BackendId {
         // The configuration's bound on backends is far below 2^32.
-        let id = BackendId(u32::try_from(place).unwrap_or(u32::MAX));
+        let next = || BackendId(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
+        let id = self.free.pop_first().unwrap_or_else(next);
         let member = Member {
             service: name.service.clone(),
             vip: name.vip,
             address: name.address,
             port: name.port,
             protocol: name.protocol,
-            mode: name.mode,
+            forwarding: service.forwarding.clone(),
+            mss_clamp: service.mss_clamp,
             weight,
             admin: Admin::Enabled,
             changed: None,
@@ -152,10 +172,10 @@ impl Inventory {
             left: None,
             baseline: stats(id),
         };
-        if place == self.members.len() {
+        if id.index() == self.members.len() {
             self.members.push(None);
         }
-        self.members[place] = Some(member);
+        self.members[id.index()] = Some(member);
         self.numbers.insert(name, id);
         id
     }
@@ -170,6 +190,7 @@ impl Inventory {
             {
                 self.numbers.remove(&member.name());
                 *place = None;
+                self.free.insert(id);
                 pruned = true;
             }
         }
@@ -194,13 +215,14 @@ impl Inventory {
 
     /// The number of a service's backend.
     #[must_use]
-    pub fn number(&self, service: &Service, address: IpAddr, port: Port) -> Option<BackendId> {
+    pub fn number(&self, service: &Service, address: IpAddr, port: Option<Port>) -> Option<BackendId> {
         self.numbers.get(&name_of(service, address, port)).copied()
     }
 }
 
-fn name_of(service: &Service, address: IpAddr, port: Port) -> Name {
-    let &Service { address: vip, protocol, mode, .. } = service;
+fn name_of(service: &Service, address: IpAddr, port: Option<Port>) -> Name {
+    let &Service { address: vip, protocol, .. } = service;
+    let mode = service.mode();
     Name { service: service.name.clone(), vip, protocol, mode, address, port }
 }
 

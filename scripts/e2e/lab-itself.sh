@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# sentence: without penstockd both labs carry everything straight to a backend, with right checksums
+# sentence: without penstockd the labs carry everything straight to a backend, with right checksums
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=traffic.sh
 . "$E2E/traffic.sh"
 
 BACKENDS=1
-for topology in router dsr; do
+for topology in router dsr bridge tunnel; do
   begin "$topology"
+  [[ $topology != bridge ]] || lab_bridge_by_hand
   web_servers
   dns_servers
   lab_iperf3 1

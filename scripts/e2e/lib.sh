@@ -19,6 +19,11 @@ say() {
   printf '== %s\n' "$*"
 }
 
+# covered MODE FAMILY PROTOCOL: this combination has carried its traffic. For the table of `run`.
+covered() {
+  printf '%s\n' "$*" >>"${E2E_COVERED:-/dev/null}"
+}
+
 # Ends the scenario with the reason.
 refute() {
   printf 'REFUTED: %s\n' "$*"
@@ -81,6 +86,12 @@ dns_servers() {
   for ((n = 1; n <= BACKENDS; n++)); do lab_dnsmasq "$n"; done
 }
 
+decapsulators() {
+  local n
+  [[ -x $BIN/penstock-decap ]] || refute "there is no $BIN/penstock-decap: build it with cargo build --release"
+  for ((n = 1; n <= BACKENDS; n++)); do lab_decapsulate "$n"; done
+}
+
 # ---- penstockd
 
 control_socket() {
@@ -95,70 +106,15 @@ penstock() {
   lab_in box timeout 10 "$BIN/penstock" --socket "$(control_socket)" "$@"
 }
 
-# configure WEIGHT...: writes the configuration file; the weights are those of the web backends, in
-# order, as many backends as weights. iperf3 opens two connections that must meet the same server,
-# so its service has one backend.
-configure() {
-  write_config "$@" >"$(config_file)"
-}
-
-write_config() {
-  local mode web_port=8080
-  mode=$(<"$LAB_DIR/topology")
-  [[ $mode == router ]] || web_port=80 # DSR keeps the service's port
-  write_node
-  service web4 "$VIP4" 80 tcp "$mode" "$web_port" lab_backend4 "$@"
-  service web6 "$VIP6" 80 tcp "$mode" "$web_port" lab_backend6 "$@"
-  service dns4 "$VIP4" 53 udp "$mode" 53 lab_backend4 100 100 100
-  service dns6 "$VIP6" 53 udp "$mode" 53 lab_backend6 100 100 100
-  service iperf4 "$VIP4" 5201 tcp "$mode" 5201 lab_backend4 100
-  service iperf6 "$VIP6" 5201 tcp "$mode" 5201 lab_backend6 100
-}
-
-# All but the services. DATAPLANE: more keys for that section. XDP: how the interfaces are driven.
-write_node() {
-  cat <<TOML
-[node]
-name = "lab"
-run_dir = "$LAB_DIR/run"
-cluster = "lab"
-
-[dataplane]
-flows = 65_536
-${DATAPLANE:-}
-
-[[interface]]
-name = "eth0"
-xdp = "${XDP:-auto}"
-TOML
-  [[ $(<"$LAB_DIR/topology") == dsr ]] || printf '\n[[interface]]\nname = "eth1"\nxdp = "%s"\n' "${XDP:-auto}"
-}
-
-# service NAME VIP PORT PROTOCOL MODE BACKEND_PORT ADDRESS_OF WEIGHT...
-service() {
-  local name=$1 vip=$2 port=$3 protocol=$4 mode=$5 backend_port=$6 address_of=$7 n
-  shift 7
-  cat <<TOML
-
-[[service]]
-name = "$name"
-address = "$vip"
-port = $port
-protocol = "$protocol"
-mode = "$mode"
-scheduler = "${SCHEDULER:-maglev}"
-TOML
-  for ((n = 1; n <= $#; n++)); do
-    printf '\n[[service.backend]]\naddress = "%s"\nweight = %s\n' "$("$address_of" "$n")" "${!n}"
-    [[ $mode == dsr ]] || printf 'port = %s\n' "$backend_port"
-  done
-}
+# shellcheck source-path=SCRIPTDIR source=configuration.sh
+. "$E2E/configuration.sh"
 
 start_penstockd() {
   [[ -x $BIN/penstockd ]] || refute "there is no $BIN/penstockd: build it with cargo build --release"
   [[ -f $(config_file) ]] || configure 100 100 100
   lab_start box penstockd "$BIN/penstockd" --config "$(config_file)"
   wait_for 20 "penstockd to answer on its socket" daemon_answers || refute "penstockd does not start"
+  [[ $(lab_topology) != bridge ]] || lab_bridge_ready || refute "there is no bridge"
 }
 
 daemon_answers() {
@@ -200,11 +156,18 @@ curl_() {
   lab_in client curl --silent --show-error --fail --globoff --max-time "${CURL_TIME:-60}" --connect-timeout 5 "$@"
 }
 
-# An address as it stands in a URL.
+# An address, or an address with a port as with_port writes it, in a URL.
 url() {
   case $1 in
-  *:*) echo "http://[$1]" ;;
-  *) echo "http://$1" ;;
+  \[* | *.*) echo "http://$1" ;;
+  *) echo "http://[$1]" ;;
+  esac
+}
+
+with_port() {
+  case $1 in
+  *:*) echo "[$1]:$2" ;;
+  *) echo "$1:$2" ;;
   esac
 }
 
@@ -212,9 +175,10 @@ vip_answers() {
   curl_ --max-time 2 "$(url "$1")/" >/dev/null
 }
 
-# ab_requests VIP NUMBER CONCURRENCY: none may fail. ab's own count of failures and of non-2xx.
+# ab_requests VIP NUMBER CONCURRENCY [NAME]: none may fail. ab's own count of failures and of non-2xx.
+# The name is that of its report, for several that run at once.
 ab_requests() {
-  local report=$LAB_DIR/log/ab.log
+  local report=$LAB_DIR/log/${4:-ab}.log
   lab_in client timeout 120 ab -q -l -s 10 -n "$2" -c "$3" "$(url "$1")/" >"$report" 2>&1 ||
     refute "ab gave up: $(tail -n 3 "$report")"
   expect "all $2 requests are answered" grep -Eq "^Complete requests: +$2\$" "$report"

@@ -19,17 +19,24 @@ only_client() {
   awk -v client="$2" '$1 != client { print "foreign address:", $0; wrong = 1 } END { exit wrong }' "$LAB_DIR/be$1/access.log"
 }
 
+# upload_is_intact TARGET FILE: at whichever server it arrived.
+upload_is_intact() {
+  local name=upload-$RANDOM found
+  CURL_TIME=120 curl_ --upload-file "$2" "$(url "$1")/upload/$name" || refute "the upload to $1 fails"
+  found=$(find "$LAB_DIR"/be*/upload -name "$name")
+  [[ -n $found ]] || refute "the upload to $1 has arrived nowhere"
+  cmp "$found" "$2" || refute "the upload to $1 is damaged"
+  rm -f "$found"
+}
+
 # 200 MB each way, by way of whichever backend the flow was given to.
 downloads_and_uploads_are_intact() {
-  local want name=upload-$RANDOM found
+  local want
   want=$(<"$LAB_DIR/200M.sha256")
   say "200 MB download"
   [[ $(CURL_TIME=120 curl_ "$(url "$1")/200M" | lab_digest) == "$want" ]] || refute "the download is damaged"
   say "200 MB upload"
-  CURL_TIME=120 curl_ --upload-file "$LAB_DIR/200M" "$(url "$1")/upload/$name" || refute "the upload fails"
-  found=$(find "$LAB_DIR"/be*/upload -name "$name")
-  [[ -n $found && $(lab_digest <"$found") == "$want" ]] || refute "the upload is damaged"
-  rm -f "$found"
+  upload_is_intact "$1" "$LAB_DIR/200M"
 }
 
 dns_answers() {
@@ -55,12 +62,18 @@ iperf3_runs() {
   expect "iperf3 moves data" jq -e '.end.sum_received.bytes > 1000000' "$report" >/dev/null
 }
 
-# carries_everything TOPOLOGY VIP CLIENT
+# carries_everything TOPOLOGY VIP CLIENT: CLIENT is whom the backends see. PREPARE: a command to run
+# before the daemon comes. COVERS: what the table of `run` calls it; default: the mode.
 carries_everything() {
+  local mode family=ipv4
   begin "$1"
+  mode=$(mode)
+  [[ $2 == *:* ]] && family=ipv6
   web_servers
   dns_servers
   lab_iperf3 1
+  [[ $mode != tunnel ]] || decapsulators
+  ${PREPARE:-:}
   start_penstockd
   wait_for 10 "the VIP to answer" vip_answers "$2" || refute "the VIP does not answer"
   capture client client eth0
@@ -68,10 +81,12 @@ carries_everything() {
   echo_is_answered "$2"
   requests_are_spread "$2" "$3"
   dns_answers "$2"
+  covered "${COVERS:-$mode}" "$family" udp
   downloads_and_uploads_are_intact "$2"
   capture_end client
   capture_end backend
   iperf3_runs "$2"
+  covered "${COVERS:-$mode}" "$family" tcp
   checksums_are_right client 10000
   checksums_are_right backend 1000
   expect "penstockd still answers" daemon_lives

@@ -1,15 +1,15 @@
 # shellcheck shell=bash
 # The lab: a client, the box and some backends, each in a network namespace of its own, joined by
-# veth pairs. To be sourced; `scripts/lab/lab` is the command.
-#
-#   router   client ── eth0 [box] eth1 ── switch ── backends (default gateway: the box)
-#   dsr      client, box eth0 and backends on one switch; the VIPs on the backends' loopback
+# veth pairs. To be sourced; `scripts/lab/lab` is the command, topologies.sh says what there is.
 #
 # A lab is a directory under $LAB_ROOT, named as the prefix of its namespaces. It belongs to a
 # process; `lab_sweep` removes labs whose owner is gone, so a crash leaves nothing for long.
 #
 # TX checksum offload is off on every device: on a veth pair it leaves the checksum to hardware
 # that does not exist, and what leaves by AF_XDP is never completed by anybody.
+
+# shellcheck source-path=SCRIPTDIR source=topologies.sh
+. "$(dirname "${BASH_SOURCE[0]}")/topologies.sh"
 
 LAB_ROOT=${PENSTOCK_LAB_ROOT:-/tmp/penstock-lab}
 LAB=${LAB:-}         # the prefix of the namespaces' names
@@ -19,6 +19,7 @@ LAB_DIR=${LAB_DIR:-} # its directory: owner, topology, log/, pid/, one folder pe
 readonly VIP4=10.0.0.100 VIP6=fd00::100
 readonly CLIENT4=10.0.0.2 CLIENT6=fd00::2
 readonly BOX4=10.0.0.1 BOX6=fd00::1
+readonly TOPOLOGIES=(router dsr bridge one-arm tunnel)
 
 lab_fail() {
   printf 'lab: %s\n' "$*" >&2
@@ -181,83 +182,27 @@ lab_box() {
     net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0
 }
 
-# ---- the two topologies
+# ---- the start
 
 lab_backends() {
   cat "$LAB_DIR/backends"
 }
 
-# The addresses of backend N.
-lab_backend4() {
-  case $(<"$LAB_DIR/topology") in
-  router) echo "10.0.1.$((10 + $1))" ;;
-  dsr) echo "10.0.0.$((10 + $1))" ;;
-  esac
-}
-
-lab_backend6() {
-  case $(<"$LAB_DIR/topology") in
-  router) echo "fd00:1::$((10 + $1))" ;;
-  dsr) echo "fd00::$((10 + $1))" ;;
-  esac
-}
-
-lab_wire_router() {
-  local n
-  lab_namespace client
-  lab_box
-  lab_wire client eth0 02:00:00:00:00:02 box eth0 02:00:00:00:00:01
-  lab_address client eth0 "$CLIENT4/24" "$CLIENT6/64"
-  lab_address box eth0 "$BOX4/24" "$BOX6/64"
-  lab_default_route client "$BOX4" "$BOX6"
-  lab_switch sw1
-  lab_plug sw1 box box eth1 02:00:00:00:01:01
-  lab_address box eth1 10.0.1.1/24 fd00:1::1/64
-  for ((n = 1; n <= $1; n++)); do
-    lab_namespace "be$n"
-    lab_plug sw1 "be$n" "be$n" eth0 "$(printf '02:00:00:00:01:%02x' $((10 + n)))"
-    lab_address "be$n" eth0 "$(lab_backend4 "$n")/24" "$(lab_backend6 "$n")/64"
-    lab_default_route "be$n" 10.0.1.1 fd00:1::1
-  done
-}
-
-lab_wire_dsr() {
-  local n
-  lab_switch sw1
-  lab_namespace client
-  lab_plug sw1 client client eth0 02:00:00:00:00:02
-  lab_address client eth0 "$CLIENT4/24" "$CLIENT6/64"
-  lab_box
-  lab_plug sw1 box box eth0 02:00:00:00:00:01
-  lab_address box eth0 "$BOX4/24" "$BOX6/64"
-  for ((n = 1; n <= $1; n++)); do
-    lab_namespace "be$n"
-    # The VIP is everybody's, but only the box may answer for it.
-    lab_in "be$n" sysctl -qw net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2
-    lab_plug sw1 "be$n" "be$n" eth0 "$(printf '02:00:00:00:00:%02x' $((10 + n)))"
-    lab_address "be$n" eth0 "$(lab_backend4 "$n")/24" "$(lab_backend6 "$n")/64"
-    lab_address "be$n" lo "$VIP4/32" "$VIP6/128"
-  done
-}
-
-lab_reaches_all() {
-  local n
-  for ((n = 1; n <= $(lab_backends); n++)); do
-    lab_in client ping -qc1 -W1 "$(lab_backend4 "$n")" && lab_in client ping -qc1 -W1 "$(lab_backend6 "$n")" || return
-  done
+lab_topology() {
+  cat "$LAB_DIR/topology"
 }
 
 # lab_up TOPOLOGY BACKENDS [OWNER]: sets LAB and LAB_DIR.
 lab_up() {
   local topology=$1 backends=$2 owner=${3:-$$}
   [[ $EUID -eq 0 ]] || lab_fail "network namespaces need root" || return
-  [[ $topology == router || $topology == dsr ]] || lab_fail "no topology $topology: router or dsr" || return
+  [[ " ${TOPOLOGIES[*]} " == *" $topology "* ]] || lab_fail "no topology $topology: ${TOPOLOGIES[*]}" || return
   lab_sweep
   lab_create "$owner" || return
   echo "$topology" >"$LAB_DIR/topology"
   echo "$backends" >"$LAB_DIR/backends"
   "lab_wire_$topology" "$backends"
-  wait_for 10 "the client to reach every backend" lab_reaches_all
+  wait_for 10 "the lab's hosts to reach each other" lab_is_whole
 }
 
 # ---- the end

@@ -97,6 +97,9 @@ impl Fragments {
     /// Forgets a few of the packets whose time is over.
     pub(crate) fn sweep(&mut self, now: Tick) {
         const STEP: usize = 16;
+        if self.known.is_empty() {
+            return;
+        }
         self.known.sweep(self.sweep, STEP, now);
         self.sweep = (self.sweep + STEP) % FRAGMENTED_PACKETS;
     }

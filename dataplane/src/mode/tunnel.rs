@@ -33,21 +33,16 @@ pub(crate) fn encapsulate(
 ) -> Result<(), DropReason> {
     let packet = frame.bytes().get(network..).ok_or(DropReason::Truncated)?;
     let inner = Inner::new(packet)?;
-    // The configuration sees to it that the addresses are of one family.
-    let outer = Outer::new(tunnel, &inner, entropy, identification).ok_or(DropReason::NoBackend)?;
-    frame.truncate(network + inner.packet.len());
-    let headers = outer.bytes();
-    frame.insert(network, headers.len()).ok_or(DropReason::TooLong)?;
-    put(frame.bytes_mut(), network, outer.ethertype(), headers).ok_or(DropReason::Truncated)
-}
-
-/// Writes the outer headers into their place, and in front of it what they are.
-#[inline(always)]
-fn put(frame: &mut [u8], network: usize, ethertype: u16, headers: &[u8]) -> Option<()> {
-    let (link, packet) = frame.split_at_mut_checked(network)?;
-    *link.last_chunk_mut()? = ethertype.to_be_bytes();
-    packet.get_mut(..headers.len())?.copy_from_slice(headers);
-    Some(())
+    let overhead = usize::from(tunnel.overhead());
+    frame.truncate(network + usize::from(inner.length));
+    frame.insert(network, overhead).ok_or(DropReason::TooLong)?;
+    let (link, rest) = frame.bytes_mut().split_at_mut_checked(network).ok_or(DropReason::Truncated)?;
+    let (headers, packet) = rest.split_at_mut_checked(overhead).ok_or(DropReason::Truncated)?;
+    // The configuration sees to it that the tunnel's addresses are of one family.
+    let outer = Outer { tunnel, inner, packet, entropy, identification };
+    let ethertype = outer.write(headers).ok_or(DropReason::NoBackend)?;
+    *link.last_chunk_mut().ok_or(DropReason::Truncated)? = ethertype.to_be_bytes();
+    Ok(())
 }
 
 #[cfg(test)]

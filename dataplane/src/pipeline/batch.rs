@@ -14,8 +14,6 @@ pub(crate) struct Packet {
     /// Where it came in.
     pub(crate) ingress: InterfaceId,
     pub(crate) verdict: Verdict,
-    /// From `parse` on, for frames that are not decided there.
-    pub(crate) headers: Option<Headers>,
     /// From `lookup` on.
     pub(crate) hash: FlowHash,
     pub(super) peeked: Option<Slot>,
@@ -40,7 +38,6 @@ impl Packet {
             frame,
             ingress,
             verdict: Verdict::Undecided,
-            headers: None,
             hash: FlowHash::default(),
             peeked: None,
             route: Route::AsItIs,
@@ -48,8 +45,8 @@ impl Packet {
     }
 
     /// Another frame with a part of this one's packet, of the same flow.
-    pub(super) fn part(&self, frame: Frame, headers: Headers) -> Self {
-        Self { frame, headers: Some(headers), verdict: Verdict::Undecided, ..*self }
+    pub(super) fn part(&self, frame: Frame) -> Self {
+        Self { frame, verdict: Verdict::Undecided, ..*self }
     }
 
     pub(super) fn drop_for(&mut self, reason: DropReason) {
@@ -58,40 +55,47 @@ impl Packet {
 }
 
 /// See the module's head. Its memory is allocated once.
+///
+/// Headers are beside the packets, not in them: so a stage reads the ones while it changes the others,
+/// and nobody copies them.
 #[derive(Debug)]
-pub(crate) struct Batch(Vec<Packet>);
+pub(crate) struct Batch {
+    packets: Vec<Packet>,
+    /// From `parse` on, for frames that are not decided there.
+    headers: Vec<Option<Headers>>,
+}
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        Self(Vec::with_capacity(BATCH))
+        Self { packets: Vec::with_capacity(BATCH), headers: Vec::with_capacity(BATCH) }
     }
 
     /// What stands in for a batch while its frames are delivered: no memory of its own.
     pub(crate) fn none() -> Self {
-        Self(Vec::new())
+        Self { packets: Vec::new(), headers: Vec::new() }
     }
 
     /// Puts a frame in; the caller takes no more than [`BATCH`] from a ring.
     pub(crate) fn push(&mut self, ingress: InterfaceId, frame: Frame) {
-        self.0.push(Packet::new(ingress, frame));
+        self.packets.push(Packet::new(ingress, frame));
+        self.headers.push(None);
     }
 
     /// Takes all frames out.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Packet> {
-        self.0.drain(..)
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Packet, Option<Headers>)> {
+        self.packets.drain(..).zip(self.headers.drain(..))
     }
 
     /// The frames that no stage has decided about, with their headers.
     #[inline(always)]
-    pub(super) fn undecided(&mut self) -> impl Iterator<Item = (&mut Packet, Headers)> {
-        self.0.iter_mut().filter(|packet| packet.verdict == Verdict::Undecided).filter_map(|packet| {
-            let headers = packet.headers?;
-            Some((packet, headers))
-        })
+    pub(super) fn undecided(&mut self) -> impl Iterator<Item = (&mut Packet, &mut Headers)> {
+        let all = self.packets.iter_mut().zip(&mut self.headers);
+        let undecided = all.filter(|(packet, _)| packet.verdict == Verdict::Undecided);
+        undecided.filter_map(|(packet, headers)| Some((packet, headers.as_mut()?)))
     }
 
     /// All frames, for the first stage.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Packet> {
-        self.0.iter_mut()
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&mut Packet, &mut Option<Headers>)> {
+        self.packets.iter_mut().zip(&mut self.headers)
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
         let chosen = match headers.content {
             Content::Segment { tuple, flags } => match packet.route {
                 Route::Flow(found) if !is_reopened(context, found, flags) => continue,
-                _ => choose(packet, context, &headers, &tuple, flags),
+                _ => choose(packet, context, headers, &tuple, flags),
             },
             Content::Error { tuple } => match packet.route {
                 Route::Flow(_) => continue,
@@ -27,7 +27,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
         };
         match chosen {
             Ok(route) => packet.route = route,
-            Err(stop) => packet.verdict = answer::verdict(packet, context, &headers, stop),
+            Err(stop) => packet.verdict = answer::verdict(packet, context, headers, stop),
         }
     }
 }

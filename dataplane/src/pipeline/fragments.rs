@@ -13,15 +13,18 @@ use crate::wire::tcp::Flags;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     for (packet, headers) in batch.undecided() {
+        if headers.piece == Piece::Whole {
+            continue;
+        }
         let outcome = match (headers.content, headers.piece) {
-            (Content::Segment { tuple, .. }, Piece::First { .. }) => first(packet, context, headers, &tuple),
+            (Content::Segment { tuple, .. }, Piece::First { .. }) => first(packet, context, *headers, &tuple),
             (Content::Fragment { addresses, protocol }, _) => {
-                later(packet, context, headers, addresses, protocol)
+                later(packet, context, *headers, addresses, protocol)
             }
             _ => continue,
         };
         match outcome {
-            Some(headers) => packet.headers = Some(headers),
+            Some(with_ports) => *headers = with_ports,
             None => packet.drop_for(DropReason::Fragment),
         }
     }
@@ -44,13 +47,19 @@ fn later(
 ) -> Option<Headers> {
     let key = key(packet, &headers, addresses, protocol)?;
     let Some(first) = context.fragments.find(&key, context.now) else {
-        packet.verdict = Verdict::Hold(key);
+        packet.verdict = Verdict::Hold;
         return Some(headers);
     };
     let (source_port, destination_port) = (first.source_port, first.destination_port);
     let tuple = Tuple { addresses, source_port, destination_port, protocol };
     let content = Content::Segment { tuple, flags: Flags::default() };
     Some(Headers { content, piece: Piece::Later { id: Some(first.id) }, ..headers })
+}
+
+/// What a fragment that waits has in common with the first one of its packet.
+pub(crate) fn key_of_waiting(packet: &Packet, headers: &Headers) -> Option<Key> {
+    let Content::Fragment { addresses, protocol } = headers.content else { return None };
+    key(packet, headers, addresses, protocol)
 }
 
 /// What all fragments of this one's packet have.

@@ -36,12 +36,13 @@ pub(super) fn run(batch: &mut Batch, _: &mut Context<'_>) {
 
 /// The stage needs nothing but the frames.
 pub(crate) fn parse_batch(batch: &mut Batch) {
-    batch.iter_mut().for_each(parse);
+    batch.iter_mut().for_each(|(packet, headers)| parse(packet, headers));
 }
 
-fn parse(packet: &mut Packet) {
+#[inline(always)]
+fn parse(packet: &mut Packet, found: &mut Option<Headers>) {
     match parse_frame(packet.frame.bytes()) {
-        Ok(Parsed::Headers(headers)) => packet.headers = Some(headers),
+        Ok(Parsed::Headers(headers)) => *found = Some(headers),
         Ok(Parsed::Control) => packet.verdict = Verdict::Punt,
         Err(reason) => packet.drop_for(reason),
     }

@@ -1,6 +1,5 @@
 //! What becomes of a frame. Every frame ends in exactly one verdict, and every verdict is counted.
 
-use crate::fragment::Key;
 use crate::types::InterfaceId;
 
 /// See the module's head.
@@ -14,7 +13,7 @@ pub(crate) enum Verdict {
     /// Goes to the management thread.
     Punt,
     /// Waits for the first fragment of its packet.
-    Hold(Key),
+    Hold,
     /// Is dropped for a reason, and what the box answers its sender instead leaves by this interface.
     Answer(InterfaceId, DropReason),
     /// Is dropped, for a reason that the operator sees.

@@ -31,17 +31,13 @@ pub(crate) fn ipv4(
     const DONT_FRAGMENT: u16 = 0x4000;
     #[expect(clippy::cast_possible_truncation, reason = "20")]
     let total_length = payload.length.saturating_add(ipv4::LENGTH as u16);
-    let flags = if identification.is_some() { 0 } else { DONT_FRAGMENT };
-    let mut header = [0; ipv4::LENGTH];
-    [header[0], header[1]] = [0x45, payload.traffic_class];
-    [header[2], header[3]] = total_length.to_be_bytes();
-    [header[4], header[5]] = identification.unwrap_or(0).to_be_bytes();
-    [header[6], header[7]] = u16::to_be_bytes(flags);
-    [header[8], header[9]] = [TTL, payload.protocol];
-    header[12..16].copy_from_slice(&source.octets());
-    header[16..].copy_from_slice(&destination.octets());
-    [header[10], header[11]] = (!fold(sum(0, &header))).to_be_bytes();
-    header
+    let (identification, flags) = identification.map_or((0, DONT_FRAGMENT), |id| (id, 0));
+    let first = u32::from_be_bytes([0x45, payload.traffic_class, 0, 0]) | u32::from(total_length);
+    let second = u32::from(identification) << 16 | u32::from(flags);
+    let third = u32::from_be_bytes([TTL, payload.protocol, 0, 0]);
+    let addresses = [source.to_bits(), destination.to_bits()];
+    let sum = [first, second, third].iter().chain(&addresses).map(|word| u64::from(*word)).sum();
+    words([first, second, third | u32::from(!fold(sum)), addresses[0], addresses[1]])
 }
 
 /// An IPv6 header. Of `flow_label` the lower 20 bits count.
@@ -53,12 +49,20 @@ pub(crate) fn ipv6(
     destination: Ipv6Addr,
 ) -> [u8; ipv6::LENGTH] {
     let first = 6 << 28 | u32::from(payload.traffic_class) << 20 | flow_label & 0x000f_ffff;
+    let second = u32::from(payload.length) << 16 | u32::from_be_bytes([0, 0, payload.protocol, TTL]);
     let mut header = [0; ipv6::LENGTH];
-    header[..4].copy_from_slice(&first.to_be_bytes());
-    [header[4], header[5]] = payload.length.to_be_bytes();
-    [header[6], header[7]] = [payload.protocol, TTL];
+    header[..8].copy_from_slice(&(u64::from(first) << 32 | u64::from(second)).to_be_bytes());
     header[8..24].copy_from_slice(&source.octets());
     header[24..].copy_from_slice(&destination.octets());
+    header
+}
+
+#[inline(always)]
+fn words(words: [u32; 5]) -> [u8; ipv4::LENGTH] {
+    let mut header = [0; ipv4::LENGTH];
+    for (place, word) in header.as_chunks_mut().0.iter_mut().zip(words) {
+        *place = word.to_be_bytes();
+    }
     header
 }
 

@@ -4,7 +4,7 @@ use super::Worker;
 use super::punt::{ControlFrame, Punt};
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::BATCH;
-use crate::pipeline::{DropReason, Packet, Verdict};
+use crate::pipeline::{DropReason, Headers, Packet, Verdict, key_of_waiting};
 use crate::tick::Tick;
 use crate::types::InterfaceId;
 
@@ -21,8 +21,8 @@ impl<I: PacketIo> Worker<I> {
     pub(super) fn deliver(&mut self, now: Tick) {
         let mut tally = Tally { forwarded: 0, punted: 0, originated: 0, drops: [0; DropReason::COUNT] };
         let mut batch = std::mem::replace(&mut self.batch, crate::pipeline::Batch::none());
-        for packet in batch.drain() {
-            self.deliver_one(packet, now, &mut tally);
+        for (packet, headers) in batch.drain() {
+            self.deliver_one(packet, headers, now, &mut tally);
         }
         self.batch = batch;
         let counters = &self.links.counters;
@@ -35,7 +35,7 @@ impl<I: PacketIo> Worker<I> {
     }
 
     #[inline(always)]
-    fn deliver_one(&mut self, packet: Packet, now: Tick, tally: &mut Tally) {
+    fn deliver_one(&mut self, packet: Packet, headers: Option<Headers>, now: Tick, tally: &mut Tally) {
         let reason = match packet.verdict {
             Verdict::Transmit(interface) => match self.io.transmit(interface, packet.frame) {
                 Ok(()) => {
@@ -67,7 +67,7 @@ impl<I: PacketIo> Worker<I> {
                 }
                 reason
             }
-            Verdict::Hold(key) => match self.fragments.hold(key, packet.ingress, packet.frame, now) {
+            Verdict::Hold => match self.hold(packet, headers, now) {
                 // It is counted when its time has come.
                 None => return,
                 Some(frame) => {
@@ -82,6 +82,14 @@ impl<I: PacketIo> Worker<I> {
             }
         };
         tally.drops[reason.index()] += 1;
+    }
+
+    /// Keeps a fragment until the first one of its packet comes; gives it back if it can't.
+    fn hold(&mut self, packet: Packet, headers: Option<Headers>, now: Tick) -> Option<Frame> {
+        match headers.and_then(|headers| key_of_waiting(&packet, &headers)) {
+            Some(key) => self.fragments.hold(key, packet.ingress, packet.frame, now),
+            None => Some(packet.frame),
+        }
     }
 
     fn punt(&mut self, ingress: InterfaceId, frame: &Frame) -> bool {

@@ -98,8 +98,8 @@ mod tests {
     fn answer() -> Box<Request> {
         let mut request = Request::new(128, 40);
         request.function = TOEPLITZ;
-        for entry in 0..128_usize {
-            request.configuration[entry * 4..][..4].copy_from_slice(&u32::from(entry % 2 == 1).to_ne_bytes());
+        for (entry, place) in (0..128_u32).zip(request.configuration.chunks_mut(4)) {
+            place.copy_from_slice(&(entry % 2).to_ne_bytes());
         }
         request.configuration[512..552].fill(0x6d);
         request

@@ -6,21 +6,33 @@
 
 #define VLAN_TAGS 2
 
-// The rest of a frame. The verifier wants every access checked against `end`.
+// A place in a frame.
 struct cursor {
-	void *at;
-	void *end;
+	struct xdp_md *ctx;
+	__u32 at; // bytes before it
 };
 
-#define HAS(cursor, what) ((cursor)->at + sizeof(what) <= (cursor)->end)
+// No place in a frame is further behind its beginning: the verifier wants a bound that fits its own.
+#define FURTHEST 0x7fff
+
+// Where the cursor is, if `size` bytes are there; else null.
+static __always_inline void *look(const struct cursor *c, __u32 size)
+{
+	void *at = (void *)(long)c->ctx->data + c->at;
+
+	return at + size <= (void *)(long)c->ctx->data_end ? at : 0;
+}
 
 // Whether it is all of a packet. Only the first of several fragments has ports.
 enum piece { WHOLE, FIRST, LATER };
 
+// The protocol of a packet whose extension headers cannot be walked.
+#define HIDDEN -1
+
 // A packet, as far as its network header tells.
 struct packet {
 	struct address source, destination;
-	int protocol; // of what the cursor is at; -1: hidden behind too many headers
+	int protocol; // of what the cursor is at
 	enum piece piece;
 };
 
@@ -61,8 +73,8 @@ static __always_inline __be16 skip_vlan_tags(struct cursor *c, __be16 type)
 	for (int i = 0; i < VLAN_TAGS; i++) {
 		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
 			break;
-		tag = c->at;
-		if (!HAS(c, *tag))
+		tag = look(c, sizeof(*tag));
+		if (!tag)
 			return 0;
 		type = tag->type;
 		c->at += sizeof(*tag);
@@ -70,10 +82,21 @@ static __always_inline __be16 skip_vlan_tags(struct cursor *c, __be16 type)
 	return type;
 }
 
-// Moves behind the extension headers (RFC 8200 section 4), that of a fragment among them if it is
-// the last. Returns the protocol there, or -1 if none is found: too many headers, a header cut short.
-static __always_inline int skip_extension_headers(struct cursor *c, __u8 next, enum piece *piece)
+static __always_inline int is_extension(__u8 protocol)
 {
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING || protocol == IPPROTO_DSTOPTS ||
+	       protocol == IPPROTO_AH || protocol == IPPROTO_FRAGMENT;
+}
+
+// What is behind extension headers (RFC 8200 section 4), that of a fragment among them if it is the last:
+// the place in the upper half, then the piece and the protocol, a byte each. 0: nothing is found for too
+// many headers, or one that is cut short.
+//
+// A global function, so that the verifier walks these headers once and for all, and not for every kind of
+// frame in which they stand.
+__noinline __u32 behind_extensions(struct xdp_md *ctx, __u32 at, __u32 next)
+{
+	struct cursor c = {.ctx = ctx, .at = at & FURTHEST};
 	struct {
 		__u8 next, length;
 		__be16 offset;
@@ -81,29 +104,30 @@ static __always_inline int skip_extension_headers(struct cursor *c, __u8 next, e
 	} *header;
 
 	for (int i = 0; i <= MAX_EXTENSION_HEADERS; i++) {
-		header = c->at;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_AH && next != IPPROTO_FRAGMENT)
-			return next;
-		if (!HAS(c, *header)) // no extension header is shorter
-			return -1;
+		if (!is_extension(next))
+			return c.at << 16 | (__u8)next;
+		header = look(&c, sizeof(*header)); // no extension header is shorter
+		if (!header)
+			return 0;
 		if (next == IPPROTO_FRAGMENT) {
-			c->at += sizeof(*header);
-			*piece = piece_at(header->offset & bpf_htons(0xfff8), header->offset & bpf_htons(1));
-			return header->next;
+			c.at += sizeof(*header);
+			return c.at << 16 | piece_at(header->offset & bpf_htons(0xfff8), header->offset & bpf_htons(1)) << 8 |
+			       header->next;
 		}
 		// RFC 4302 section 2.2 counts in words of four bytes; two are not counted.
-		c->at += next == IPPROTO_AH ? (header->length + 2) * 4 : (header->length + 1) * 8;
+		c.at += next == IPPROTO_AH ? (header->length + 2) * 4 : (header->length + 1) * 8;
+		if (c.at > FURTHEST)
+			return 0;
 		next = header->next;
 	}
-	return -1;
+	return 0;
 }
 
 static __always_inline int parse_ipv4(struct cursor *c, struct packet *packet)
 {
-	struct iphdr *ip = c->at;
+	struct iphdr *ip = look(c, sizeof(*ip));
 
-	if (!HAS(c, *ip) || ip->version != 4 || ip->ihl < 5)
+	if (!ip || ip->version != 4 || ip->ihl < 5)
 		return 0;
 	packet->source = ipv4(&ip->saddr);
 	packet->destination = ipv4(&ip->daddr);
@@ -115,14 +139,21 @@ static __always_inline int parse_ipv4(struct cursor *c, struct packet *packet)
 
 static __always_inline int parse_ipv6(struct cursor *c, struct packet *packet)
 {
-	struct ipv6hdr *ip = c->at;
+	struct ipv6hdr *ip = look(c, sizeof(*ip));
+	__u32 found;
 
-	if (!HAS(c, *ip) || ip->version != 6)
+	if (!ip || ip->version != 6)
 		return 0;
 	packet->source = ipv6(&ip->saddr);
 	packet->destination = ipv6(&ip->daddr);
+	packet->protocol = ip->nexthdr;
 	packet->piece = WHOLE;
 	c->at += sizeof(*ip);
-	packet->protocol = skip_extension_headers(c, ip->nexthdr, &packet->piece);
+	if (is_extension(packet->protocol)) {
+		found = behind_extensions(c->ctx, c->at, packet->protocol);
+		c->at = found >> 16 & FURTHEST;
+		packet->protocol = found ? found & 0xff : HIDDEN;
+		packet->piece = found >> 8 & 0xff;
+	}
 	return 1;
 }

@@ -145,6 +145,7 @@ pub(crate) fn status() -> view::Status {
         interfaces: vec![view::Interface {
             name: "eth0".to_owned(),
             mac: Some("02:00:00:00:00:01".to_owned()),
+            bridge: None,
             xdp: "native".to_owned(),
             zero_copy: false,
             queues: 1,
@@ -169,7 +170,7 @@ pub(crate) fn status() -> view::Status {
 pub(crate) fn service() -> view::Service {
     let backend = |address: &str| view::Backend {
         address: address.parse().unwrap(),
-        port: 8080,
+        port: Some(8080),
         weight: 100,
         state: view::BackendState::Up,
         admin: view::Admin::Enabled,
@@ -183,8 +184,9 @@ pub(crate) fn service() -> view::Service {
     };
     view::Service {
         name: "web".to_owned(),
-        address: "10.0.0.100".parse().unwrap(),
-        port: 80,
+        address: "10.0.0.100".to_owned(),
+        port: Some(80),
+        ports: "80".to_owned(),
         protocol: "tcp".to_owned(),
         mode: "router".to_owned(),
         scheduler: "maglev".to_owned(),
@@ -195,6 +197,7 @@ pub(crate) fn service() -> view::Service {
         bytes_in: 900,
         packets_out: 9,
         bytes_out: 4000,
+        snat: None,
         backends: vec![backend("10.0.1.11"), backend("2001:db8::12")],
     }
 }

@@ -1,9 +1,8 @@
 //! The same figures as Prometheus text (exposition format 0.0.4).
 
 use std::fmt::{Display, Write};
-use std::net::SocketAddr;
 
-use super::view::{Backend, BackendState, Service, Stats, Status};
+use super::view::{Backend, BackendState, Service, SnatPool, Stats, Status};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -112,7 +111,7 @@ fn interfaces(page: &mut Page, status: &Status, stats: &Stats) {
     }
 }
 
-/// A metric that every service or every backend has: name, kind, help, value.
+/// A metric that every service, every backend or every pool has: name, kind, help, value.
 type Family<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
 
 const SERVICES: &[Family<Service>] = &[
@@ -133,11 +132,27 @@ const BACKENDS: &[Family<Backend>] = &[
     ("backend_bytes_in_total", "counter", "Bytes to the backend.", |b| b.bytes_in),
 ];
 
+const SNAT: &[Family<SnatPool>] = &[
+    ("service_snat_addresses", "gauge", "Pool addresses that new flows come from.", |snat| {
+        snat.addresses as u64
+    }),
+    ("service_snat_ports_used", "gauge", "Pool ports that are taken.", |snat| snat.used),
+    ("service_snat_ports", "gauge", "Pool ports that there are.", |snat| snat.capacity),
+];
+
 fn services(page: &mut Page, services: &[Service]) {
     for (name, kind, help, value) in SERVICES {
         page.metric(name, kind, help);
         for service in services {
             page.value(name, &[("service", &service.name)], value(service));
+        }
+    }
+    for (name, kind, help, value) in SNAT {
+        page.metric(name, kind, help);
+        for service in services {
+            if let Some(snat) = &service.snat {
+                page.value(name, &[("service", &service.name)], value(snat));
+            }
         }
     }
 }
@@ -147,10 +162,34 @@ fn backends(page: &mut Page, services: &[Service]) {
         page.metric(name, kind, help);
         for service in services {
             for backend in &service.backends {
-                let endpoint = SocketAddr::new(backend.address, backend.port);
+                let endpoint = backend.name();
                 let labels: Labels<'_> = &[("service", &service.name), ("backend", &endpoint)];
                 page.value(name, labels, value(backend));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::fake;
+
+    #[test]
+    fn pools_are_told_of_services_that_have_one_and_kept_ports_are_left_out() {
+        let mut service = fake::service();
+        service.snat = Some(SnatPool { addresses: 2, used: 5, capacity: 129_024 });
+        service.backends[0].port = None;
+        let other = Service { name: "dns".to_owned(), ..fake::service() };
+        let page = render(&fake::status(), &[service, other], &fake::stats());
+        for line in [
+            "penstock_service_snat_addresses{service=\"web\"} 2",
+            "penstock_service_snat_ports_used{service=\"web\"} 5",
+            "penstock_service_snat_ports{service=\"web\"} 129024",
+            "penstock_backend_up{service=\"web\",backend=\"10.0.1.11\"} 1",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}");
+        }
+        assert!(!page.contains("snat_ports{service=\"dns\"}"));
     }
 }

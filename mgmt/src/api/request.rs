@@ -101,10 +101,11 @@ impl BackendRef {
         }
     }
 
-    /// The one of `backends` (address and port of each) that is meant: its place in the list.
-    pub fn find(&self, backends: impl IntoIterator<Item = (IpAddr, u16)>) -> Result<usize, Refusal> {
-        let meant = |(address, port): (IpAddr, u16)| {
-            address == self.address && self.port.is_none_or(|wanted| wanted == port)
+    /// The one of `backends` (address and port of each, where it has one) that is meant: its place in the
+    /// list.
+    pub fn find(&self, backends: impl IntoIterator<Item = (IpAddr, Option<u16>)>) -> Result<usize, Refusal> {
+        let meant = |(address, port): (IpAddr, Option<u16>)| {
+            address == self.address && self.port.is_none_or(|wanted| port == Some(wanted))
         };
         let mut found = backends.into_iter().enumerate().filter(|(_, backend)| meant(*backend));
         let name = match self.port {
@@ -234,7 +235,7 @@ mod tests {
     fn an_address_without_a_port_must_name_one_backend() {
         let backends = ["10.0.1.11:80", "10.0.1.12:80", "10.0.1.12:81"]
             .map(|b| b.parse::<SocketAddr>().unwrap())
-            .map(|b| (b.ip(), b.port()));
+            .map(|b| (b.ip(), Some(b.port())));
         let find = |name| BackendRef::parse("web", name).unwrap().find(backends).map_err(|r| r.kind);
         assert_eq!(find("10.0.1.11"), Ok(0));
         assert_eq!(find("10.0.1.12:81"), Ok(2));

@@ -26,8 +26,8 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
         ),
         (
             "/v1/services/web",
-            "active_flows address backends bytes_in bytes_out mode name packets_in packets_out port protocol \
-             quorum scheduler up",
+            "active_flows address backends bytes_in bytes_out mode name packets_in packets_out port ports protocol \
+             quorum scheduler snat up",
         ),
         ("/v1/stats", "drops frames rings workers"),
     ];
@@ -39,14 +39,14 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let lists = [
         (
             "/v1/services",
-            "active_flows address backends bytes_in bytes_out mode name packets_in packets_out port protocol \
-             quorum scheduler up",
+            "active_flows address backends bytes_in bytes_out mode name packets_in packets_out port ports protocol \
+             quorum scheduler snat up",
         ),
         (
             "/v1/flows",
             "age_seconds backend client idle_seconds packets_in packets_out protocol service snat state virtual",
         ),
-        ("/v1/interfaces", "mac name queues rx_dropped rx_packets tx_packets xdp zero_copy"),
+        ("/v1/interfaces", "bridge mac name queues rx_dropped rx_packets tx_packets xdp zero_copy"),
         ("/v1/neighbours", "address interface mac state used_for"),
     ];
     for (path, fields) in lists {

@@ -1,7 +1,8 @@
 //! The daemon's answers as text for operators.
 
+mod services;
+
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::table::{Cell, Style, Table, Tone, row};
@@ -46,8 +47,10 @@ impl Render for view::Status {
 
 impl Render for Vec<view::Interface> {
     fn render(&self, style: Style) -> String {
-        let mut table =
-            Table::new("INTERFACE MAC XDP ZERO-COPY >QUEUES >RX-PACKETS >TX-PACKETS >RX-DROPPED", style);
+        let mut table = Table::new(
+            "INTERFACE MAC BRIDGE XDP ZERO-COPY >QUEUES >RX-PACKETS >TX-PACKETS >RX-DROPPED",
+            style,
+        );
         for interface in self {
             let tone = match interface.xdp.as_str() {
                 "native" => Tone::Good,
@@ -57,6 +60,7 @@ impl Render for Vec<view::Interface> {
             table.push(row![
                 &interface.name,
                 interface.mac.clone().unwrap_or_default(),
+                interface.bridge.clone().unwrap_or_default(),
                 Cell::toned(&interface.xdp, tone),
                 if interface.zero_copy { "yes" } else { "no" },
                 interface.queues,
@@ -69,98 +73,10 @@ impl Render for Vec<view::Interface> {
     }
 }
 
-impl Render for Vec<view::Service> {
-    fn render(&self, style: Style) -> String {
-        if self.is_empty() {
-            return "no services\n".to_owned();
-        }
-        let columns = "SERVICE PROTOCOL ADDRESS MODE SCHEDULER STATE >FLOWS >PACKETS-IN >BYTES-IN >PACKETS-OUT >BYTES-OUT";
-        let mut services = Table::new(columns, style);
-        let columns =
-            "SERVICE BACKEND STATE ADMIN >WEIGHT >FLOWS >TOTAL-FLOWS >PACKETS-IN >BYTES-IN SINCE CHECK";
-        let mut backends = Table::new(columns, style);
-        for service in self {
-            let (state, tone) = if service.up { ("up", Tone::Good) } else { ("down", Tone::Bad) };
-            services.push(row![
-                &service.name,
-                &service.protocol,
-                SocketAddr::new(service.address, service.port),
-                &service.mode,
-                &service.scheduler,
-                Cell::toned(state, tone),
-                service.active_flows,
-                service.packets_in,
-                service.bytes_in,
-                service.packets_out,
-                service.bytes_out,
-            ]);
-            for backend in &service.backends {
-                backends.push(backend_row(&service.name, backend));
-            }
-        }
-        format!("{services}\n{backends}")
-    }
-}
-
-impl Render for view::Service {
-    fn render(&self, style: Style) -> String {
-        vec![self.clone()].render(style)
-    }
-}
-
-fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
-    let tone = match backend.state {
-        view::BackendState::Up => Tone::Good,
-        view::BackendState::Down => Tone::Bad,
-        view::BackendState::Drain | view::BackendState::Disabled | view::BackendState::Unknown => {
-            Tone::Attention
-        }
-    };
-    let check = [&backend.check, &backend.last_result].into_iter().flatten();
-    row![
-        service,
-        SocketAddr::new(backend.address, backend.port),
-        Cell::toned(state_word(backend.state), tone),
-        admin_word(backend.admin),
-        backend.weight,
-        backend.active_flows,
-        backend.total_flows,
-        backend.packets_in,
-        backend.bytes_in,
-        backend.last_change_seconds.map(time).unwrap_or_default(),
-        check.cloned().collect::<Vec<_>>().join(": "),
-    ]
-}
-
-pub(super) fn state_word(state: view::BackendState) -> &'static str {
-    match state {
-        view::BackendState::Up => "up",
-        view::BackendState::Down => "down",
-        view::BackendState::Drain => "drain",
-        view::BackendState::Disabled => "disabled",
-        view::BackendState::Unknown => "unknown",
-    }
-}
-
-pub(super) fn admin_word(admin: view::Admin) -> &'static str {
-    match admin {
-        view::Admin::Enabled => "enabled",
-        view::Admin::Disabled => "disabled",
-        view::Admin::Drain => "drain",
-    }
-}
-
-impl Render for view::Backend {
-    fn render(&self, _: Style) -> String {
-        let backend = SocketAddr::new(self.address, self.port);
-        let (admin, state) = (admin_word(self.admin), state_word(self.state));
-        format!("{backend}: {admin}, weight {}, state {state}\n", self.weight)
-    }
-}
-
 impl Render for Vec<view::Flow> {
     fn render(&self, style: Style) -> String {
-        let columns = "SERVICE PROTOCOL CLIENT VIRTUAL BACKEND STATE >PACKETS-IN >PACKETS-OUT >AGE >IDLE";
+        let columns =
+            "SERVICE PROTOCOL CLIENT VIRTUAL SNAT BACKEND STATE >PACKETS-IN >PACKETS-OUT >AGE >IDLE";
         let mut table = Table::new(columns, style);
         for flow in self {
             table.push(row![
@@ -168,6 +84,7 @@ impl Render for Vec<view::Flow> {
                 &flow.protocol,
                 flow.client,
                 flow.vip,
+                flow.snat.map(|snat| snat.to_string()).unwrap_or_default(),
                 flow.backend,
                 &flow.state,
                 flow.packets_in,

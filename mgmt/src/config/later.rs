@@ -88,26 +88,15 @@ impl Later {
 /// Of the file.
 pub(super) const TOP: &[(&str, Later)] = &[("vrrp", Later::Absent)];
 
-/// Of `[[interface]]`.
-pub(super) const INTERFACE: &[(&str, Later)] = &[("bridge", Later::Absent)];
-
 /// Of `[[service]]`.
 pub(super) const SERVICE: &[(&str, Later)] = &[
-    ("ports", Later::Absent),
-    ("snat_pool", Later::NoItems),
-    ("tunnel", Later::Absent),
     ("persistence", Later::Absent),
     ("backup", Later::Absent),
     ("quorum", Later::Number(1)),
     ("group_minimum", Later::Number(1)),
-    ("client_address", Later::Text("none")),
-    ("dsr", Later::Table(&[("dscp", Later::Number(0))])),
-    ("missing_state", Later::Text("drop")),
     ("on_backend_failure", Later::Text("keep")),
     ("slow_start", Later::NoTime),
     ("syn_proxy", Later::Text("off")),
-    ("mss_clamp", Later::Number(0)),
-    ("vlan", Later::Number(0)),
     ("allow", Later::NoItems),
     ("deny", Later::NoItems),
     (
@@ -129,9 +118,6 @@ pub(super) const BACKEND: &[(&str, Later)] = &[
     ("upper_threshold", Later::Number(0)),
     ("lower_threshold", Later::Number(0)),
 ];
-
-/// Words of `mode`.
-pub(super) const MODES: &[&str] = &["bridge", "one-arm", "tunnel"];
 
 /// Words of `scheduler`.
 pub(super) const SCHEDULERS: &[&str] =

@@ -17,20 +17,20 @@ mod model;
 pub mod plan;
 mod read;
 mod reader;
+mod service;
 mod validate;
 mod value;
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use dataplane::schedule::Kind;
 use dataplane::snapshot::FlowTimeouts;
-use dataplane::types::{Mode, Port, Protocol};
 use dataplane::{HugePages, Poll, XdpPreference};
 use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
+pub use service::{Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
 
 use diagnostic::{Report, Source};
 
@@ -48,6 +48,27 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// `[[service]]`, in the order of the file.
     pub services: Vec<Service>,
+}
+
+impl Config {
+    /// The names of the bridges, each once, in the order of their first ports.
+    #[must_use]
+    pub fn bridges(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for name in self.interfaces.iter().filter_map(|interface| interface.bridge.as_deref()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The interfaces that are ports of a bridge.
+    #[must_use]
+    pub fn ports_of(&self, bridge: &str) -> Vec<&str> {
+        let ports = self.interfaces.iter().filter(|interface| interface.bridge.as_deref() == Some(bridge));
+        ports.map(|interface| interface.name.as_str()).collect()
+    }
 }
 
 /// `[node]`
@@ -91,45 +112,8 @@ pub struct Interface {
     pub name: String,
     /// Default: auto.
     pub xdp: XdpPreference,
-}
-
-/// `[[service]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    /// Unique.
-    pub name: String,
-    /// The virtual IP; unique together with protocol and port.
-    pub address: IpAddr,
-    /// The virtual port.
-    pub port: Port,
-    /// Default: TCP.
-    pub protocol: Protocol,
-    /// Has no default: which mode is right depends on the network around the box.
-    pub mode: Mode,
-    /// Default: Maglev, which keeps flows where they are when backends come and go, and chooses
-    /// alike on every box of a group.
-    pub scheduler: Kind,
-    /// `[[service.backend]]`, in the order of the file.
-    pub backends: Vec<Backend>,
-}
-
-/// `[[service.backend]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backend {
-    /// Of the same family as the service's address.
-    pub address: IpAddr,
-    /// Default: the service's port.
-    pub port: Port,
-    /// Default: 100.
-    pub weight: u16,
-}
-
-impl Backend {
-    /// Its name within a service: `10.0.1.11:8080`, `[2001:db8::11]:80`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        SocketAddr::new(self.address, self.port.0).to_string()
-    }
+    /// The bridge that it is a port of. Default: none.
+    pub bridge: Option<String>,
 }
 
 /// What operators write for a scheduler: `rr`, `wrr`, `maglev`.

@@ -1,15 +1,17 @@
 //! What was written: the file's keys with their places, each readable by itself, not yet checked
 //! against each other. `None` is a key that is absent, or was refused when it was read.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dataplane::schedule::Kind;
-use dataplane::snapshot::FlowTimeouts;
-use dataplane::types::{Mode, Protocol};
+use dataplane::snapshot::{ClientAddress, FlowTimeouts, MissingState};
+use dataplane::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 use dataplane::{HugePages, Poll, XdpPreference};
 use toml::Spanned;
 
 use super::diagnostic::Span;
+use super::service::Ping;
+use super::value::AddressRange;
 
 #[derive(Debug)]
 pub(super) struct Model {
@@ -51,17 +53,46 @@ impl Default for Dataplane {
 pub(super) struct Interface {
     pub(super) name: Option<Spanned<String>>,
     pub(super) xdp: XdpPreference,
+    pub(super) bridge: Option<Spanned<String>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) name: Option<Spanned<String>>,
-    pub(super) address: Option<Spanned<IpAddr>>,
-    pub(super) port: Option<Spanned<u16>>,
+    pub(super) address: Option<Spanned<Prefix>>,
+    /// `port` or `ports`.
+    pub(super) ports: Option<Spanned<PortRange>>,
     pub(super) protocol: Protocol,
     pub(super) mode: Option<Spanned<Mode>>,
     pub(super) scheduler: Kind,
+    pub(super) snat_pool: Option<Spanned<Vec<Spanned<AddressRange>>>>,
+    pub(super) tunnel: Option<Tunnel>,
+    pub(super) client_address: Option<Spanned<ClientAddress>>,
+    pub(super) dscp: Option<Spanned<u8>>,
+    pub(super) missing_state: Option<Spanned<MissingState>>,
+    pub(super) mss_clamp: Option<Spanned<u16>>,
+    pub(super) vlan: VlanId,
+    pub(super) ping: Ping,
     pub(super) backends: Vec<Backend>,
+    pub(super) span: Span,
+}
+
+/// A word of `tunnel.kind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TunnelWord {
+    Ipip,
+    Gre,
+    Gue,
+}
+
+/// Without anything where it was no table.
+#[derive(Debug, Default)]
+pub(super) struct Tunnel {
+    pub(super) kind: Option<Spanned<TunnelWord>>,
+    pub(super) port: Option<Spanned<u16>>,
+    pub(super) variant: Option<Spanned<u8>>,
+    pub(super) source4: Option<Spanned<Ipv4Addr>>,
+    pub(super) source6: Option<Spanned<Ipv6Addr>>,
     pub(super) span: Span,
 }
 

@@ -7,7 +7,7 @@ use std::hash::Hash;
 use dataplane::snapshot::FlowTimeouts;
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Config, Dataplane, Interface, Service, read};
+use super::{Backend, Config, Dataplane, Forwarding, Interface, Service, read};
 
 /// The difference between two configurations.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +88,8 @@ fn interfaces(changes: &mut Changes, old: &[Interface], new: &[Interface]) {
         if let Some(before) = old.iter().find(|i| i.name == interface.name) {
             let name = format!("interface {}: xdp", interface.name);
             changes.field(&name, read::xdp_word(before.xdp), read::xdp_word(interface.xdp));
+            let [before, after] = [before, interface].map(|i| i.bridge.as_deref().unwrap_or("none"));
+            changes.field(&format!("interface {}: bridge", interface.name), before, after);
         }
     }
 }
@@ -108,12 +110,49 @@ fn services(changes: &mut Changes, old: &[Service], new: &[Service]) {
 fn service(changes: &mut Changes, old: &Service, new: &Service) {
     let name = |field: &str| format!("service {}: {field}", new.name);
     changes.field(&name("address"), old.address, new.address);
-    changes.field(&name("port"), old.port, new.port);
+    let key = if new.ports.single().is_some() { "port" } else { "ports" };
+    changes.field(&name(key), old.ports, new.ports);
     changes.field(&name("protocol"), old.protocol, new.protocol);
-    changes.field(&name("mode"), old.mode, new.mode);
+    changes.field(&name("mode"), old.mode(), new.mode());
+    forwarding(changes, name, &old.forwarding, &new.forwarding);
     let [before, after] = [old, new].map(|s| read::scheduler_word(s.scheduler));
     changes.field(&name("scheduler"), before, after);
+    let [before, after] = [old, new].map(|s| read::missing_state_word(s.missing_state));
+    changes.field(&name("missing_state"), before, after);
+    changes.field(&name("mss_clamp"), old.mss_clamp.unwrap_or(0), new.mss_clamp.unwrap_or(0));
+    let [before, after] = [old, new].map(|s| s.vlan.unwrap_or_default());
+    changes.field(&name("vlan"), before, after);
+    let [before, after] = [old, new].map(|s| read::ping_word(s.ping));
+    changes.field(&name("ping"), before, after);
     backends(changes, &new.name, &old.backends, &new.backends);
+}
+
+/// The keys of a mode; a change of the mode itself has been told.
+fn forwarding(changes: &mut Changes, name: impl Fn(&str) -> String, old: &Forwarding, new: &Forwarding) {
+    match (old, new) {
+        (
+            Forwarding::OneArm { pool: before, client_address: how_before },
+            Forwarding::OneArm { pool: after, client_address: how_after },
+        ) => {
+            let pool = name("snat_pool");
+            for gone in before.iter().filter(|address| !after.contains(address)) {
+                changes.say(format!("{pool}: {gone} is removed; no new flow comes from it"));
+            }
+            for added in after.iter().filter(|address| !before.contains(address)) {
+                changes.say(format!("{pool}: {added} is added"));
+            }
+            let [before, after] = [*how_before, *how_after].map(read::client_address_word);
+            changes.field(&name("client_address"), before, after);
+        }
+        (Forwarding::Dsr(before), Forwarding::Dsr(after)) => {
+            let [before, after] = [before, after].map(|dscp| dscp.map_or(0, |dscp| dscp.number()));
+            changes.field(&name("dsr.dscp"), before, after);
+        }
+        (Forwarding::Tunnel(before), Forwarding::Tunnel(after)) => {
+            changes.field(&name("tunnel"), before, after);
+        }
+        _ => {}
+    }
 }
 
 fn backends(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backend]) {
@@ -138,11 +177,15 @@ fn index<'c, T, K: Hash + Eq>(list: &'c [T], key: impl Fn(&'c T) -> K) -> HashMa
 }
 
 fn described(service: &Service) -> String {
-    let endpoint = std::net::SocketAddr::new(service.address, service.port.0);
+    let endpoint = service.endpoint();
     let scheduler = read::scheduler_word(service.scheduler);
     let backends = service.backends.len();
     let plural = if backends == 1 { "" } else { "s" };
-    format!("{} {endpoint}, {} mode, {scheduler}, {backends} backend{plural}", service.protocol, service.mode)
+    format!(
+        "{} {endpoint}, {} mode, {scheduler}, {backends} backend{plural}",
+        service.protocol,
+        service.mode()
+    )
 }
 
 #[cfg(test)]
@@ -207,6 +250,49 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_the_modes_are_told_one_by_one() {
+        let between = |old: &str, new: &str| {
+            let text = |keys: &str| {
+                format!(
+                    "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\nport = 80\n\
+                     backend = [{{ address = \"10.0.1.11\" }}]\n{keys}"
+                )
+            };
+            plan(&config(&text(old)), &config(&text(new))).changes
+        };
+        let one_arm = "address = \"10.0.0.100\"\nmode = \"one-arm\"\n";
+        let changes = between(
+            &format!("{one_arm}snat_pool = [\"10.0.0.110\", \"10.0.0.111\"]\n"),
+            &format!(
+                "{one_arm}snat_pool = [\"10.0.0.111\", \"10.0.0.112\"]\nclient_address = \"toa\"\n\
+                 missing_state = \"reset\"\nmss_clamp = 1400\nvlan = 7\nping = \"always\"\n"
+            ),
+        );
+        let expected = [
+            "service web: snat_pool: 10.0.0.110 is removed; no new flow comes from it",
+            "service web: snat_pool: 10.0.0.112 is added",
+            "service web: client_address: none -> toa",
+            "service web: missing_state: drop -> reset",
+            "service web: mss_clamp: 0 -> 1400",
+            "service web: vlan: 0 -> 7",
+            "service web: ping: up -> always",
+        ];
+        assert_eq!(changes, expected);
+        let changes = between(
+            "address = \"10.0.0.100\"\nmode = \"tunnel\"\ntunnel = { kind = \"ipip\" }\n",
+            "address = \"10.0.0.96/28\"\nmode = \"tunnel\"\ntunnel = { kind = \"gue\" }\n",
+        );
+        let expected = [
+            "service web: address: 10.0.0.100 -> 10.0.0.96/28",
+            "service web: tunnel: ipip -> gue variant 0 to port 6080",
+        ];
+        assert_eq!(changes, expected);
+        let dsr = "address = \"10.0.0.100\"\nmode = \"dsr\"\n";
+        let changes = between(dsr, &format!("{dsr}dsr = {{ dscp = 7 }}\n"));
+        assert_eq!(changes, ["service web: dsr.dscp: 0 -> 7"]);
+    }
+
+    #[test]
     fn what_is_fixed_while_the_daemon_runs_is_named_apart() {
         let head = "[node]\nrun_dir = \"/run/lb\"\n[dataplane]\ncores = [1]\npoll = \"busy\"\n\
                     flow_timeouts = { udp = \"5s\" }\n[[interface]]\nname = \"eth1\"\n[[interface]]\nxdp = \"copy\"";
@@ -220,5 +306,8 @@ mod tests {
             "interface eth0: xdp: auto -> copy",
         ];
         assert_eq!(plan.needs_restart, expected);
+        let bridged = "[[interface]]\nname = \"eth1\"\nbridge = \"br0\"\n[[interface]]\nbridge = \"br0\"";
+        let plan = changed(&[("[[interface]]", bridged)]);
+        assert_eq!(plan.needs_restart.last().unwrap(), "interface eth0: bridge: none -> br0");
     }
 }

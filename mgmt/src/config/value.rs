@@ -1,10 +1,11 @@
 //! Reads single TOML values: one function per kind of value that a key may have.
 
 use std::fmt::Display;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use dataplane::types::{Port, PortRange, Prefix};
 use toml::de::DeValue;
 
 /// Why a value is refused.
@@ -102,6 +103,133 @@ pub(super) fn address(value: &DeValue<'_>) -> Result<IpAddr, Wrong> {
             )
         }
     })
+}
+
+/// An IPv4 address.
+pub(super) fn ipv4_address(value: &DeValue<'_>) -> Result<Ipv4Addr, Wrong> {
+    match address(value)? {
+        IpAddr::V4(v4) => Ok(v4),
+        IpAddr::V6(v6) => Err(Wrong::said(format!("\"{v6}\""), "must be an IPv4 address")),
+    }
+}
+
+/// An IPv6 address.
+pub(super) fn ipv6_address(value: &DeValue<'_>) -> Result<Ipv6Addr, Wrong> {
+    match address(value)? {
+        IpAddr::V6(v6) => Ok(v6),
+        IpAddr::V4(v4) => Err(Wrong::said(format!("\"{v4}\""), "must be an IPv6 address")),
+    }
+}
+
+/// An address, or a prefix without bits behind its length.
+pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Wrong> {
+    let Some((text, length)) = value.as_str().and_then(|text| text.split_once('/')) else {
+        return address(value).map(Prefix::host);
+    };
+    let whole = || format!("\"{text}/{length}\"");
+    let no_prefix = || Wrong::said(whole(), "is not a prefix").with_help("write it as in \"10.0.0.0/28\"");
+    let first: IpAddr = text.parse().map_err(|_| no_prefix())?;
+    let prefix = length.parse().ok().and_then(|length| Prefix::new(first, length)).ok_or_else(no_prefix)?;
+    if prefix.length() == 0 {
+        return Err(Wrong::said(whole(), "is every address there is"));
+    }
+    if prefix.address() != first {
+        let wrong = Wrong::said(whole(), "has bits set behind its length");
+        return Err(
+            wrong.with_help(format!("write \"{prefix}\" for the prefix, \"{first}\" for the address"))
+        );
+    }
+    Ok(prefix)
+}
+
+/// `"8000-8099"`, `"any"`, or a single port as a text.
+pub(super) fn port_range(value: &DeValue<'_>) -> Result<PortRange, Wrong> {
+    const EXAMPLE: &str = "write \"8000-8099\" or \"any\"; a single port has the key `port`";
+    let text =
+        value.as_str().ok_or_else(|| wrong_type("a range of ports in quotes", value).with_help(EXAMPLE))?;
+    if text == "any" {
+        return Ok(PortRange::ANY);
+    }
+    let port = |text: &str| text.trim().parse().ok().filter(|port| *port > 0).map(Port);
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (port(first), port(last)) {
+        (Some(first), Some(last)) if first <= last => Ok(PortRange { first, last }),
+        (Some(first), Some(last)) => {
+            let wrong = Wrong::said(format!("{text:?}"), "ends before it begins");
+            Err(wrong.with_help(format!("write \"{last}-{first}\"")))
+        }
+        _ => {
+            Err(Wrong::said(format!("{text:?}"), "is not a range of ports from 1 to 65535")
+                .with_help(EXAMPLE))
+        }
+    }
+}
+
+/// Addresses of one family without a gap, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AddressRange {
+    first: IpAddr,
+    last: IpAddr,
+}
+
+impl AddressRange {
+    /// How many there are.
+    pub(super) fn count(self) -> u128 {
+        let behind = match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => u128::from(last.to_bits() - first.to_bits()),
+            (IpAddr::V6(first), IpAddr::V6(last)) => last.to_bits() - first.to_bits(),
+            _ => 0,
+        };
+        behind.saturating_add(1)
+    }
+
+    /// Each of them; at most `limit`.
+    pub(super) fn addresses(self, limit: usize) -> impl Iterator<Item = IpAddr> {
+        let nth = move |n: usize| match self.first {
+            IpAddr::V4(first) => {
+                let n = u32::try_from(n).unwrap_or(u32::MAX);
+                IpAddr::V4(Ipv4Addr::from_bits(first.to_bits().saturating_add(n)))
+            }
+            IpAddr::V6(first) => IpAddr::V6(Ipv6Addr::from_bits(first.to_bits().saturating_add(n as u128))),
+        };
+        let count = usize::try_from(self.count()).unwrap_or(usize::MAX);
+        (0..count.min(limit)).map(nth)
+    }
+}
+
+/// `"10.0.0.110-10.0.0.119"`, an address, or a prefix.
+pub(super) fn address_range(value: &DeValue<'_>) -> Result<AddressRange, Wrong> {
+    let Some((first, last)) = value.as_str().and_then(|text| text.split_once('-')) else {
+        return prefix(value).map(of_prefix);
+    };
+    let text = || format!("\"{first}-{last}\"");
+    let (Ok(low), Ok(high)) = (first.trim().parse::<IpAddr>(), last.trim().parse::<IpAddr>()) else {
+        let wrong = Wrong::said(text(), "is not a range of addresses");
+        return Err(wrong.with_help("write it as in \"10.0.0.110-10.0.0.119\""));
+    };
+    if low.is_ipv4() != high.is_ipv4() {
+        return Err(Wrong::said(text(), "begins and ends in different families"));
+    }
+    if high < low {
+        let wrong = Wrong::said(text(), "ends before it begins");
+        return Err(wrong.with_help(format!("write \"{high}-{low}\"")));
+    }
+    Ok(AddressRange { first: low, last: high })
+}
+
+fn of_prefix(prefix: Prefix) -> AddressRange {
+    let length = u32::from(prefix.length());
+    let last = match prefix.address() {
+        IpAddr::V4(v4) => {
+            let behind = u32::MAX.checked_shr(length).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() | behind))
+        }
+        IpAddr::V6(v6) => {
+            let behind = u128::MAX.checked_shr(length).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() | behind))
+        }
+    };
+    AddressRange { first: prefix.address(), last }
 }
 
 /// One word of a list, each standing for a value. `later` lists the words of the contract that this

@@ -22,7 +22,7 @@ pub enum Silence {
     /// Shorter than its format.
     #[error("cut short")]
     Truncated,
-    /// Another EtherType, VLAN tags included.
+    /// Another EtherType, behind up to two VLAN tags.
     #[error("not an ARP frame")]
     NotArp,
     /// Not IPv4 over Ethernet.
@@ -47,11 +47,11 @@ pub enum Silence {
 /// # Errors
 /// The reason why there is none.
 pub fn respond(request: &[u8], is_vip: impl Fn(Ipv4Addr) -> bool, own: Mac) -> Result<Vec<u8>, Silence> {
-    let (_, _, ethertype, packet) = frame::split(request).ok_or(Silence::Truncated)?;
-    if ethertype != ETHERTYPE {
+    let request = frame::split(request).ok_or(Silence::Truncated)?;
+    if request.ethertype != ETHERTYPE {
         return Err(Silence::NotArp);
     }
-    let packet = Packet::parse(packet)?;
+    let packet = Packet::parse(request.payload)?;
     if packet.operation == REPLY && is_vip(packet.sender_ip) && packet.sender_mac != own {
         return Err(Silence::Conflict);
     }
@@ -76,7 +76,7 @@ pub fn respond(request: &[u8], is_vip: impl Fn(Ipv4Addr) -> bool, own: Mac) -> R
         // Zero in a probe (RFC 5227 section 2.1.1), and then zero in the answer.
         target_ip: packet.sender_ip,
     };
-    Ok(reply.frame(packet.sender_mac))
+    Ok(reply.frame(packet.sender_mac, request.tags))
 }
 
 /// The announcement of RFC 5227 section 2.3: tells the segment, switches included, where the
@@ -90,7 +90,7 @@ pub fn gratuitous_arp(vip: Ipv4Addr, own: Mac) -> Vec<u8> {
         target_mac: Mac([0; 6]),
         target_ip: vip,
     };
-    announcement.frame(Mac::BROADCAST)
+    announcement.frame(Mac::BROADCAST, &[])
 }
 
 struct Packet {
@@ -120,7 +120,7 @@ impl Packet {
         })
     }
 
-    fn frame(&self, destination: Mac) -> Vec<u8> {
+    fn frame(&self, destination: Mac, tags: &[u8]) -> Vec<u8> {
         let mut bytes = [0; Self::LENGTH];
         bytes[..6].copy_from_slice(&ETHERNET_IPV4);
         bytes[6..8].copy_from_slice(&self.operation.to_be_bytes());
@@ -129,7 +129,7 @@ impl Packet {
         bytes[18..24].copy_from_slice(&self.target_mac.0);
         bytes[24..28].copy_from_slice(&self.target_ip.octets());
         // Only frames of our own making leave here, so the sender is the Ethernet source too.
-        frame::build(destination, self.sender_mac, ETHERTYPE, &bytes)
+        frame::build(destination, self.sender_mac, tags, ETHERTYPE, &bytes)
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
     fn request() -> Vec<u8> {
         let zero = Mac([0; 6]);
         Packet { operation: REQUEST, sender_mac: PEER, sender_ip: CLIENT, target_mac: zero, target_ip: VIP }
-            .frame(Mac::BROADCAST)
+            .frame(Mac::BROADCAST, &[])
     }
 
     fn answer(frame: &[u8]) -> Result<Vec<u8>, Silence> {
@@ -172,6 +172,15 @@ mod tests {
         let reply = answer(&request()).unwrap();
         assert_eq!(reply[..42], KNOWN_REPLY);
         assert!(reply[42..].iter().all(|&b| b == 0) && reply.len() == frame::MINIMUM);
+    }
+
+    #[test]
+    fn a_tagged_request_gets_the_same_reply_behind_the_same_tags() {
+        let (request, plain) = (request(), answer(&request()).unwrap());
+        for tags in [&[0x81, 0, 0xe0, 7][..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 7]] {
+            let reply = answer(&[&request[..12], tags, &request[12..]].concat()).unwrap();
+            assert_eq!(reply, [&plain[..12], tags, &plain[12..]].concat());
+        }
     }
 
     #[test]

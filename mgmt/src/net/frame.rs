@@ -5,27 +5,49 @@ use dataplane::types::Mac;
 /// Length of an Ethernet header without a VLAN tag.
 pub(super) const ETHERNET: usize = 14;
 
-/// The shortest frame of IEEE 802.3, without its FCS. Shorter ones are padded here, because not
-/// every driver pads what it is handed through AF_XDP.
+/// The shortest frame of IEEE 802.3, without its FCS and tags. Shorter ones are padded here, because
+/// not every driver pads what it is handed through AF_XDP.
 pub(super) const MINIMUM: usize = 60;
 
-/// Destination, source, EtherType and what follows them; `None` if cut short.
-pub(super) fn split(frame: &[u8]) -> Option<(Mac, Mac, u16, &[u8])> {
-    let (header, payload) = frame.split_first_chunk::<ETHERNET>()?;
-    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *header;
-    let destination = Mac([d0, d1, d2, d3, d4, d5]);
+/// A VLAN tag: TPID and TCI.
+const TAG: usize = 4;
+/// A customer's tag in a provider's (IEEE 802.1ad); nobody nests them deeper.
+const MAX_TAGS: usize = 2;
+/// IEEE 802.1Q, customer's and provider's.
+const TPIDS: [[u8; 2]; 2] = [[0x81, 0x00], [0x88, 0xa8]];
+
+/// A frame taken apart.
+pub(super) struct Frame<'f> {
+    pub(super) source: Mac,
+    /// The VLAN tags as they stand there: what an answer has to carry to be heard where it was asked.
+    pub(super) tags: &'f [u8],
+    pub(super) ethertype: u16,
+    pub(super) payload: &'f [u8],
+}
+
+/// `None`: cut short.
+pub(super) fn split(frame: &[u8]) -> Option<Frame<'_>> {
+    let (addresses, rest) = frame.split_first_chunk::<12>()?;
+    let [.., s0, s1, s2, s3, s4, s5] = *addresses;
+    let is_tag =
+        |n: &usize| TPIDS.iter().any(|tpid| rest.get(n * TAG..).is_some_and(|r| r.starts_with(tpid)));
+    let tags = (0..MAX_TAGS).take_while(is_tag).count();
+    let (tags, rest) = rest.split_at_checked(tags * TAG)?;
+    let (ethertype, payload) = rest.split_first_chunk()?;
     let source = Mac([s0, s1, s2, s3, s4, s5]);
-    Some((destination, source, u16::from_be_bytes([t0, t1]), payload))
+    Some(Frame { source, tags, ethertype: u16::from_be_bytes(*ethertype), payload })
 }
 
 /// A frame of at least [`MINIMUM`] bytes.
-pub(super) fn build(destination: Mac, source: Mac, ethertype: u16, payload: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(MINIMUM.max(ETHERNET + payload.len()));
+pub(super) fn build(destination: Mac, source: Mac, tags: &[u8], ethertype: u16, payload: &[u8]) -> Vec<u8> {
+    let (shortest, length) = (MINIMUM + tags.len(), ETHERNET + tags.len() + payload.len());
+    let mut frame = Vec::with_capacity(shortest.max(length));
     frame.extend_from_slice(&destination.0);
     frame.extend_from_slice(&source.0);
+    frame.extend_from_slice(tags);
     frame.extend_from_slice(&ethertype.to_be_bytes());
     frame.extend_from_slice(payload);
-    frame.resize(frame.len().max(MINIMUM), 0);
+    frame.resize(shortest.max(length), 0);
     frame
 }
 
@@ -61,7 +83,24 @@ mod tests {
 
     #[test]
     fn short_frames_are_padded_and_long_ones_left_alone() {
-        assert_eq!(build(Mac::BROADCAST, Mac([2; 6]), 0x0806, &[1]).len(), MINIMUM);
-        assert_eq!(build(Mac::BROADCAST, Mac([2; 6]), 0x86dd, &[1; 72]).len(), ETHERNET + 72);
+        let build = |tags, payload| build(Mac::BROADCAST, Mac([2; 6]), tags, 0x0806, payload).len();
+        assert_eq!(build(&[], &[1]), MINIMUM);
+        assert_eq!(build(&[0x81, 0, 0, 7], &[1]), MINIMUM + 4);
+        assert_eq!(build(&[], &[1; 72]), ETHERNET + 72);
+    }
+
+    #[test]
+    fn up_to_two_tags_are_taken_off_and_no_third_one() {
+        let frame = |tags: &[u8]| [&[2; 12], tags, &[0x08, 0x06, 9]].concat();
+        let (one, two) = ([0x81, 0, 0x20, 7], [0x88, 0xa8, 0, 5, 0x81, 0, 0x20, 7]);
+        for tags in [&[][..], &one, &two] {
+            let bytes = frame(tags);
+            let found = split(&bytes).unwrap();
+            assert_eq!((found.tags, found.ethertype, found.payload), (tags, 0x0806, &[9][..]));
+        }
+        let three = frame(&[&one[..], &two].concat());
+        let found = split(&three).unwrap();
+        assert_eq!((found.tags.len(), found.ethertype), (8, 0x8100));
+        assert!(split(&frame(&one)[..17]).is_none());
     }
 }

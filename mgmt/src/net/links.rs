@@ -1,7 +1,7 @@
 //! Network interfaces as the kernel tells of them.
 
 use dataplane::types::Mac;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
 /// A network interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct Link {
     pub up: bool,
     /// The cable is in.
     pub carrier: bool,
+    /// It is a bridge.
+    pub is_bridge: bool,
+    /// The number of the bridge, bond or other link that it is a port of.
+    pub master: Option<u32>,
 }
 
 impl Link {
@@ -37,12 +41,18 @@ impl Link {
             mtu: 0,
             up: flags.contains(LinkFlags::Up),
             carrier: flags.contains(LinkFlags::LowerUp),
+            is_bridge: false,
+            master: None,
         };
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Mtu(mtu) => link.mtu = mtu,
                 LinkAttribute::Address(bytes) => link.mac = bytes.try_into().map(Mac).unwrap_or_default(),
+                LinkAttribute::Controller(index) => link.master = Some(index).filter(|index| *index != 0),
+                LinkAttribute::LinkInfo(info) => {
+                    link.is_bridge = info.contains(&LinkInfo::Kind(InfoKind::Bridge));
+                }
                 _ => {}
             }
         }

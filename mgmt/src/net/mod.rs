@@ -2,9 +2,10 @@
 //! neighbours ([`Netlink`] keeps [`NetState`] current), who resolves next hops ([`Resolver`]),
 //! and the answers for virtual addresses that Linux does not have ([`arp`], [`ndp`]).
 //!
-//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs` and `resolver.rs` only.
+//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs`, `resolver.rs` and `bridges.rs` only.
 
 pub mod arp;
+pub mod bridges;
 mod frame;
 mod groups;
 mod links;
@@ -14,14 +15,17 @@ mod netlink;
 mod resolver;
 mod routes;
 mod state;
+mod stations;
 
+pub use bridges::BridgeError;
 pub use groups::{GroupId, Groups, solicited_node};
 pub use links::Link;
 pub use neighbours::{Neighbour, NeighbourState};
 pub use netlink::Netlink;
 pub use resolver::{NeighbourId, Resolver};
 pub use routes::{Route, RouteKey, Target};
-pub use state::{Effect, Event, NetState};
+pub use state::{Effect, Event, NetState, Port, numbered_bridges};
+pub use stations::Station;
 
 /// The kernel refused, or its socket is gone.
 #[derive(Debug, thiserror::Error)]

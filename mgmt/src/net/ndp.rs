@@ -60,30 +60,32 @@ pub enum Silence {
 /// # Errors
 /// The reason why there is none.
 pub fn respond(request: &[u8], is_vip: impl Fn(Ipv6Addr) -> bool, own: Mac) -> Result<Vec<u8>, Silence> {
-    let (_, sender, ethertype, packet) = frame::split(request).ok_or(Silence::Truncated)?;
-    if ethertype != ETHERTYPE {
+    let request = frame::split(request).ok_or(Silence::Truncated)?;
+    if request.ethertype != ETHERTYPE {
         return Err(Silence::NotSolicitation);
     }
-    let solicitation = Solicitation::parse(packet)?;
+    let solicitation = Solicitation::parse(request.payload)?;
     if !is_vip(solicitation.target) {
         return Err(Silence::NotOurs);
     }
     if solicitation.source.is_unspecified() {
         // RFC 4861 section 7.2.4: duplicate address detection is answered to all, not solicited.
-        return Ok(advertisement(solicitation.target, own, ALL_NODES, all_nodes(), FLAG_OVERRIDE));
+        let to = (ALL_NODES, all_nodes());
+        return Ok(advertisement(solicitation.target, own, to, request.tags, FLAG_OVERRIDE));
     }
-    let destination = solicitation.link_layer.unwrap_or(sender);
+    let destination = solicitation.link_layer.unwrap_or(request.source);
     if !frame::is_station(destination) {
         return Err(Silence::BadSource);
     }
     let flags = FLAG_SOLICITED | FLAG_OVERRIDE;
-    Ok(advertisement(solicitation.target, own, solicitation.source, destination, flags))
+    let to = (solicitation.source, destination);
+    Ok(advertisement(solicitation.target, own, to, request.tags, flags))
 }
 
 /// RFC 4861 section 7.2.6: tells the segment, switches included, where the address lives now.
 #[must_use]
 pub fn unsolicited_na(vip: Ipv6Addr, own: Mac) -> Vec<u8> {
-    advertisement(vip, own, ALL_NODES, all_nodes(), FLAG_OVERRIDE)
+    advertisement(vip, own, (ALL_NODES, all_nodes()), &[], FLAG_OVERRIDE)
 }
 
 /// A neighbour solicitation that has passed every check of RFC 4861 section 7.1.1.
@@ -146,7 +148,7 @@ fn source_link_layer(mut options: &[u8]) -> Result<Option<Mac>, Silence> {
     Ok(found)
 }
 
-fn advertisement(vip: Ipv6Addr, own: Mac, to: Ipv6Addr, to_mac: Mac, flags: u8) -> Vec<u8> {
+fn advertisement(vip: Ipv6Addr, own: Mac, (to, to_mac): (Ipv6Addr, Mac), tags: &[u8], flags: u8) -> Vec<u8> {
     const LENGTH: usize = FIXED + 8;
     const { assert!(LENGTH == 32, "as the payload length below says") };
     let mut message = [0; LENGTH];
@@ -163,7 +165,7 @@ fn advertisement(vip: Ipv6Addr, own: Mac, to: Ipv6Addr, to_mac: Mac, flags: u8) 
     packet[8..24].copy_from_slice(&vip.octets());
     packet[24..40].copy_from_slice(&to.octets());
     packet[40..].copy_from_slice(&message);
-    frame::build(to_mac, own, ETHERTYPE, &packet)
+    frame::build(to_mac, own, tags, ETHERTYPE, &packet)
 }
 
 /// Over the pseudo-header of RFC 8200 section 8.1 and the message.

@@ -22,7 +22,7 @@ fn solicitation(source: &str, destination: &str, options: &[u8]) -> Vec<u8> {
     packet.extend(ip(source).octets());
     packet.extend(ip(destination).octets());
     packet.extend(message);
-    sealed(frame::build(Mac::of_ipv6_group(ip(destination)), PEER, ETHERTYPE, &packet))
+    sealed(frame::build(Mac::of_ipv6_group(ip(destination)), PEER, &[], ETHERTYPE, &packet))
 }
 
 /// Puts the right checksum into a frame that was changed on purpose.
@@ -37,6 +37,16 @@ fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
 
 fn asked() -> Vec<u8> {
     solicitation("fd00::2", "ff02::1:ff00:100", &SLLA)
+}
+
+#[test]
+fn a_tagged_solicitation_gets_the_same_answer_behind_the_same_tags() {
+    let answer = |frame: &[u8]| respond(frame, |address| address == vip(), OWN).unwrap();
+    let (request, plain) = (asked(), answer(&asked()));
+    for tags in [&[0x81, 0, 0xe0, 7][..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 7]] {
+        let reply = answer(&[&request[..12], tags, &request[12..]].concat());
+        assert_eq!(reply, [&plain[..12], tags, &plain[12..]].concat());
+    }
 }
 
 fn answer(frame: &[u8]) -> Result<Vec<u8>, Silence> {

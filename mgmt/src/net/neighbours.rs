@@ -77,7 +77,7 @@ impl Neighbour {
         self.mac.filter(|_| self.state.usable())
     }
 
-    /// `None` for what is no neighbour of ours to use: proxy entries and bridges' tables.
+    /// `None` for what is no neighbour of ours to use: proxy entries.
     pub(super) fn from_message(message: &wire::NeighbourMessage) -> Option<Self> {
         if message.header.flags.contains(wire::NeighbourFlags::Proxy) {
             return None;

@@ -18,7 +18,8 @@ use rtnetlink::{Handle, MulticastGroup};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 
-use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route};
+use super::bridges::{self, BridgeError};
+use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route, Station};
 
 const GROUPS: [MulticastGroup; 6] = [
     MulticastGroup::Link,
@@ -92,6 +93,17 @@ impl Netlink {
     #[must_use]
     pub fn state(&self) -> &NetState {
         &self.state
+    }
+
+    /// Makes sure that a bridge of this name is there with these ports, see [`bridges`](super::bridges).
+    ///
+    /// # Errors
+    /// See [`BridgeError`].
+    pub async fn provide_bridge(&mut self, name: &str, ports: &[&str]) -> Result<(), BridgeError> {
+        if bridges::provide(&self.handle, &self.state, name, ports).await? {
+            self.state = dump(self.handle.clone()).await?;
+        }
+        Ok(())
     }
 
     /// Resolves neighbours through the same kernel.
@@ -191,6 +203,8 @@ async fn dump(handle: Handle) -> Result<NetState, NetError> {
     }
     let neighbours = handle.neighbours().get().execute();
     read(&mut fresh, "neighbours", neighbours, RouteNetlinkMessage::NewNeighbour).await?;
+    let stations = handle.neighbours().get().set_address_family(AddressFamily::Bridge).execute();
+    read(&mut fresh, "stations of bridges", stations, RouteNetlinkMessage::NewNeighbour).await?;
     Ok(fresh)
 }
 
@@ -226,6 +240,12 @@ fn event(message: RouteNetlinkMessage, replace: bool) -> Option<Event> {
         }
         RouteNetlinkMessage::NewRoute(m) => Route::from_message(m).map(|route| Event::Route(route, replace)),
         RouteNetlinkMessage::DelRoute(m) => Route::from_message(m).map(Event::RouteGone),
+        RouteNetlinkMessage::NewNeighbour(m) if m.header.family == AddressFamily::Bridge => {
+            Station::from_message(&m).map(Event::Station)
+        }
+        RouteNetlinkMessage::DelNeighbour(m) if m.header.family == AddressFamily::Bridge => {
+            Station::from_message(&m).map(Event::StationGone)
+        }
         RouteNetlinkMessage::NewNeighbour(m) => Neighbour::from_message(&m).map(Event::Neighbour),
         RouteNetlinkMessage::DelNeighbour(m) => {
             Neighbour::from_message(&m).map(|n| Event::NeighbourGone(n.interface, n.address))

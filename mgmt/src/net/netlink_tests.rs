@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::net::NeighbourState;
+use crate::net::{NeighbourState, Port};
+use dataplane::snapshot::{Fib, NextHop};
+use dataplane::types::{BridgeId, InterfaceId, Mac};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 const PEER4: &str = "10.77.0.2";
@@ -98,7 +100,10 @@ fn links_addresses_and_routes_follow_the_kernel() {
         assert_eq!((link.mac.to_string().as_str(), link.mtu), ("02:00:00:00:00:01", 1500));
         assert!(netlink.state().local_addresses().contains(&"10.77.0.1".parse().unwrap()));
 
-        let hop = |s: &NetState, to: &str| s.fib(&["eth0"]).lookup(to.parse().unwrap());
+        let ports = [Port { name: "eth0", bridge: None }];
+        let hop = |s: &NetState, to: &str| {
+            Fib::new(s.routes(&ports), s.next_hops(&ports)).lookup(to.parse().unwrap())
+        };
         let waits =
             |s: &NetState, to: &str| matches!(hop(s, to), dataplane::snapshot::Hop::NeighbourMissing { .. });
         assert!(waits(netlink.state(), PEER4));
@@ -222,5 +227,96 @@ fn a_caller_with_little_patience_learns_of_a_deleted_link_all_the_same() {
             }
         };
         tokio::time::timeout(Duration::from_secs(2), learnt).await.expect("within two seconds");
+    });
+}
+
+const INLINE: [Port<'_>; 2] =
+    [Port { name: "eth0", bridge: Some("br0") }, Port { name: "eth1", bridge: Some("br0") }];
+const PEER_MAC: Mac = Mac([2, 0, 0, 0, 0, 0x99]);
+
+/// Two links to the peer, the first without its address.
+fn two_links() -> Peer {
+    let peer = Peer::start();
+    ip("address flush dev eth0 scope global");
+    ip(&format!("link add eth1 type veth peer name peer1 netns {}", peer.0.id()));
+    peer
+}
+
+fn shown(link: &str) -> String {
+    let output = Command::new("ip").args(["-details", "link", "show", link]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_missing_bridge_is_made_and_left_behind_and_its_stations_are_known() {
+    if !inside("a_missing_bridge_is_made_and_left_behind_and_its_stations_are_known") {
+        return;
+    }
+    run(async {
+        let _peer = two_links();
+        let mut netlink = Netlink::open().await.unwrap();
+        netlink.provide_bridge("br0", &["eth0", "eth1"]).await.unwrap();
+        let bridge = netlink.state().link("br0").unwrap().clone();
+        assert!(bridge.is_bridge && bridge.up);
+        for port in ["eth0", "eth1"] {
+            let link = netlink.state().link(port).unwrap();
+            assert!(link.up && link.master == Some(bridge.index), "{link:?}");
+        }
+        assert!(shown("br0").contains("mcast_snooping 0"), "{}", shown("br0"));
+
+        ip("address add 10.77.0.1/24 dev br0");
+        let peer: IpAddr = PEER4.parse().unwrap();
+        let mut resolver = netlink.resolver();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        assert!(resolver.keep(&BTreeSet::from([(bridge.index, peer)])).await.is_empty());
+        let hop = |id| (InterfaceId(0), peer, NextHop { interface: InterfaceId(id), mac: PEER_MAC });
+        until(&mut netlink, |s| s.next_hops(&INLINE).any(|found| found == hop(0))).await;
+        assert_eq!(netlink.state().stations(&INLINE).get(&(BridgeId(0), PEER_MAC)), Some(&InterfaceId(0)));
+        let fib = Fib::new(netlink.state().routes(&INLINE), []);
+        assert_eq!(fib.neighbour_towards(peer), Some((InterfaceId(0), peer)), "the bridge's first port");
+
+        // The other port hears the station, and only the data plane knows.
+        let port = netlink.state().link("eth1").unwrap().index;
+        resolver.heard(port, PEER_MAC).await.unwrap();
+        until(&mut netlink, |s| s.next_hops(&INLINE).any(|found| found == hop(1))).await;
+        assert!(resolver.heard(bridge.index, PEER_MAC).await.is_err(), "no port of a bridge");
+        ip("link set eth1 down");
+        until(&mut netlink, |s| s.stations(&INLINE).get(&(BridgeId(0), PEER_MAC)).is_none()).await;
+
+        resolver.release().await;
+        drop(netlink);
+        let mut again = Netlink::open().await.unwrap();
+        again.provide_bridge("br0", &["eth0", "eth1"]).await.unwrap();
+        assert_eq!(again.state().link("br0").unwrap().index, bridge.index);
+    });
+}
+
+#[test]
+fn a_bridge_that_is_there_keeps_its_settings_and_gets_the_ports_it_lacks() {
+    if !inside("a_bridge_that_is_there_keeps_its_settings_and_gets_the_ports_it_lacks") {
+        return;
+    }
+    run(async {
+        let _peer = two_links();
+        ip("link add br0 type bridge mcast_snooping 1");
+        ip("link set eth0 master br0");
+        let mut netlink = Netlink::open().await.unwrap();
+        netlink.provide_bridge("br0", &["eth0", "eth1"]).await.unwrap();
+        let (bridge, port) = (netlink.state().link("br0").unwrap(), netlink.state().link("eth1").unwrap());
+        assert_eq!(port.master, Some(bridge.index));
+        assert!(!bridge.up && shown("br0").contains("mcast_snooping 1"), "{}", shown("br0"));
+
+        ip("link add other type bridge");
+        ip("link set eth1 master other");
+        let index = netlink.state().link("eth1").unwrap().index;
+        until(&mut netlink, |s| {
+            let other = s.link("other").map(|other| other.index);
+            other.is_some() && s.link_by_index(index).is_some_and(|port| port.master == other)
+        })
+        .await;
+        let error = netlink.provide_bridge("br0", &["eth0", "eth1"]).await.unwrap_err();
+        assert!(error.to_string().contains("\"eth1\" is a port of \"other\""), "{error}");
+        assert!(netlink.provide_bridge("new0", &["eth1"]).await.is_err());
+        assert!(netlink.state().link("new0").is_none(), "nothing is made for ports that cannot join");
     });
 }

@@ -1,4 +1,5 @@
-//! Asks the kernel to find neighbours, and to keep those fresh that the data plane depends on.
+//! Asks the kernel to find neighbours, and to keep those fresh that the data plane depends on; and tells
+//! its bridges of stations that only the data plane hears.
 //!
 //! A managed entry (`NTF_EXT_MANAGED`, Linux 5.16) is resolved and proved again by the kernel for
 //! as long as it exists. On older kernels the flag is ignored and the request resolves once; call
@@ -7,13 +8,14 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use dataplane::types::Mac;
 use futures_util::StreamExt;
 use rtnetlink::Handle;
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
 use rtnetlink::packet_route::neighbour::{
-    NeighbourAttribute, NeighbourExtFlags, NeighbourFlags, NeighbourMessage,
+    self as wire, NeighbourAttribute, NeighbourExtFlags, NeighbourFlags, NeighbourMessage,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
@@ -127,12 +129,37 @@ impl Resolver {
         self.ask(id, message).await.map(drop)
     }
 
+    /// Tells a port's bridge that a station was heard there, as if it had heard it itself: it learns the
+    /// station, and forgets it in its own time.
+    ///
+    /// # Errors
+    /// The kernel refuses: the link is no port of a bridge.
+    pub async fn heard(&self, port: u32, station: Mac) -> Result<(), NetError> {
+        let mut message = NeighbourMessage::default();
+        message.header.family = AddressFamily::Bridge;
+        message.header.ifindex = port;
+        message.header.state = wire::NeighbourState::Reachable;
+        message.header.flags = NeighbourFlags::Controller | NeighbourFlags::Use;
+        message.attributes.push(NeighbourAttribute::LinkLayerAddress(station.0.to_vec()));
+        let mut message = NetlinkMessage::from(RouteNetlinkMessage::NewNeighbour(message));
+        message.header.flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+        self.exchange(&format!("station {station} on link {port}"), message).await.map(drop)
+    }
+
     async fn ask(
         &self,
         (interface, address): NeighbourId,
         message: NetlinkMessage<RouteNetlinkMessage>,
     ) -> Result<Option<Neighbour>, NetError> {
-        let failed = |error| NetError::request(format!("neighbour {address} on link {interface}"))(error);
+        self.exchange(&format!("neighbour {address} on link {interface}"), message).await
+    }
+
+    async fn exchange(
+        &self,
+        what: &str,
+        message: NetlinkMessage<RouteNetlinkMessage>,
+    ) -> Result<Option<Neighbour>, NetError> {
+        let failed = |error| NetError::request(what)(error);
         let mut answers = self.handle.clone().request(message).map_err(failed)?;
         let mut found = None;
         while let Some(answer) = answers.next().await {

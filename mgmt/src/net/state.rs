@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dataplane::snapshot::{self, Fib, NextHop};
-use dataplane::types::InterfaceId;
+use dataplane::snapshot::{self, NextHop};
+use dataplane::types::{BridgeId, InterfaceId, Mac};
+use hashbrown::HashMap;
 
-use super::{Link, Neighbour, Route, RouteKey, Target};
+use super::{Link, Neighbour, Route, RouteKey, Station, Target};
 
 /// A change that the kernel told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub enum Event {
     Neighbour(Neighbour),
     /// A neighbour entry is gone.
     NeighbourGone(u32, IpAddr),
+    /// A bridge has learned where a station is.
+    Station(Station),
+    /// It has forgotten.
+    StationGone(Station),
 }
 
 /// What an event did.
@@ -41,7 +46,16 @@ pub enum Effect {
     Incomplete,
 }
 
-/// Links, the box's own addresses, routes and neighbours.
+/// An interface of the data plane as the configuration names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port<'n> {
+    /// Its own name.
+    pub name: &'n str,
+    /// That of the bridge that it is a port of.
+    pub bridge: Option<&'n str>,
+}
+
+/// Links, the box's own addresses, routes, neighbours, and what bridges have learned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetState {
     links: BTreeMap<u32, Link>,
@@ -49,6 +63,8 @@ pub struct NetState {
     /// Several targets for one key: the first decides (`ip route append`).
     routes: BTreeMap<RouteKey, Vec<Target>>,
     neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
+    /// The port of each station, by bridge, address and VLAN.
+    stations: BTreeMap<(u32, Mac, u16), u32>,
 }
 
 impl NetState {
@@ -72,6 +88,13 @@ impl NetState {
                 let gone = self.neighbours.remove(&(index, address));
                 changed(gone.is_some_and(|n| n.usable_mac().is_some()))
             }
+            Event::Station(Station { bridge, port, mac, vlan }) => {
+                changed(self.stations.insert((bridge, mac, vlan), port) != Some(port))
+            }
+            Event::StationGone(Station { bridge, port, mac, vlan }) => {
+                let is_it = self.stations.get(&(bridge, mac, vlan)) == Some(&port);
+                changed(is_it && self.stations.remove(&(bridge, mac, vlan)).is_some())
+            }
         }
     }
 
@@ -91,6 +114,7 @@ impl NetState {
         }
         self.addresses.retain(|(interface, _)| *interface != index);
         self.neighbours.retain(|(interface, _), _| *interface != index);
+        self.stations.retain(|(bridge, ..), port| *bridge != index && *port != index);
         self.routes.retain(|_, targets| {
             targets.retain(|target| target.interface != Some(index));
             !targets.is_empty()
@@ -170,35 +194,83 @@ impl NetState {
         self.neighbours.get(&(interface, address))
     }
 
-    /// Routes and neighbours as the data plane reads them. `interfaces` are the names of its
-    /// interfaces in the order of their [`InterfaceId`]; a name that no link has is not reached.
+    /// The link whose addresses, routes and neighbours are an interface's: its bridge, where it is a
+    /// port of one.
     #[must_use]
-    pub fn fib<S: AsRef<str>>(&self, interfaces: &[S]) -> Fib {
-        let ids: BTreeMap<u32, InterfaceId> = (0..)
-            .zip(interfaces)
-            .filter_map(|(id, name)| Some((self.link(name.as_ref())?.index, InterfaceId(id))))
-            .collect();
-        Fib::new(self.fib_routes(&ids), self.fib_neighbours(&ids))
+    pub fn ip_link(&self, port: Port<'_>) -> Option<&Link> {
+        self.link(port.bridge.unwrap_or(port.name))
     }
 
-    /// In the order of preference, which is that of the keys.
-    fn fib_routes(&self, ids: &BTreeMap<u32, InterfaceId>) -> impl Iterator<Item = snapshot::Route> {
-        self.routes.iter().filter(|(key, _)| key.tos == 0).filter_map(|(key, targets)| {
+    /// The numbers of links to the data plane's interfaces, in the order of their [`InterfaceId`]s. A
+    /// bridge stands for its first port; a name that no link has is not reached.
+    fn ids(&self, ports: &[Port<'_>]) -> BTreeMap<u32, InterfaceId> {
+        let mut ids = BTreeMap::new();
+        for (id, port) in (0..).map(InterfaceId).zip(ports) {
+            let names = [Some(port.name), port.bridge].into_iter().flatten();
+            for link in names.filter_map(|name| self.link(name)) {
+                ids.entry(link.index).or_insert(id);
+            }
+        }
+        ids
+    }
+
+    /// Routes as the data plane reads them, in the order of preference, which is that of the keys.
+    pub fn routes(&self, ports: &[Port<'_>]) -> impl Iterator<Item = snapshot::Route> {
+        let ids = self.ids(ports);
+        self.routes.iter().filter(|(key, _)| key.tos == 0).filter_map(move |(key, targets)| {
             let Target { interface, gateway } = *targets.first()?;
             let interface = interface.and_then(|index| ids.get(&index).copied());
             Some(snapshot::Route { prefix: key.prefix, length: key.length, interface, gateway })
         })
     }
 
-    fn fib_neighbours(
-        &self,
-        ids: &BTreeMap<u32, InterfaceId>,
-    ) -> impl Iterator<Item = (InterfaceId, IpAddr, NextHop)> {
-        self.neighbours.values().filter_map(|n| {
-            let interface = *ids.get(&n.interface)?;
-            Some((interface, n.address, NextHop { interface, mac: n.usable_mac()? }))
+    /// Neighbours as the data plane reads them. One on a bridge is reached through the port that its
+    /// MAC was learned behind, and not at all before.
+    pub fn next_hops(&self, ports: &[Port<'_>]) -> impl Iterator<Item = (InterfaceId, IpAddr, NextHop)> {
+        let (ids, stations) = (self.ids(ports), self.stations(ports));
+        let bridges: BTreeMap<u32, BridgeId> =
+            numbered_bridges(ports).filter_map(|(id, name)| Some((self.link(name)?.index, id))).collect();
+        self.neighbours.values().filter_map(move |n| {
+            let (id, mac) = (*ids.get(&n.interface)?, n.usable_mac()?);
+            let interface = match bridges.get(&n.interface) {
+                Some(bridge) => *stations.get(&(*bridge, mac))?,
+                None => id,
+            };
+            Some((id, n.address, NextHop { interface, mac }))
         })
     }
+
+    /// Which port of a bridge each station is behind.
+    #[must_use]
+    pub fn stations(&self, ports: &[Port<'_>]) -> HashMap<(BridgeId, Mac), InterfaceId> {
+        let mut found = HashMap::new();
+        let ids: BTreeMap<u32, InterfaceId> = (0..)
+            .map(InterfaceId)
+            .zip(ports)
+            .filter_map(|(id, port)| Some((self.link(port.name)?.index, id)))
+            .collect();
+        for (bridge, name) in numbered_bridges(ports) {
+            let Some(link) = self.link(name) else { continue };
+            let (from, to) = ((link.index, Mac::default(), 0), (link.index, Mac::BROADCAST, u16::MAX));
+            for ((_, mac, _), port) in self.stations.range(from..=to) {
+                if let Some(id) = ids.get(port) {
+                    found.insert((bridge, *mac), *id);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The bridges, numbered in the order of their first ports.
+pub fn numbered_bridges<'n>(ports: &[Port<'n>]) -> impl Iterator<Item = (BridgeId, &'n str)> {
+    let mut names: Vec<&str> = Vec::new();
+    for name in ports.iter().filter_map(|port| port.bridge) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    (0..).map(BridgeId).zip(names)
 }
 
 fn changed(yes: bool) -> Effect {

@@ -1,9 +1,9 @@
 use super::*;
 use crate::net::NeighbourState;
-use dataplane::snapshot::{Hop, NextHop};
+use dataplane::snapshot::{Fib, Hop, NextHop};
 use dataplane::types::Mac;
 
-const INTERFACES: [&str; 2] = ["eth0", "eth1"];
+const INTERFACES: [Port<'_>; 2] = [Port { name: "eth0", bridge: None }, Port { name: "eth1", bridge: None }];
 const PEER: Mac = Mac([2, 0, 0, 0, 0, 9]);
 
 fn ip(text: &str) -> IpAddr {
@@ -11,7 +11,16 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn link(index: u32, name: &str) -> Link {
-    Link { index, name: name.into(), mac: Mac([2; 6]), mtu: 1500, up: true, carrier: true }
+    Link {
+        index,
+        name: name.into(),
+        mac: Mac([2; 6]),
+        mtu: 1500,
+        up: true,
+        carrier: true,
+        is_bridge: false,
+        master: None,
+    }
 }
 
 fn route(prefix: &str, metric: u32, interface: Option<u32>, gateway: Option<&str>) -> Route {
@@ -42,7 +51,7 @@ fn state() -> NetState {
 }
 
 fn hop(state: &NetState, address: &str) -> Hop {
-    state.fib(&INTERFACES).lookup(ip(address))
+    Fib::new(state.routes(&INTERFACES), state.next_hops(&INTERFACES)).lookup(ip(address))
 }
 
 #[test]
@@ -124,4 +133,60 @@ fn losing_carrier_or_an_address_asks_for_a_fresh_dump() {
     assert_eq!(state.apply(Event::Address(7, ip("10.0.0.1"))), Effect::Changed);
     assert_eq!(state.apply(Event::AddressGone(7, ip("10.0.0.1"))), Effect::Incomplete);
     assert_eq!(state.apply(Event::AddressGone(7, ip("10.0.0.1"))), Effect::Nothing);
+}
+
+/// The two data-plane links as ports of a bridge (number 20), which has the address.
+fn bridged() -> NetState {
+    let mut state = NetState::default();
+    for (index, name) in [(7, "eth0"), (8, "eth1"), (20, "br0")] {
+        state.apply(Event::Link(Link { is_bridge: index == 20, ..link(index, name) }));
+    }
+    state.apply(Event::Route(route("10.0.0.0/24", 0, Some(20), None), false));
+    state.apply(Event::Neighbour(neighbour(20, "10.0.0.2", NeighbourState::Reachable)));
+    state
+}
+
+const INLINE: [Port<'_>; 2] =
+    [Port { name: "eth0", bridge: Some("br0") }, Port { name: "eth1", bridge: Some("br0") }];
+
+fn station(port: u32, vlan: u16) -> Station {
+    Station { bridge: 20, port, mac: PEER, vlan }
+}
+
+fn behind(state: &NetState) -> Hop {
+    Fib::new(state.routes(&INLINE), state.next_hops(&INLINE)).lookup(ip("10.0.0.2"))
+}
+
+#[test]
+fn a_neighbour_on_a_bridge_is_reached_through_the_port_that_it_was_learned_behind() {
+    let mut state = bridged();
+    let missing = Hop::NeighbourMissing { interface: InterfaceId(0), address: ip("10.0.0.2") };
+    assert_eq!(behind(&state), missing, "its port is not known");
+    assert_eq!(state.apply(Event::Station(station(8, 0))), Effect::Changed);
+    assert_eq!(state.apply(Event::Station(station(8, 0))), Effect::Nothing);
+    assert_eq!(behind(&state), known(1));
+    assert_eq!(state.apply(Event::Station(station(7, 0))), Effect::Changed);
+    assert_eq!(behind(&state), known(0), "it has moved");
+    assert_eq!(state.apply(Event::StationGone(station(8, 0))), Effect::Nothing, "told too late");
+    assert_eq!(state.apply(Event::StationGone(station(7, 0))), Effect::Changed);
+    assert_eq!(behind(&state), missing);
+}
+
+#[test]
+fn stations_are_known_by_bridge_and_leave_with_their_port() {
+    let mut state = bridged();
+    state.apply(Event::Station(station(8, 5)));
+    state.apply(Event::Station(Station { bridge: 21, ..station(7, 0) }));
+    let expected = HashMap::from_iter([((BridgeId(0), PEER), InterfaceId(1))]);
+    assert_eq!(state.stations(&INLINE), expected);
+    assert!(state.stations(&INTERFACES).is_empty(), "of no bridge of the configuration");
+    state.apply(Event::LinkGone(8));
+    assert!(state.stations(&INLINE).is_empty());
+}
+
+#[test]
+fn an_interface_has_the_addresses_of_its_bridge() {
+    let state = bridged();
+    assert_eq!(state.ip_link(INLINE[1]).map(|link| link.index), Some(20));
+    assert_eq!(state.ip_link(INTERFACES[1]).map(|link| link.index), Some(8));
 }

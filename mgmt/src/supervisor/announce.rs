@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use dataplane::ControlFrame;
-use dataplane::types::Mac;
+use dataplane::types::{InterfaceId, Mac};
 
 use super::Supervisor;
 use crate::net::{arp, ndp};
@@ -53,26 +53,34 @@ impl Supervisor {
         self.announce(Due::New);
     }
 
-    /// Announces what is due. What finds no way out stays due.
+    /// Announces what is due. What finds no way out stays due. Of prefixes nothing is announced: they
+    /// have too many addresses, and are routed to the box rather than asked for.
     pub(super) fn announce(&mut self, due: Due) {
-        let snapshot = self.dataplane.snapshot();
-        let claim = |vip: IpAddr| {
-            let (interface, _) = snapshot.fib.neighbour_towards(vip)?;
-            let index = self.interfaces.in_use.get(interface.index()).copied().flatten()?;
-            let link = self.netlink.state().link_by_index(index).filter(|link| link.usable())?;
-            Some(((index, link.mac, vip), interface))
-        };
-        let holds = self.config.services.iter().filter_map(|service| claim(service.address)).collect();
+        let mut holds = BTreeMap::new();
+        for address in self.served.iter().filter_map(|(prefix, _)| prefix.single()) {
+            for interface in self.segments_of(address) {
+                if let Some((link, mac)) = self.way_out(interface) {
+                    holds.insert((link, mac, address), interface);
+                }
+            }
+        }
         for (claim, interface) in self.announced.follow(holds, due) {
-            let (_, mac, vip) = claim;
-            let bytes = match vip {
-                IpAddr::V4(vip) => arp::gratuitous_arp(vip, mac),
-                IpAddr::V6(vip) => ndp::unsolicited_na(vip, mac),
+            let (_, mac, address) = claim;
+            let bytes = match address {
+                IpAddr::V4(address) => arp::gratuitous_arp(address, mac),
+                IpAddr::V6(address) => ndp::unsolicited_na(address, mac),
             };
             if ControlFrame::new(interface, &bytes).is_some_and(|frame| self.dataplane.transmit(frame)) {
                 self.announced.sent(claim);
             }
         }
+    }
+
+    /// The link by which frames leave now, and what the box is known by there.
+    fn way_out(&self, interface: InterfaceId) -> Option<(u32, Mac)> {
+        let index = self.interfaces.in_use.get(interface.index()).copied().flatten()?;
+        self.netlink.state().link_by_index(index).filter(|link| link.usable())?;
+        Some((index, self.mac_of(interface)?))
     }
 }
 

@@ -1,14 +1,16 @@
-//! Control frames that workers hand over, neighbours that they miss, and the neighbours that are
-//! kept fresh before anybody misses them.
+//! Control frames that workers hand over, neighbours that they miss, stations that they hear, and the
+//! neighbours that are kept fresh before anybody misses them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use dataplane::types::{InterfaceId, Mac};
+use dataplane::types::{InterfaceId, Mac, Mode};
 use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
+use crate::compile::ports;
 use crate::net::{NeighbourId, arp, ndp, solicited_node};
 
 /// A neighbour that is missed again within this time is not asked for again: the kernel is at it.
@@ -25,6 +27,7 @@ const BURST: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     neighbours: HashMap<(InterfaceId, IpAddr), Instant>,
+    stations: HashMap<(InterfaceId, Mac), Instant>,
     kept: BTreeSet<NeighbourId>,
     kept_at: Option<Instant>,
 }
@@ -32,17 +35,23 @@ pub(super) struct Asked {
 impl Asked {
     /// Whether it is time to ask for a neighbour.
     fn is_due(&mut self, id: (InterfaceId, IpAddr), now: Instant) -> bool {
-        let recently = self.neighbours.get(&id).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
-        if recently || self.neighbours.len() >= ASKED_AT_ONCE {
-            return false;
-        }
-        self.neighbours.insert(id, now);
-        true
+        is_due(&mut self.neighbours, id, now)
     }
 
     pub(super) fn forget(&mut self, now: Instant) {
-        self.neighbours.retain(|_, at| now.duration_since(*at) < ASK_AGAIN);
+        let is_recent = |at: &mut Instant| now.duration_since(*at) < ASK_AGAIN;
+        self.neighbours.retain(|_, at| is_recent(at));
+        self.stations.retain(|_, at| is_recent(at));
     }
+}
+
+fn is_due<K: Hash + Eq>(asked: &mut HashMap<K, Instant>, id: K, now: Instant) -> bool {
+    let recently = asked.get(&id).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
+    if recently || asked.len() >= ASKED_AT_ONCE {
+        return false;
+    }
+    asked.insert(id, now);
+    true
 }
 
 impl Supervisor {
@@ -53,7 +62,7 @@ impl Supervisor {
                 None => return,
                 Some(Punt::Frame(frame)) => self.control_frame(&frame),
                 Some(Punt::NeighbourMissing { interface, address }) => self.resolve(interface, address).await,
-                Some(Punt::Station { .. }) => {}
+                Some(Punt::Station { interface, mac }) => self.heard(interface, mac).await,
             }
         }
         // More may wait, and no worker will say so again.
@@ -67,10 +76,8 @@ impl Supervisor {
         // An address that has left the configuration still has flows. Who knows the box for it asks
         // the box itself, and goes on; who asks everybody may be told by another box that has it now.
         let to_us = bytes.starts_with(&mac.0);
-        let answers = |address: IpAddr| {
-            let configured = self.config.services.iter().any(|service| service.address == address);
-            configured || (to_us && snapshot.vips.contains(address))
-        };
+        let answers =
+            |address: IpAddr| self.served.contains(address) || (to_us && snapshot.vips.contains(address));
         let answer = match arp::respond(bytes, |vip| answers(vip.into()), mac) {
             Ok(reply) => Ok(reply),
             Err(arp::Silence::NotArp) => {
@@ -91,26 +98,52 @@ impl Supervisor {
         }
     }
 
-    fn mac_of(&self, interface: InterfaceId) -> Option<Mac> {
-        let name = &self.config.interfaces.get(interface.index())?.name;
-        Some(self.netlink.state().link(name)?.mac)
+    /// What hosts on an interface's segment know the box by. On all ports of a bridge it is the same: a
+    /// host that moves to another one finds the box where it was.
+    pub(super) fn mac_of(&self, interface: InterfaceId) -> Option<Mac> {
+        Some(self.netlink.state().ip_link(*ports(&self.config).get(interface.index())?)?.mac)
     }
 
-    /// Makes neighbour solicitations for the virtual IPs arrive.
+    /// The kernel's number of the link that has an interface's addresses and neighbours.
+    fn ip_link_of(&self, interface: InterfaceId) -> Option<u32> {
+        let port = *ports(&self.config).get(interface.index())?;
+        match port.bridge {
+            Some(_) => Some(self.netlink.state().ip_link(port)?.index),
+            None => self.interfaces.in_use.get(interface.index()).copied().flatten(),
+        }
+    }
+
+    /// Makes neighbour solicitations for the virtual IPs and pool addresses arrive.
     pub(super) fn join_groups(&mut self) {
-        let fib = &self.dataplane.snapshot().fib;
-        let number = |id: InterfaceId| self.interfaces.in_use.get(id.index()).copied().flatten();
+        let served = self.served.iter().filter_map(|(prefix, _)| prefix.single());
         let of = |address| match address {
-            IpAddr::V6(vip) => {
-                let (interface, _) = fib.neighbour_towards(address)?;
-                Some((number(interface)?, solicited_node(vip)))
-            }
+            IpAddr::V6(vip) => Some((self.segments_of(address), solicited_node(vip))),
             IpAddr::V4(_) => None,
         };
-        let wanted = self.config.services.iter().filter_map(|service| of(service.address)).collect();
+        let groups = served.filter_map(of).flat_map(|(interfaces, group)| {
+            let links = interfaces.into_iter().filter_map(|interface| self.ip_link_of(interface));
+            links.map(move |link| (link, group)).collect::<Vec<_>>()
+        });
+        let wanted = groups.collect();
         let Some(groups) = &mut self.groups else { return };
         for ((_, group), error) in groups.follow(&wanted) {
             tracing::warn!(%group, %error, "neighbour solicitations may not arrive: group not joined");
+        }
+    }
+
+    /// The interfaces on whose segment an address of ours is: all ports of a bridge.
+    pub(super) fn segments_of(&self, address: IpAddr) -> Vec<InterfaceId> {
+        let snapshot = self.dataplane.snapshot();
+        let towards = snapshot.fib.neighbour_towards(address).map(|(interface, _)| interface);
+        let bridge_of = |id: InterfaceId| snapshot.interface(id).and_then(|interface| interface.bridge);
+        let all = || (0..).map(InterfaceId).take(snapshot.interfaces.len());
+        match (towards, towards.and_then(bridge_of)) {
+            (_, Some(bridge)) => snapshot.ports_of(bridge).collect(),
+            // A bridge may have no address, and so no route: its services are on it all the same.
+            _ if snapshot.vips.get(address).is_some_and(|vip| vip.bridge) => {
+                all().filter(|id| bridge_of(*id).is_some()).collect()
+            }
+            (interface, None) => interface.into_iter().collect(),
         }
     }
 
@@ -118,10 +151,20 @@ impl Supervisor {
         if !self.asked.is_due((interface, address), crate::clock::now()) {
             return;
         }
-        let index = self.interfaces.in_use.get(interface.index()).copied().flatten();
-        let Some(index) = index else { return };
+        let Some(index) = self.ip_link_of(interface) else { return };
         if let Err(error) = self.resolver.resolve(index, address).await {
             tracing::debug!(%address, %error, "neighbour not asked for");
+        }
+    }
+
+    /// A port's bridge learns of a station whose packets it never sees.
+    async fn heard(&mut self, interface: InterfaceId, mac: Mac) {
+        if !is_due(&mut self.asked.stations, (interface, mac), crate::clock::now()) {
+            return;
+        }
+        let Some(port) = self.interfaces.in_use.get(interface.index()).copied().flatten() else { return };
+        if let Err(error) = self.resolver.heard(port, mac).await {
+            tracing::debug!(%mac, %error, "the bridge was not told of a station");
         }
     }
 
@@ -152,12 +195,18 @@ impl Supervisor {
 
     fn wanted_neighbours(&self) -> BTreeSet<NeighbourId> {
         let fib = &self.dataplane.snapshot().fib;
-        let members = self.inventory.members().filter_map(|(_, member)| member);
-        let backends = members.filter_map(|member| fib.neighbour_towards(member.address));
-        let number = |(id, address): (InterfaceId, IpAddr)| {
-            Some((self.interfaces.in_use.get(id.index()).copied().flatten()?, address))
-        };
-        backends.chain(fib.gateways()).filter_map(number).collect()
+        let members = || self.inventory.members().filter_map(|(_, member)| member);
+        let backends = members().filter_map(|member| fib.neighbour_towards(member.address));
+        let number = |(id, address): (InterfaceId, IpAddr)| Some((self.ip_link_of(id)?, address));
+        let mut wanted: BTreeSet<_> = backends.chain(fib.gateways()).filter_map(number).collect();
+        // Nobody has said which bridge a backend is on: where it answers, it is.
+        let state = self.netlink.state();
+        let bridges = self.config.bridges().into_iter().filter_map(|name| state.link(name));
+        for bridge in bridges {
+            let bridged = members().filter(|member| member.forwarding.mode() == Mode::Bridge);
+            wanted.extend(bridged.map(|member| (bridge.index, member.address)));
+        }
+        wanted
     }
 }
 
@@ -176,5 +225,9 @@ mod tests {
         assert!(asked.is_due(id(1), later));
         let accepted = (2..2000).filter(|n| asked.is_due(id(*n), later)).count();
         assert_eq!(accepted, ASKED_AT_ONCE - 1);
+        assert!(
+            is_due(&mut asked.stations, (InterfaceId(0), Mac([2; 6])), later),
+            "not for want of room there"
+        );
     }
 }

@@ -1,10 +1,10 @@
 //! Interfaces that vanish and come back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use dataplane::types::{InterfaceId, WorkerId};
 
-use super::Supervisor;
+use super::{Supervisor, pools};
 use crate::net::Link;
 
 /// What is known of the interfaces since the last look.
@@ -14,6 +14,8 @@ pub(super) struct Watch {
     pub(super) in_use: Vec<Option<u32>>,
     /// Interfaces that are there and could not be taken back.
     refused: HashMap<InterfaceId, Refused>,
+    /// A port of a bridge that is back as another device is no port any more.
+    strayed: BTreeSet<InterfaceId>,
     dead: HashSet<WorkerId>,
 }
 
@@ -82,6 +84,10 @@ impl Supervisor {
                     tracing::info!(interface = interface.name, "is back");
                     self.interfaces.in_use[id.index()] = Some(link.index);
                     self.interfaces.refused.remove(&id);
+                    self.rss[id.index()] = pools::rss(&interface.name);
+                    if interface.bridge.is_some() {
+                        self.interfaces.strayed.insert(id);
+                    }
                 }
                 Err(error) => {
                     let reason = error.to_string();
@@ -90,6 +96,17 @@ impl Supervisor {
                     }
                     self.interfaces.refused.insert(id, Refused { link: tried(link), reason });
                 }
+            }
+        }
+    }
+
+    /// Makes ports of their bridges again what came back as another device.
+    pub(super) async fn rejoin_bridges(&mut self) {
+        for id in std::mem::take(&mut self.interfaces.strayed) {
+            let Some(interface) = self.config.interfaces.get(id.index()) else { continue };
+            let Some(bridge) = &interface.bridge else { continue };
+            if let Err(error) = self.netlink.provide_bridge(bridge, &[&interface.name]).await {
+                tracing::error!(%error, interface = interface.name, "is back, but not in its bridge");
             }
         }
     }

@@ -7,12 +7,14 @@
 //! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back, and virtual IPs announced on them |
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
 //! | a worker misses a neighbour | the kernel is asked to find it |
+//! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | SIGHUP | the file is read anew |
-//! | a second has passed | backends without flows are forgotten, interfaces tried again |
+//! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools told of |
 
 mod announce;
 mod control;
 mod interfaces;
+mod pools;
 mod requests;
 mod start;
 mod views;
@@ -22,6 +24,7 @@ pub use start::{StartFailure, start};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use dataplane::snapshot::{Rss, Snapshot, VipSet};
 use dataplane::{Dataplane, SteeringError};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,7 +32,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::api::request::Request;
-use crate::compile::Compiler;
+use crate::compile::{Compiler, Facts};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
 use crate::net::{Groups, Netlink, Resolver};
@@ -49,6 +52,13 @@ pub struct Supervisor {
     config_generation: u64,
     inventory: Inventory,
     compiler: Compiler,
+    /// Worker threads.
+    workers: usize,
+    /// The NICs' hashes, in the order of the interfaces.
+    rss: Vec<Option<Rss>>,
+    /// The virtual IPs and pool addresses of the configuration.
+    served: VipSet,
+    crowded: pools::Crowded,
     netlink: Netlink,
     resolver: Resolver,
     dataplane: Dataplane,
@@ -84,7 +94,7 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.warn_of_backends_behind_routers();
+        self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
         loop {
@@ -114,8 +124,19 @@ impl Supervisor {
 
     /// Compiles and puts in force what is true now; if that fails, what was in force stays.
     fn try_publish(&mut self) -> Result<(), SteeringError> {
-        let snapshot = self.compiler.compile(&self.config, &self.inventory, self.netlink.state());
+        let snapshot = self.compile();
         self.dataplane.publish(snapshot)
+    }
+
+    fn compile(&mut self) -> Snapshot {
+        let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
+        let (rss, workers) = (&*self.rss, self.workers);
+        self.compiler.compile(&Facts { config, inventory, net, rss, workers })
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
+        Facts { config, inventory, net, rss: &self.rss, workers: self.workers }
     }
 
     /// The same where nobody waits for an answer.
@@ -131,6 +152,7 @@ impl Supervisor {
             return;
         }
         self.watch_interfaces(Occasion::Change);
+        self.rejoin_bridges().await;
         self.publish();
         self.join_groups();
         self.announce(Due::New);
@@ -139,10 +161,13 @@ impl Supervisor {
 
     async fn look_after(&mut self) {
         let (dataplane, now) = (&self.dataplane, crate::clock::now());
-        if self.inventory.prune(now, |id| dataplane.backend(id).active_flows) {
+        let pruned = self.inventory.prune(now, |id| dataplane.backend(id).active_flows);
+        if self.compiler.prune_pools(&self.config) || pruned {
             self.publish();
         }
+        self.watch_pools();
         self.watch_interfaces(Occasion::Tick);
+        self.rejoin_bridges().await;
         self.announce(Due::Repeated);
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;

@@ -1,14 +1,14 @@
 //! Requests of the control socket.
 
 use dataplane::SteeringError;
-use dataplane::types::{BackendId, Mode};
+use dataplane::types::BackendId;
 use tokio::sync::oneshot;
 
 use super::Supervisor;
 use crate::api::request::{BackendRef, ConfigText, Refusal, Reply, Request};
 use crate::api::view;
-use crate::compile::is_behind_a_router;
-use crate::config::{self, Config, Diagnostic, plan};
+use crate::compile::{is_behind_a_router, served, tunnel_source};
+use crate::config::{self, Config, Diagnostic, Forwarding, plan};
 
 fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
     // Who asked may have hung up; that is no concern of ours.
@@ -76,10 +76,12 @@ impl Supervisor {
         if let Err(error) = self.try_publish() {
             self.config = before;
             self.follow_configuration();
+            // What the compiler remembers is again what is in force.
+            drop(self.compile());
             return Err(refused_by_the_data_plane(&error));
         }
         self.config_generation += 1;
-        self.warn_of_backends_behind_routers();
+        self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
         self.keep_neighbours().await;
@@ -89,19 +91,40 @@ impl Supervisor {
     fn follow_configuration(&mut self) {
         let dataplane = &self.dataplane;
         self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
+        self.served = served(&self.config);
     }
 
-    /// Nobody else can know: it depends on the routes.
-    pub(super) fn warn_of_backends_behind_routers(&self) {
-        let fib = &self.dataplane.snapshot().fib;
-        for service in self.config.services.iter().filter(|service| service.mode == Mode::Dsr) {
-            for backend in service.backends.iter().filter(|b| is_behind_a_router(fib, b.address)) {
-                let (service, backend) = (&service.name, backend.name());
-                tracing::warn!(
-                    service,
-                    backend,
+    /// Nobody else can know: it depends on routes and addresses.
+    pub(super) fn warn_of_what_cannot_work(&self) {
+        let snapshot = self.dataplane.snapshot();
+        for address in snapshot.local_addresses.iter().filter(|address| self.served.contains(**address)) {
+            tracing::warn!(
+                %address,
+                "is a virtual IP or pool address, and an interface has it too: Linux answers for it and takes \
+                 its packets, so take it off the interface"
+            );
+        }
+        let (fib, facts) = (&snapshot.fib, self.facts());
+        let backends = self.config.services.iter().flat_map(|s| s.backends.iter().map(move |b| (s, b)));
+        for (service, backend) in backends {
+            let (name, endpoint) = (&service.name, backend.name());
+            match &service.forwarding {
+                Forwarding::Dsr(None) if is_behind_a_router(fib, backend.address) => tracing::warn!(
+                    service = name,
+                    backend = endpoint,
                     "is behind a router and gets no packets: dsr needs it on a segment of the box"
-                );
+                ),
+                Forwarding::Tunnel(tunnel)
+                    if tunnel_source(tunnel, backend.address, fib, &facts).is_none() =>
+                {
+                    tracing::warn!(
+                        service = name,
+                        backend = endpoint,
+                        "gets no packets: the box has no address of its own towards it, so add source4 or \
+                         source6 to `tunnel`"
+                    );
+                }
+                _ => {}
             }
         }
     }
@@ -149,15 +172,16 @@ impl Supervisor {
             self.inventory.get_mut(id).ok_or_else(gone)?.clone_from(&before);
             return Err(refused_by_the_data_plane(&error));
         }
-        let (service, address, port) = (&after.service, after.address, after.port);
-        tracing::info!(service, %address, %port, admin = ?after.admin, weight = after.weight, "backend set by hand");
+        let service = &after.service;
+        let endpoint = after.endpoint();
+        tracing::info!(service, backend = endpoint, admin = ?after.admin, weight = after.weight, "backend set by hand");
         self.backend_view(id).ok_or_else(gone)
     }
 
     fn backend_of(&self, which: &BackendRef) -> Result<BackendId, Refusal> {
         let service = self.config.services.iter().find(|service| service.name == which.service);
         let service = service.ok_or_else(|| Refusal::unknown_service(&which.service))?;
-        let place = which.find(service.backends.iter().map(|b| (b.address, b.port.0)))?;
+        let place = which.find(service.backends.iter().map(|b| (b.address, b.port.map(|port| port.0))))?;
         let backend = &service.backends[place];
         let id = self.inventory.number(service, backend.address, backend.port);
         id.ok_or_else(|| Refusal::failed("the backend has no number: this is a defect"))

@@ -7,11 +7,11 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces};
-use crate::compile::Compiler;
+use super::{Supervisor, announce, control, interfaces, pools};
+use crate::compile::{Compiler, Facts, served};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
-use crate::net::{Groups, NetError, NetState, Netlink};
+use crate::net::{BridgeError, Groups, NetError, NetState, Netlink};
 
 /// Why the box did not start.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum StartFailure {
     /// The kernel's tables cannot be read.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// A bridge cannot be had.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
     /// The data plane.
     #[error(transparent)]
     Dataplane(#[from] StartError),
@@ -40,15 +43,22 @@ pub enum StartFailure {
 /// Starts the data plane with a checked configuration. `file` is what a reload reads.
 ///
 /// # Errors
-/// See [`StartFailure`]; nothing stays behind.
+/// See [`StartFailure`]; nothing stays behind, but for a bridge that was made.
 pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
-    let netlink = Netlink::open().await?;
+    let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
+    for bridge in config.bridges() {
+        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
+    }
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
     let mut compiler = Compiler::default();
-    let first = compiler.compile(&config, &inventory, netlink.state());
+    let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
+    let workers = setup.cores.len();
+    let (net, rss_known) = (netlink.state(), &*rss);
+    let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers };
+    let first = compiler.compile(&facts);
     let dataplane = Dataplane::start(&setup, first)?;
     let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;
     #[expect(
@@ -60,10 +70,14 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     let mut supervisor = Supervisor {
         file,
         machine,
+        served: served(&config),
         config,
         config_generation: 1,
         inventory,
         compiler,
+        workers,
+        rss,
+        crowded: pools::Crowded::default(),
         netlink,
         resolver,
         dataplane,

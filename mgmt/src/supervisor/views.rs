@@ -1,15 +1,16 @@
 //! What is shown: the data plane's counters beside the configuration's names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::ops::Add;
 
-use dataplane::types::{BackendId, InterfaceId};
+use dataplane::snapshot::{CAPACITY, Forwarding, Snapshot};
+use dataplane::types::{BackendId, InterfaceId, Port, SnatId};
 use dataplane::{BackendStats, DropReason, FlowInfo, FlowState};
 
 use super::Supervisor;
 use crate::api::request::{FlowQuery, Refusal};
 use crate::api::view::{self, BackendState};
+use crate::compile::ports;
 use crate::config::{self, Service};
 
 impl Supervisor {
@@ -52,6 +53,7 @@ impl Supervisor {
         let view = |status: dataplane::InterfaceStatus| {
             let lost = |ring: &&dataplane::RingStatus| ring.interface == status.id;
             view::Interface {
+                bridge: self.config.interfaces.get(status.id.index()).and_then(|i| i.bridge.clone()),
                 mac: self.netlink.state().link(&status.name).map(|link| link.mac.to_string()),
                 xdp: view::xdp_word(status.attachment).to_owned(),
                 zero_copy: status.zero_copy,
@@ -66,24 +68,30 @@ impl Supervisor {
     }
 
     pub(super) fn services(&self) -> Vec<view::Service> {
-        self.config.services.iter().map(|service| self.service_view(service)).collect()
+        let (totals, snapshot) = (self.service_stats(), self.dataplane.snapshot());
+        let total = |service: &Service| totals.get(service.name.as_str()).copied().unwrap_or_default();
+        let view = |service| self.service_view(service, total(service), &snapshot);
+        self.config.services.iter().map(view).collect()
     }
 
     pub(super) fn service(&self, name: &str) -> Result<view::Service, Refusal> {
         let service = self.config.services.iter().find(|service| service.name == name);
-        service.map(|service| self.service_view(service)).ok_or_else(|| Refusal::unknown_service(name))
+        let service = service.ok_or_else(|| Refusal::unknown_service(name))?;
+        let total = self.service_stats().get(name).copied().unwrap_or_default();
+        Ok(self.service_view(service, total, &self.dataplane.snapshot()))
     }
 
-    fn service_view(&self, service: &Service) -> view::Service {
+    fn service_view(&self, service: &Service, total: BackendStats, snapshot: &Snapshot) -> view::Service {
         let ids = service.backends.iter().filter_map(|b| self.inventory.number(service, b.address, b.port));
-        let backends: Vec<_> = ids.filter_map(|id| self.backend_view(id)).collect();
-        let total = self.service_stats(&service.name);
+        let ids: Vec<_> = ids.collect();
+        let backends: Vec<_> = ids.iter().filter_map(|id| self.backend_view(*id)).collect();
         view::Service {
             name: service.name.clone(),
-            address: service.address,
-            port: service.port.0,
+            address: service.address.to_string(),
+            port: service.ports.single().map(|port| port.0),
+            ports: service.ports.to_string(),
             protocol: service.protocol.to_string(),
-            mode: service.mode.to_string(),
+            mode: service.mode().to_string(),
             scheduler: config::scheduler_word(service.scheduler).to_owned(),
             quorum: 1,
             up: backends.iter().any(|backend| backend.state == BackendState::Up),
@@ -92,15 +100,19 @@ impl Supervisor {
             bytes_in: total.bytes_in,
             packets_out: total.packets_out,
             bytes_out: total.bytes_out,
+            snat: snat_view(service, snapshot, &ids),
             backends,
         }
     }
 
-    /// Of all backends of a service, those that have left but still have flows included.
-    fn service_stats(&self, service: &str) -> BackendStats {
-        let members = self.inventory.members().filter_map(|(id, member)| Some((id, member?)));
-        let own = members.filter(|(_, member)| member.service == service);
-        own.map(|(id, member)| member.own(self.dataplane.backend(id))).fold(BackendStats::default(), Add::add)
+    /// Of all backends of each service, those that have left but still have flows included.
+    fn service_stats(&self) -> HashMap<&str, BackendStats> {
+        let mut totals = HashMap::new();
+        for (id, member) in self.inventory.members().filter_map(|(id, member)| Some((id, member?))) {
+            let total: &mut BackendStats = totals.entry(member.service.as_str()).or_default();
+            *total = *total + member.own(self.dataplane.backend(id));
+        }
+        totals
     }
 
     pub(super) fn backend_view(&self, id: BackendId) -> Option<view::Backend> {
@@ -109,7 +121,7 @@ impl Supervisor {
         let since = member.changed.unwrap_or(self.started);
         Some(view::Backend {
             address: member.address,
-            port: member.port.0,
+            port: member.port.map(|port| port.0),
             weight: member.weight,
             state: member.state(),
             admin: member.admin,
@@ -133,19 +145,23 @@ impl Supervisor {
             None => of(flow).is_some(),
         };
         let flows = self.dataplane.flows(query.limit, wanted);
-        Ok(flows.iter().filter_map(|flow| self.flow_view(flow)).collect())
+        let snapshot = self.dataplane.snapshot();
+        Ok(flows.iter().filter_map(|flow| self.flow_view(flow, &snapshot.snat)).collect())
     }
 
-    fn flow_view(&self, flow: &FlowInfo) -> Option<view::Flow> {
+    fn flow_view(&self, flow: &FlowInfo, snat: &[Option<IpAddr>]) -> Option<view::Flow> {
         let member = self.inventory.get(flow.backend)?;
+        let own_end = |(id, port): (SnatId, Port)| {
+            Some(SocketAddr::new(snat.get(id.index()).copied().flatten()?, port.0))
+        };
         let is_configured = self.config.services.iter().any(|service| service.name == member.service);
         Some(view::Flow {
             service: is_configured.then(|| member.service.clone()),
             protocol: flow.protocol.to_string(),
             client: flow.client,
             vip: flow.vip,
-            snat: None,
-            backend: SocketAddr::new(member.address, member.port.0),
+            snat: flow.snat.and_then(own_end),
+            backend: SocketAddr::new(member.address, member.port.map_or(flow.vip.port(), |port| port.0)),
             state: view::flow_state_word(FlowState::clone(&flow.state)).to_owned(),
             age_seconds: flow.age.as_secs_f64(),
             idle_seconds: flow.idle.as_secs_f64(),
@@ -173,9 +189,10 @@ impl Supervisor {
         (id, address): (InterfaceId, IpAddr),
         mut used_for: Vec<String>,
     ) -> Option<view::Neighbour> {
-        let interface = self.config.interfaces.get(id.index())?.name.clone();
+        let port = *ports(&self.config).get(id.index())?;
         let state = self.netlink.state();
-        let entry = state.link(&interface).and_then(|link| state.neighbour(link.index, address));
+        let entry = state.ip_link(port).and_then(|link| state.neighbour(link.index, address));
+        let interface = port.bridge.unwrap_or(port.name).to_owned();
         used_for.sort();
         used_for.dedup();
         Some(view::Neighbour {
@@ -215,4 +232,17 @@ impl Supervisor {
             rings: rings.collect(),
         }
     }
+}
+
+fn snat_view(service: &Service, snapshot: &Snapshot, backends: &[BackendId]) -> Option<view::SnatPool> {
+    let config::Forwarding::OneArm { pool, .. } = &service.forwarding else { return None };
+    let mut snat = view::SnatPool { addresses: pool.len(), used: 0, capacity: 0 };
+    for backend in backends.iter().filter_map(|id| snapshot.backend(*id)) {
+        let Forwarding::OneArm(one_arm) = &backend.forwarding else { continue };
+        for part in one_arm.pool.iter().filter(|part| part.open) {
+            snat.used += u64::from(part.ports.used());
+            snat.capacity += u64::from(CAPACITY);
+        }
+    }
+    Some(snat)
 }

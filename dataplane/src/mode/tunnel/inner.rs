@@ -9,9 +9,9 @@ use crate::wire::{WireError, ethernet::ethertype, tcp};
 
 /// See the module's head.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Inner<'f> {
-    /// The packet without the frame's padding.
-    pub(super) packet: &'f [u8],
+pub(super) struct Inner {
+    /// Its length, without the frame's padding.
+    pub(super) length: u16,
     /// DSCP and ECN.
     pub(super) traffic_class: u8,
     /// Whether routers may not cut it. True of every IPv6 packet (RFC 8200 section 5).
@@ -22,15 +22,15 @@ pub(super) struct Inner<'f> {
     pub(super) ethertype: u16,
 }
 
-impl<'f> Inner<'f> {
+impl Inner {
     #[inline(always)]
-    pub(super) fn new(bytes: &'f [u8]) -> Result<Self, WireError> {
+    pub(super) fn new(bytes: &[u8]) -> Result<Self, WireError> {
         match bytes.first().ok_or(WireError::Truncated)? >> 4 {
             4 => {
                 let (header, payload) = Ipv4::new_checked(bytes)?;
                 let fixed = bytes.first_chunk::<{ ipv4::LENGTH }>().ok_or(WireError::Truncated)?;
                 Ok(Self {
-                    packet: cut(bytes, header.header_length() + payload.len())?,
+                    length: length(header.header_length() + payload.len())?,
                     traffic_class: fixed[1],
                     dont_fragment: fixed[6] & 0x40 != 0,
                     protocol: 4,
@@ -41,7 +41,7 @@ impl<'f> Inner<'f> {
                 let (_, payload) = Ipv6::new_checked(bytes)?;
                 let fixed = bytes.first_chunk::<{ ipv6::LENGTH }>().ok_or(WireError::Truncated)?;
                 Ok(Self {
-                    packet: cut(bytes, ipv6::LENGTH + payload.len())?,
+                    length: length(ipv6::LENGTH + payload.len())?,
                     traffic_class: fixed[0] << 4 | fixed[1] >> 4,
                     dont_fragment: true,
                     protocol: 41,
@@ -51,41 +51,44 @@ impl<'f> Inner<'f> {
         }
     }
 
-    /// The one's complement sum over the packet, for a checksum that covers it.
+    /// The one's complement sum over `packet`, which this was read from, for a checksum that covers it.
     ///
     /// Where the packet has a transport checksum of its own, its payload need not be touched: checksum and
     /// data cancel out against the pseudo-header, so their sum is the pseudo-header's complement (the
     /// kernel calls that local checksum offload). A checksum that was wrong makes this sum wrong, and the
     /// outer datagram is refused instead of the inner segment.
     #[inline(always)]
-    pub(super) fn sum(&self) -> u64 {
-        self.known_sum().unwrap_or_else(|| sum(0, self.packet))
+    pub(super) fn sum(&self, packet: &[u8]) -> u64 {
+        self.known_sum(packet).unwrap_or_else(|| sum(0, packet))
     }
 
-    /// Nothing is known of fragments, of what has no checksum, and of what stands behind IPv6 extension
-    /// headers: a routing header's last address is in the pseudo-header, not the packet's destination
-    /// (RFC 8200 section 8.1).
+    /// Nothing is known of fragments, of what has no checksum, and of what stands behind options or extension
+    /// headers: where those are a route, its last address is in the pseudo-header, not the packet's
+    /// destination (RFC 8200 section 8.1).
     #[inline(always)]
-    fn known_sum(&self) -> Option<u64> {
+    fn known_sum(&self, packet: &[u8]) -> Option<u64> {
         let (protocol, header, addresses) = if self.protocol == 4 {
-            let (ipv4, _) = Ipv4::new_checked(self.packet).ok().filter(|(ipv4, _)| !ipv4.is_fragment())?;
-            (ipv4.protocol(), ipv4.header_length(), 12..20)
+            let (ipv4, _) = Ipv4::new_checked(packet).ok()?;
+            if ipv4.is_fragment() || ipv4.header_length() > ipv4::LENGTH {
+                return None;
+            }
+            (ipv4.protocol(), ipv4::LENGTH, 12..20)
         } else {
-            let (ipv6, _) = Ipv6::new_checked(self.packet).ok()?;
+            let (ipv6, _) = Ipv6::new_checked(packet).ok()?;
             (ipv6.next_header(), ipv6::LENGTH, 8..40)
         };
-        let (header, segment) = self.packet.split_at_checked(header)?;
+        let (header, segment) = packet.split_at_checked(header)?;
         if !is_covered(protocol, segment) {
             return None;
         }
-        let pseudo = pseudo_header(self.packet.get(addresses)?, protocol, segment.len());
+        let pseudo = pseudo_header(packet.get(addresses)?, protocol, segment.len());
         Some(sum(u64::from(!fold(pseudo)), header))
     }
 }
 
 #[inline(always)]
-fn cut(bytes: &[u8], length: usize) -> Result<&[u8], WireError> {
-    bytes.get(..length).ok_or(WireError::Truncated)
+fn length(length: usize) -> Result<u16, WireError> {
+    u16::try_from(length).map_err(|_| WireError::Malformed)
 }
 
 /// Whether a checksum covers the segment to its last byte.

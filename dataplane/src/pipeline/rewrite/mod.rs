@@ -21,9 +21,9 @@ use translate::Rewrite;
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     for (packet, headers) in batch.undecided() {
         let Some(tuple) = headers.content.tuple() else { continue };
-        packet.verdict = match forward(packet, context, &headers, &tuple) {
+        packet.verdict = match forward(packet, context, headers, &tuple) {
             Ok(interface) => Verdict::Transmit(interface),
-            Err(stop) => split::stopped(packet, context, &headers, &tuple, stop),
+            Err(stop) => split::stopped(packet, context, headers, &tuple, stop),
         };
     }
 }

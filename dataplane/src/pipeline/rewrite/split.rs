@@ -144,7 +144,7 @@ fn split(
     let rest_headers = Headers { content, piece: rest_piece, packet_length: rest_length, ..*headers };
     Some(Parts {
         first: Headers { piece, packet_length: first_length, ..*headers },
-        rest: packet.part(rest, rest_headers),
+        rest: packet.part(rest),
         rest_headers,
     })
 }

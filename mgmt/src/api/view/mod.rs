@@ -11,4 +11,4 @@ pub use node::{
     Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
     WorkerFrames, xdp_word,
 };
-pub use service::{Admin, Backend, BackendChange, BackendState, Flow, Service, flow_state_word};
+pub use service::{Admin, Backend, BackendChange, BackendState, Flow, Service, SnatPool, flow_state_word};

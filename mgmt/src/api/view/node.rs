@@ -35,6 +35,8 @@ pub struct Interface {
     pub name: String,
     /// Its address; `null` while the interface is not there.
     pub mac: Option<String>,
+    /// The bridge that it is a port of.
+    pub bridge: Option<String>,
     /// How the steering program runs: see [`xdp_word`].
     pub xdp: String,
     /// Whether frames reach the workers without a copy.

@@ -3,20 +3,25 @@
 use std::net::{IpAddr, SocketAddr};
 
 use dataplane::FlowState;
+use dataplane::types::Port;
 use serde::{Deserialize, Serialize};
+
+use crate::config;
 
 /// An item of `GET /v1/services`; the body of `GET /v1/services/NAME`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// The virtual IP.
-    pub address: IpAddr,
-    /// The virtual port.
-    pub port: u16,
+    /// The virtual IP, or the prefix: `10.0.0.0/28`.
+    pub address: String,
+    /// The virtual port; `null` if there are several.
+    pub port: Option<u16>,
+    /// The virtual ports: `80`, `8000-8099` or `any`.
+    pub ports: String,
     /// `tcp` or `udp`.
     pub protocol: String,
-    /// `router` or `dsr`.
+    /// `bridge`, `router`, `one-arm`, `dsr` or `tunnel`.
     pub mode: String,
     /// As in the configuration.
     pub scheduler: String,
@@ -34,8 +39,21 @@ pub struct Service {
     pub packets_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
+    /// The addresses and ports that its flows come from; `null` where they keep the client's.
+    pub snat: Option<SnatPool>,
     /// In the order of the configuration.
     pub backends: Vec<Backend>,
+}
+
+/// The source-NAT pool of a [`Service`]. A port counts once for each backend, towards which it is another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnatPool {
+    /// Addresses that new flows come from.
+    pub addresses: usize,
+    /// Ports that are taken, also by other services with the same address and backend.
+    pub used: u64,
+    /// Ports that there are.
+    pub capacity: u64,
 }
 
 /// A backend of a [`Service`].
@@ -43,8 +61,8 @@ pub struct Service {
 pub struct Backend {
     /// Its address.
     pub address: IpAddr,
-    /// Its port.
-    pub port: u16,
+    /// Its port; `null`: whatever port the client has asked for.
+    pub port: Option<u16>,
     /// Its share, as it is now.
     pub weight: u16,
     /// Whether it takes flows.
@@ -65,6 +83,22 @@ pub struct Backend {
     pub packets_in: u64,
     /// Their bytes.
     pub bytes_in: u64,
+}
+
+impl Service {
+    /// What clients connect to, in one word.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        config::endpoint(&self.address, &self.ports)
+    }
+}
+
+impl Backend {
+    /// Its name within the service.
+    #[must_use]
+    pub fn name(&self) -> String {
+        config::backend_name(self.address, self.port.map(Port))
+    }
 }
 
 /// Whether a backend takes flows.

@@ -21,6 +21,24 @@ web      [2001:db8::12]:8080  up     enabled     100      2            5        
 }
 
 #[test]
+fn one_arm_services_show_their_pools_and_a_kept_port_is_not_shown() {
+    let mut service = fake::service();
+    service.address = "2001:db8::/64".to_owned();
+    (service.port, service.ports) = (None, "8000-8099".to_owned());
+    service.backends.truncate(1);
+    service.backends[0].port = None;
+    service.snat = Some(view::SnatPool { addresses: 1, used: 48_384, capacity: 64_512 });
+    let text = plain(&service);
+    assert!(text.contains("[2001:db8::/64]:8000-8099 "), "{text}");
+    assert!(text.contains("web      10.0.1.11  up "), "{text}");
+    let pools = "
+SERVICE  POOL-ADDRESSES  PORTS-USED  PORTS  USED
+web                   1       48384  64512   75%
+";
+    assert!(text.ends_with(pools), "{text}");
+}
+
+#[test]
 fn a_backend_that_is_down_is_red_on_a_terminal() {
     let mut service = fake::service();
     service.backends[0].state = view::BackendState::Down;
@@ -34,8 +52,8 @@ fn a_backend_that_is_down_is_red_on_a_terminal() {
 #[test]
 fn flows_are_one_line_each() {
     let expected = "\
-SERVICE  PROTOCOL  CLIENT          VIRTUAL        BACKEND         STATE        PACKETS-IN  PACKETS-OUT    AGE  IDLE
-web      tcp       10.0.0.2:40112  10.0.0.100:80  10.0.1.11:8080  established           4            3  3m20s  0.4s
+SERVICE  PROTOCOL  CLIENT          VIRTUAL        SNAT  BACKEND         STATE        PACKETS-IN  PACKETS-OUT    AGE  IDLE
+web      tcp       10.0.0.2:40112  10.0.0.100:80  -     10.0.1.11:8080  established           4            3  3m20s  0.4s
 ";
     assert_eq!(plain(&vec![fake::flow()]), expected);
 }
@@ -51,8 +69,8 @@ Services:          1
 Flows:             3 of 1048576
 Flows since start: 5 new, 2 expired, 0 refused
 
-INTERFACE  MAC                XDP     ZERO-COPY  QUEUES  RX-PACKETS  TX-PACKETS  RX-DROPPED
-eth0       02:00:00:00:00:01  native  no              1        1234          99           0
+INTERFACE  MAC                BRIDGE  XDP     ZERO-COPY  QUEUES  RX-PACKETS  TX-PACKETS  RX-DROPPED
+eth0       02:00:00:00:00:01  -       native  no              1        1234          99           0
 
 WORKER  CORE  POLL      PACKETS  BATCHES  BUSY
 0          1  adaptive     1234      400    2%

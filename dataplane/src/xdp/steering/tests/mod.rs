@@ -92,7 +92,7 @@ fn snapshot() -> Snapshot {
 /// runs come from.
 struct Bench {
     program: Program,
-    _socket: Socket,
+    socket: Socket,
 }
 
 impl Bench {
@@ -104,7 +104,7 @@ impl Bench {
         let socket = Socket::open(umem.region(), at, XdpPreference::Copy).unwrap();
         program.number(1, interface).unwrap();
         program.set_socket(interface, queue, std::os::fd::AsFd::as_fd(&socket)).unwrap();
-        Self { program, _socket: socket }
+        Self { program, socket }
     }
 
     fn verdict(&mut self, frame: &[u8]) -> To {
@@ -198,10 +198,10 @@ fn vrrp_and_bfd_are_linuxs_until_somebody_listens() {
 #[test]
 fn a_queue_without_a_worker_is_linuxs() {
     in_namespace(|| {
-        let Bench { mut program, _socket } = Bench::new();
+        let Bench { mut program, socket } = Bench::new();
         program.steering.add(&snapshot()).unwrap();
         program.number(1, InterfaceId(4)).unwrap();
-        let mut bench = Bench { program, _socket };
+        let mut bench = Bench { program, socket };
         assert_eq!(bench.verdict(&tcp4(CLIENT, 4000, VIP, 80)), Linux);
     });
 }
@@ -251,6 +251,22 @@ fn a_mac_address_counts_from_the_snapshot_that_has_it_to_the_one_that_has_not() 
 }
 
 #[test]
+fn a_mac_address_is_the_boxs_on_its_own_interface_alone() {
+    in_namespace(|| {
+        let mut bench = Bench::new();
+        let mut snapshot = snapshot();
+        snapshot.interfaces[4].mac = STRANGER;
+        bench.program.steering.add(&snapshot).unwrap();
+        let frames = [BOX, STRANGER].map(|mac| to_mac(mac, tcp4(CLIENT, 4000, VIP, 80)));
+        assert_eq!(frames.each_ref().map(|frame| bench.verdict(frame)), [Worker, Linux]);
+        let socket = std::os::fd::AsFd::as_fd(&bench.socket);
+        bench.program.set_socket(InterfaceId(4), QueueId(0), socket).unwrap();
+        bench.program.number(1, InterfaceId(4)).unwrap();
+        assert_eq!(frames.each_ref().map(|frame| bench.verdict(frame)), [Linux, Worker]);
+    });
+}
+
+#[test]
 fn many_addresses_of_the_box_fit_and_those_known_by_their_prefix_take_no_place() {
     in_namespace(|| {
         let mut bench = Bench::new();
@@ -264,4 +280,13 @@ fn many_addresses_of_the_box_fit_and_those_known_by_their_prefix_take_no_place()
         let full = bench.program.steering.add(&next).unwrap_err();
         assert_eq!((full.map, full.reason.as_str()), ("locals", "it is full"));
     });
+}
+
+/// The verifier gives up after a million steps, and older kernels need more of them than newer ones.
+#[test]
+fn the_verifier_needs_few_steps() {
+    let mut program = Program::load().unwrap();
+    let program: &mut Xdp = program.ebpf().program_mut("steer").unwrap().try_into().unwrap();
+    let steps = program.info().unwrap().verified_instruction_count().unwrap();
+    assert!(steps < 50_000, "{steps}");
 }

@@ -3,21 +3,22 @@
 //! Every function reports all that it finds and gives back what it could build; the file is taken
 //! only if no function reported an error.
 
+mod forwarding;
+mod service;
+mod vips;
+
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use dataplane::limits::{MAX_BACKENDS, MAX_INTERFACES, MAX_WORKERS};
-use dataplane::schedule::Kind;
-use dataplane::types::{Mode, Port, Protocol};
+use dataplane::limits::{MAX_INTERFACES, MAX_WORKERS};
 use toml::Spanned;
 
 use super::diagnostic::{Report, Span};
-use super::{Backend, Config, Dataplane, Interface, Machine, Node, Service, model};
+use super::{Config, Dataplane, Interface, Machine, Node, model};
 
 const DEFAULT_RUN_DIR: &str = "/run/penstock";
-const DEFAULT_WEIGHT: u16 = 100;
 
 /// The kernel's `IFNAMSIZ`, its closing zero aside.
 const INTERFACE_NAME: usize = 15;
@@ -29,7 +30,8 @@ pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'
     let node = node(model.node, machine, report);
     let dataplane = dataplane(model.dataplane, machine, report);
     let interfaces = interfaces(model.interfaces, report);
-    let services = services(&model.services, report);
+    let has_bridge = interfaces.iter().any(|interface| interface.bridge.is_some());
+    let services = service::services(&model.services, has_bridge, report);
     (!report.has_errors()).then_some(Config { node, dataplane, interfaces, services })
 }
 
@@ -106,6 +108,7 @@ fn interfaces(written: Vec<model::Interface>, report: &mut Report<'_>) -> Vec<In
         let message = format!("{} interfaces, at most {MAX_INTERFACES} are possible", written.len());
         report.error(&(0..0), message);
     }
+    bridges(&written, report);
     let mut seen = HashMap::new();
     let mut checked = Vec::with_capacity(written.len());
     for interface in written {
@@ -113,9 +116,30 @@ fn interfaces(written: Vec<model::Interface>, report: &mut Report<'_>) -> Vec<In
         interface_name(&name, report);
         let message = || format!("interface `{}` is listed twice", name.get_ref());
         unique(&mut seen, name.get_ref().clone(), &name.span(), report, message);
-        checked.push(Interface { name: name.into_inner(), xdp: interface.xdp });
+        let bridge = interface.bridge.map(Spanned::into_inner);
+        checked.push(Interface { name: name.into_inner(), xdp: interface.xdp, bridge });
     }
     checked
+}
+
+/// One port alone connects nothing.
+fn bridges(written: &[model::Interface], report: &mut Report<'_>) {
+    let mut ports: HashMap<&str, (&Spanned<String>, usize)> = HashMap::new();
+    for bridge in written.iter().filter_map(|interface| interface.bridge.as_ref()) {
+        interface_name(bridge, report);
+        ports.entry(bridge.get_ref()).or_insert((bridge, 0)).1 += 1;
+    }
+    for (name, (bridge, count)) in &ports {
+        if *count < 2 {
+            let finding = report.error(&bridge.span(), format!("bridge `{name}` has one port alone"));
+            finding.help(format!("a second [[interface]] needs `bridge = \"{name}\"` too"));
+        }
+        let port = written.iter().filter_map(|i| i.name.as_ref()).find(|i| i.get_ref() == name);
+        if let Some(port) = port {
+            let finding = report.error(&bridge.span(), format!("`{name}` is the name of an interface"));
+            finding.note("it is listed", &port.span()).help("give the bridge a name of its own");
+        }
+    }
 }
 
 fn interface_name(name: &Spanned<String>, report: &mut Report<'_>) {
@@ -126,124 +150,6 @@ fn interface_name(name: &Spanned<String>, report: &mut Report<'_>) {
         finding.help("`ip link` lists the names");
     } else if text == "lo" {
         report.error(&name.span(), "the loopback interface cannot carry service traffic");
-    }
-}
-
-fn services(written: &[model::Service], report: &mut Report<'_>) -> Vec<Service> {
-    let (mut names, mut endpoints) = (HashMap::new(), HashMap::new());
-    let vips: HashMap<IpAddr, Span> = written
-        .iter()
-        .filter_map(|service| service.address.as_ref())
-        .map(|address| (*address.get_ref(), address.span()))
-        .collect();
-    let mut checked = Vec::with_capacity(written.len());
-    for service in written {
-        if let Some(text) = &service.name {
-            name(text, "a service's name", report);
-            let message = || format!("two services are named `{}`", text.get_ref());
-            unique(&mut names, text.get_ref(), &text.span(), report, message);
-        }
-        if let (Some(address), Some(port)) = (&service.address, &service.port) {
-            let endpoint = (*address.get_ref(), *port.get_ref(), service.protocol);
-            let message = || format!("two services listen on {}", endpoint_text(endpoint));
-            unique(&mut endpoints, endpoint, &address.span(), report, message);
-        }
-        checked.extend(self::service(service, &vips, report));
-    }
-    let backends: usize = written.iter().map(|service| service.backends.len()).sum();
-    if backends > MAX_BACKENDS {
-        report.error(&(0..0), format!("{backends} backends, at most {MAX_BACKENDS} are possible"));
-    }
-    checked
-}
-
-fn service(
-    written: &model::Service,
-    vips: &HashMap<IpAddr, Span>,
-    report: &mut Report<'_>,
-) -> Option<Service> {
-    if let Some(address) = &written.address {
-        host_address(address, "a virtual IP", report);
-    }
-    let mut seen = HashMap::new();
-    let mut backends = Vec::with_capacity(written.backends.len());
-    for backend in &written.backends {
-        let Some(checked) = self::backend(backend, written, vips, report) else { continue };
-        let message = || format!("{} is listed twice", checked.name());
-        unique(&mut seen, (checked.address, checked.port), &backend.span, report, message);
-        backends.push(checked);
-    }
-    advise(written, &backends, report);
-    Some(Service {
-        name: written.name.as_ref()?.get_ref().clone(),
-        address: *written.address.as_ref()?.get_ref(),
-        port: Port(*written.port.as_ref()?.get_ref()),
-        protocol: written.protocol,
-        mode: *written.mode.as_ref()?.get_ref(),
-        scheduler: written.scheduler,
-        backends,
-    })
-}
-
-/// What is allowed and rarely meant.
-fn advise(written: &model::Service, backends: &[Backend], report: &mut Report<'_>) {
-    let Some(name) = &written.name else { return };
-    let service = name.get_ref();
-    if written.backends.is_empty() {
-        let finding = report.warning(&written.span, format!("service `{service}` has no backend"));
-        finding.help(
-            "its clients are not answered until it has one: [[service.backend]] address = \"10.0.1.11\"",
-        );
-    } else if !backends.is_empty() && backends.iter().all(|b| b.weight == 0) {
-        let message = format!("no backend of service `{service}` takes new connections: all weights are 0");
-        report.warning(&written.span, message);
-    }
-    let differ = |pair: &[Backend]| pair[0].weight != pair[1].weight;
-    let shares: Vec<_> = backends.iter().filter(|b| b.weight > 0).cloned().collect();
-    if written.scheduler == Kind::RoundRobin && shares.windows(2).any(differ) {
-        let message = format!("scheduler `rr` of service `{service}` takes no notice of the weights");
-        report.warning(&written.span, message).help("use `wrr` or `maglev`");
-    }
-}
-
-fn backend(
-    written: &model::Backend,
-    service: &model::Service,
-    vips: &HashMap<IpAddr, Span>,
-    report: &mut Report<'_>,
-) -> Option<Backend> {
-    let address = written.address.as_ref()?;
-    host_address(address, "a backend's address", report);
-    if let Some(vip) = &service.address
-        && vip.get_ref().is_ipv4() != address.get_ref().is_ipv4()
-    {
-        let message = format!("{} is not of the same family as the service's address", address.get_ref());
-        let finding = report.error(&address.span(), message);
-        finding.note(format!("the service's address is {}", vip.get_ref()), &vip.span());
-        finding
-            .help("give the service an address of each family, as two services, each with its own backends");
-    } else if let Some(vip) = vips.get(address.get_ref()) {
-        let message = format!("{} is a virtual IP of this box and cannot be a backend", address.get_ref());
-        report.error(&address.span(), message).note("it is a service's address", vip);
-    }
-    backend_port(written, service, report);
-    Some(Backend {
-        address: *address.get_ref(),
-        port: Port(*written.port.as_ref().or(service.port.as_ref())?.get_ref()),
-        weight: written.weight.as_ref().map_or(DEFAULT_WEIGHT, |weight| *weight.get_ref()),
-    })
-}
-
-/// DSR leaves the packet as it is but for its MAC addresses, and so its destination port.
-fn backend_port(written: &model::Backend, service: &model::Service, report: &mut Report<'_>) {
-    let (Some(port), Some(wanted), Some(mode)) = (&written.port, &service.port, &service.mode) else {
-        return;
-    };
-    if *mode.get_ref() == Mode::Dsr && port.get_ref() != wanted.get_ref() {
-        let message = format!("a backend in DSR mode cannot have a port of its own, here {}", port.get_ref());
-        let finding = report.error(&port.span(), message);
-        finding.note(format!("the service's port is {}", wanted.get_ref()), &wanted.span());
-        finding.help("DSR changes no port: take `port` out and let the backend listen on the service's");
     }
 }
 
@@ -283,8 +189,4 @@ fn host_address(address: &Spanned<IpAddr>, what: &str, report: &mut Report<'_>) 
         _ => return,
     };
     report.error(&address.span(), format!("{} {problem}: it cannot be {what}", address.get_ref()));
-}
-
-fn endpoint_text((address, port, protocol): (IpAddr, u16, Protocol)) -> String {
-    format!("{protocol} {}", std::net::SocketAddr::new(address, port))
 }

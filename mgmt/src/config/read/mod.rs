@@ -1,18 +1,21 @@
 //! TOML tables to [`Model`]: one function per table of the contract, its keys in the contract's order.
 
+mod service;
+
+pub(super) use service::{client_address_word, missing_state_word, ping_word};
+
 use std::time::Duration;
 
 use dataplane::schedule::Kind;
 use dataplane::snapshot::FlowTimeouts;
-use dataplane::types::{Mode, Protocol};
 use dataplane::{HugePages, Poll, XdpPreference};
 use toml::de::DeTable;
 
 use super::diagnostic::{Report, Span};
 use super::later::{self, Later};
-use super::model::{Backend, Dataplane, Interface, Model, Node, Service};
+use super::model::{Dataplane, Interface, Model, Node};
 use super::reader::Reader;
-use super::value::{address, duration, integer, string, word};
+use super::value::{duration, integer, string, word};
 
 /// The most flows that may be asked for: the flow table's indexes are 32 bits wide, links included.
 const MAX_FLOWS: usize = 1 << 28;
@@ -29,8 +32,6 @@ const XDP: &[(&str, XdpPreference)] = &[
     ("copy", XdpPreference::Copy),
     ("generic", XdpPreference::Generic),
 ];
-const PROTOCOLS: &[(&str, Protocol)] = &[("tcp", Protocol::Tcp), ("udp", Protocol::Udp)];
-const MODES: &[(&str, Mode)] = &[("router", Mode::Router), ("dsr", Mode::Dsr)];
 const SCHEDULERS: &[(&str, Kind)] =
     &[("rr", Kind::RoundRobin), ("wrr", Kind::WeightedRoundRobin), ("maglev", Kind::Maglev)];
 
@@ -51,7 +52,7 @@ pub(super) fn file(table: &DeTable<'_>, report: &mut Report<'_>) -> Model {
         node: node_table.map_or_else(Node::default, |table| node(table, report)),
         dataplane: dataplane_table.map_or_else(Dataplane::default, |table| dataplane(table, report)),
         interfaces: interfaces.into_iter().map(|table| interface(table, report)).collect(),
-        services: services.into_iter().map(|table| service(table, report)).collect(),
+        services: services.into_iter().map(|table| service::service(table, report)).collect(),
     }
 }
 
@@ -102,41 +103,9 @@ fn interface(table: Table<'_, '_>, report: &mut Report<'_>) -> Interface {
     let mut reader = Reader::new("[[interface]]", table, report);
     let name = reader.need("name", "\"eth0\"", string);
     let xdp = reader.take_or("xdp", XdpPreference::Auto, word(XDP, &[]));
-    skip(&mut reader, later::INTERFACE);
+    let bridge = reader.take("bridge", string);
     reader.finish();
-    Interface { name, xdp }
-}
-
-fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service {
-    let span = table.0.clone();
-    let has_ports = table.1.contains_key("ports");
-    let mut reader = Reader::new("[[service]]", table, report);
-    let name = reader.need("name", "\"web\"", string);
-    let address = reader.need("address", "\"10.0.0.100\"", address);
-    // A service with `ports` is refused for that; that it has no `port` is right.
-    let port = match has_ports {
-        true => reader.take("port", integer(1..=u16::MAX)),
-        false => reader.need("port", "80", integer(1..=u16::MAX)),
-    };
-    let protocol = reader.take_or("protocol", Protocol::Tcp, word(PROTOCOLS, &[]));
-    let mode = reader.need("mode", "\"router\"", word(MODES, later::MODES));
-    let scheduler = reader.take_or("scheduler", Kind::Maglev, word(SCHEDULERS, later::SCHEDULERS));
-    skip(&mut reader, later::SERVICE);
-    let backends = reader.tables("backend");
-    let report = reader.finish();
-    let backends = backends.into_iter().map(|table| backend(table, report)).collect();
-    Service { name, address, port, protocol, mode, scheduler, backends, span }
-}
-
-fn backend(table: Table<'_, '_>, report: &mut Report<'_>) -> Backend {
-    let span = table.0.clone();
-    let mut reader = Reader::new("[[service.backend]]", table, report);
-    let address = reader.need("address", "\"10.0.1.11\"", address);
-    let port = reader.take("port", integer(1..=u16::MAX));
-    let weight = reader.take("weight", integer(0..=u16::MAX));
-    skip(&mut reader, later::BACKEND);
-    reader.finish();
-    Backend { address, port, weight, span }
+    Interface { name, xdp, bridge }
 }
 
 /// What operators write for a scheduler.

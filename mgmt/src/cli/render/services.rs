@@ -1,0 +1,106 @@
+//! Services, their pools and their backends.
+
+use super::{Render, time};
+use crate::api::view;
+use crate::cli::table::{Cell, Style, Table, Tone, row};
+
+impl Render for Vec<view::Service> {
+    fn render(&self, style: Style) -> String {
+        if self.is_empty() {
+            return "no services\n".to_owned();
+        }
+        let columns = "SERVICE PROTOCOL ADDRESS MODE SCHEDULER STATE >FLOWS >PACKETS-IN >BYTES-IN >PACKETS-OUT >BYTES-OUT";
+        let mut services = Table::new(columns, style);
+        let columns =
+            "SERVICE BACKEND STATE ADMIN >WEIGHT >FLOWS >TOTAL-FLOWS >PACKETS-IN >BYTES-IN SINCE CHECK";
+        let mut backends = Table::new(columns, style);
+        for service in self {
+            let (state, tone) = if service.up { ("up", Tone::Good) } else { ("down", Tone::Bad) };
+            services.push(row![
+                &service.name,
+                &service.protocol,
+                service.endpoint(),
+                &service.mode,
+                &service.scheduler,
+                Cell::toned(state, tone),
+                service.active_flows,
+                service.packets_in,
+                service.bytes_in,
+                service.packets_out,
+                service.bytes_out,
+            ]);
+            for backend in &service.backends {
+                backends.push(backend_row(&service.name, backend));
+            }
+        }
+        format!("{services}\n{backends}{}", pools(self, style))
+    }
+}
+
+impl Render for view::Service {
+    fn render(&self, style: Style) -> String {
+        vec![self.clone()].render(style)
+    }
+}
+
+/// Nothing, unless a service has one.
+fn pools(services: &[view::Service], style: Style) -> String {
+    let mut table = Table::new("SERVICE >POOL-ADDRESSES >PORTS-USED >PORTS >USED", style);
+    for service in services {
+        let Some(snat) = &service.snat else { continue };
+        let percent = snat.used * 100 / snat.capacity.max(1);
+        table.push(row![&service.name, snat.addresses, snat.used, snat.capacity, format!("{percent}%")]);
+    }
+    let has_pools = services.iter().any(|service| service.snat.is_some());
+    if has_pools { format!("\n{table}") } else { String::new() }
+}
+
+fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
+    let tone = match backend.state {
+        view::BackendState::Up => Tone::Good,
+        view::BackendState::Down => Tone::Bad,
+        view::BackendState::Drain | view::BackendState::Disabled | view::BackendState::Unknown => {
+            Tone::Attention
+        }
+    };
+    let check = [&backend.check, &backend.last_result].into_iter().flatten();
+    row![
+        service,
+        backend.name(),
+        Cell::toned(state_word(backend.state), tone),
+        admin_word(backend.admin),
+        backend.weight,
+        backend.active_flows,
+        backend.total_flows,
+        backend.packets_in,
+        backend.bytes_in,
+        backend.last_change_seconds.map(time).unwrap_or_default(),
+        check.cloned().collect::<Vec<_>>().join(": "),
+    ]
+}
+
+fn state_word(state: view::BackendState) -> &'static str {
+    match state {
+        view::BackendState::Up => "up",
+        view::BackendState::Down => "down",
+        view::BackendState::Drain => "drain",
+        view::BackendState::Disabled => "disabled",
+        view::BackendState::Unknown => "unknown",
+    }
+}
+
+fn admin_word(admin: view::Admin) -> &'static str {
+    match admin {
+        view::Admin::Enabled => "enabled",
+        view::Admin::Disabled => "disabled",
+        view::Admin::Drain => "drain",
+    }
+}
+
+impl Render for view::Backend {
+    fn render(&self, _: Style) -> String {
+        let backend = self.name();
+        let (admin, state) = (admin_word(self.admin), state_word(self.state));
+        format!("{backend}: {admin}, weight {}, state {state}\n", self.weight)
+    }
+}

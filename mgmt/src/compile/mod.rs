@@ -1,0 +1,207 @@
+//! Configuration, backends and network to the [`Snapshot`] that workers read. Pure but for what it
+//! remembers. The schedules only save work: an unchanged service keeps its table and, with it, each
+//! worker's place in the order. The [`Pools`] outlive a configuration because flows do.
+
+mod backends;
+mod pools;
+
+pub use backends::{is_behind_a_router, tunnel_source};
+pub use pools::{Pools, Server, is_above};
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
+use dataplane::snapshot::{Interface, PortSet, Rss, Service, Snapshot, Vip, VipSet};
+use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
+
+use crate::config::{self, Config, Forwarding, Ping};
+use crate::inventory::Inventory;
+use crate::net::{self, NetState, Port};
+
+/// What a snapshot is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// What the operator wants.
+    pub config: &'a Config,
+    /// The backends.
+    pub inventory: &'a Inventory,
+    /// What the kernel knows of the network.
+    pub net: &'a NetState,
+    /// The NICs' hashes, in the order of the configured interfaces, as far as they can be read.
+    pub rss: &'a [Option<Rss>],
+    /// Worker threads.
+    pub workers: usize,
+}
+
+impl<'a> Facts<'a> {
+    /// The interfaces by name.
+    #[must_use]
+    pub fn ports(&self) -> Vec<Port<'a>> {
+        ports(self.config)
+    }
+}
+
+/// The configured interfaces by name.
+#[must_use]
+pub fn ports(config: &Config) -> Vec<Port<'_>> {
+    let interfaces = config.interfaces.iter();
+    interfaces.map(|i| Port { name: &i.name, bridge: i.bridge.as_deref() }).collect()
+}
+
+/// What a schedule is made from.
+#[derive(Debug, PartialEq, Eq)]
+struct Recipe {
+    kind: Kind,
+    candidates: Vec<Candidate>,
+    cluster: String,
+}
+
+impl Recipe {
+    /// Whether anybody takes new flows.
+    fn has_takers(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.weight > 0)
+    }
+}
+
+/// See the module's head.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    schedules: HashMap<String, (Recipe, Arc<Schedule>)>,
+    pools: Pools,
+    generation: u64,
+}
+
+impl Compiler {
+    /// A snapshot of all that is given.
+    pub fn compile(&mut self, facts: &Facts<'_>) -> Snapshot {
+        self.generation += 1;
+        let Facts { config, inventory, net, .. } = *facts;
+        let ports = facts.ports();
+        let fib = backends::fib(facts, &ports);
+        let mut snapshot = Snapshot {
+            generation: self.generation,
+            interfaces: interfaces(net, &ports),
+            local_addresses: net.local_addresses(),
+            hash_seed: cluster_seed(&config.node.cluster),
+            timeouts: config.dataplane.flow_timeouts,
+            stations: Arc::new(net.stations(&ports)),
+            ..Snapshot::default()
+        };
+        self.pools.begin();
+        let pool = pool_addresses(config);
+        pool.iter().for_each(|address| self.pools.number(*address));
+        for (_, member) in inventory.members() {
+            backends::add(&mut snapshot, member, &fib, facts, &mut self.pools);
+        }
+        snapshot.snat = self.pools.addresses().to_vec();
+        for address in snapshot.snat.iter().flatten() {
+            // One that has left the configuration still gets the replies to its flows.
+            let vip = Vip { echo: pool.contains(address), bridge: false };
+            snapshot.vips.insert(Prefix::host(*address), vip);
+        }
+        let mut schedules = HashMap::new();
+        for (id, service) in (0..).map(ServiceId).zip(&config.services) {
+            let (recipe, schedule) = self.schedule(facts, service);
+            add_service(&mut snapshot, id, service, &schedule, recipe.has_takers());
+            schedules.insert(service.name.clone(), (recipe, schedule));
+        }
+        self.schedules = schedules;
+        snapshot.fib = Arc::new(fib);
+        snapshot
+    }
+
+    fn schedule(&mut self, facts: &Facts<'_>, service: &config::Service) -> (Recipe, Arc<Schedule>) {
+        let Facts { config, inventory, workers, .. } = *facts;
+        let candidates = service.backends.iter().filter_map(|backend| {
+            let id = inventory.number(service, backend.address, backend.port)?;
+            let weight = inventory.get(id)?.weight_for_new_flows();
+            Some(Candidate { id, name: backend.name(), weight })
+        });
+        let recipe = Recipe {
+            kind: service.scheduler,
+            candidates: candidates.collect(),
+            cluster: config.node.cluster.clone(),
+        };
+        match self.schedules.remove(&service.name) {
+            Some((before, schedule)) if before == recipe => (before, schedule),
+            _ => {
+                let schedule = Schedule::compile(recipe.kind, &recipe.candidates, workers, &recipe.cluster);
+                (recipe, Arc::new(schedule))
+            }
+        }
+    }
+
+    /// The ports that one-arm flows have taken.
+    #[must_use]
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Forgets pool addresses that have left and have no flow any more; says whether there were any. To
+    /// be called once a second.
+    pub fn prune_pools(&mut self, config: &Config) -> bool {
+        let pool = pool_addresses(config);
+        self.pools.prune(|address| pool.contains(&address), PortSet::used)
+    }
+}
+
+/// The addresses of all pools, each once.
+#[must_use]
+pub fn pool_addresses(config: &Config) -> BTreeSet<IpAddr> {
+    let pools = config.services.iter().filter_map(|service| match &service.forwarding {
+        Forwarding::OneArm { pool, .. } => Some(pool),
+        _ => None,
+    });
+    pools.flat_map(|pool| pool.iter().copied()).collect()
+}
+
+/// All addresses that the box has by its configuration alone: virtual IPs and those of pools.
+#[must_use]
+pub fn served(config: &Config) -> VipSet {
+    let mut served = VipSet::default();
+    let vips = config.services.iter().map(|service| service.address);
+    let pools = pool_addresses(config).into_iter().map(Prefix::host);
+    vips.chain(pools).for_each(|prefix| served.insert(prefix, Vip::default()));
+    served
+}
+
+fn interfaces(net: &NetState, ports: &[Port<'_>]) -> Vec<Interface> {
+    let bridges: HashMap<&str, BridgeId> =
+        net::numbered_bridges(ports).map(|(id, name)| (name, id)).collect();
+    let interface = |port: &Port<'_>| {
+        let link = net.link(port.name);
+        // An interface that has vanished takes no packet: no route leads to it either.
+        let mtu = link.map_or(0, |link| u16::try_from(link.mtu).unwrap_or(u16::MAX));
+        Interface {
+            mac: link.map_or(Mac::default(), |link| link.mac),
+            mtu,
+            bridge: port.bridge.and_then(|name| bridges.get(name).copied()),
+            bridge_mac: port.bridge.and_then(|name| net.link(name)).map(|bridge| bridge.mac),
+        }
+    };
+    ports.iter().map(interface).collect()
+}
+
+fn add_service(
+    snapshot: &mut Snapshot,
+    id: ServiceId,
+    service: &config::Service,
+    schedule: &Arc<Schedule>,
+    has_takers: bool,
+) {
+    let &config::Service { address: vip, ports, protocol, vlan, missing_state, ping, .. } = service;
+    let (mode, schedule) = (service.mode(), Arc::clone(schedule));
+    snapshot.services.push(Service { vip, ports, protocol, mode, vlan, missing_state, schedule });
+    snapshot.endpoints.insert(vip, protocol, ports, id);
+    let echo = match ping {
+        Ping::Up => has_takers,
+        Ping::Always => true,
+        Ping::Never => false,
+    };
+    snapshot.vips.insert(vip, Vip { echo, bridge: mode == Mode::Bridge });
+}
+
+#[cfg(test)]
+mod tests;

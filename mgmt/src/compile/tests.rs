@@ -1,0 +1,309 @@
+use super::*;
+use crate::api::view::Admin;
+use crate::config::{Machine, load_str};
+use crate::net::{Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, Target};
+use dataplane::snapshot::{
+    self, Backend, ClientAddress, Dscp, Endpoint, MissingState, NextHop, PoolPart, TunnelKind,
+};
+use dataplane::types::{BackendId, InterfaceId, Port, Protocol, VlanId};
+
+fn config(weight: u16) -> Config {
+    let text = format!(
+        "[[interface]]\nname = \"eth0\"\n\
+         [[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\nmode = \"router\"\nscheduler = \"rr\"\n\
+         [[service.backend]]\naddress = \"10.0.1.11\"\nport = 8080\n\
+         [[service.backend]]\naddress = \"10.0.1.12\"\nport = 8080\nweight = {weight}\n\
+         [[service]]\nname = \"dns\"\naddress = \"10.0.0.100\"\nport = 53\nprotocol = \"udp\"\nmode = \"dsr\"\n\
+         [[service.backend]]\naddress = \"10.0.1.21\"\n"
+    );
+    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into() }).unwrap().0
+}
+
+fn inventory(config: &Config) -> Inventory {
+    let mut inventory = Inventory::default();
+    inventory.follow(config, crate::clock::now(), |_| dataplane::BackendStats::default());
+    inventory
+}
+
+fn compile(compiler: &mut Compiler, config: &Config, inventory: &Inventory, net: &NetState) -> Snapshot {
+    compiler.compile(&Facts { config, inventory, net, rss: &[], workers: 2 })
+}
+
+#[test]
+fn services_and_return_endpoints_are_found_by_what_packets_carry() {
+    let config = config(1);
+    let snapshot = compile(&mut Compiler::default(), &config, &inventory(&config), &NetState::default());
+    let vip = |port, protocol| Endpoint { address: "10.0.0.100".parse().unwrap(), protocol, port };
+    assert_eq!(snapshot.endpoints.get(&vip(Port(80), Protocol::Tcp)), Some(ServiceId(0)));
+    assert_eq!(snapshot.endpoints.get(&vip(Port(53), Protocol::Udp)), Some(ServiceId(1)));
+    assert_eq!(snapshot.endpoints.get(&vip(Port(53), Protocol::Tcp)), None);
+    assert_eq!(snapshot.return_endpoints.endpoints().count(), 2, "of the router service alone");
+    assert_eq!(snapshot.vips.iter().count(), 1);
+    assert_eq!(snapshot.backends.len(), 3);
+}
+
+#[test]
+fn an_unchanged_service_keeps_its_schedule_and_a_changed_one_does_not() {
+    let mut compiler = Compiler::default();
+    let (config, changed) = (config(1), config(2));
+    let mut inventory = inventory(&config);
+    let net = NetState::default();
+    let first = compile(&mut compiler, &config, &inventory, &net);
+    let second = compile(&mut compiler, &config, &inventory, &net);
+    assert!(Arc::ptr_eq(&first.services[0].schedule, &second.services[0].schedule));
+    inventory.follow(&changed, crate::clock::now(), |_| dataplane::BackendStats::default());
+    let third = compile(&mut compiler, &changed, &inventory, &net);
+    assert!(!Arc::ptr_eq(&second.services[0].schedule, &third.services[0].schedule));
+    assert!(Arc::ptr_eq(&second.services[1].schedule, &third.services[1].schedule));
+}
+
+#[test]
+fn a_disabled_backend_takes_no_new_flows() {
+    let config = config(1);
+    let mut inventory = inventory(&config);
+    inventory.get_mut(BackendId(0)).unwrap().admin = Admin::Disabled;
+    let snapshot = compile(&mut Compiler::default(), &config, &inventory, &NetState::default());
+    let schedule = &snapshot.services[0].schedule;
+    let chosen: Vec<_> = (0..4).map(|_| schedule.choose(Default::default(), 0)).collect();
+    assert_eq!(chosen, [Some(BackendId(1)); 4]);
+    assert!(snapshot.backend(BackendId(0)).is_some(), "its flows go on");
+}
+
+fn load(text: &str) -> Config {
+    load_str("test.toml", text, &Machine { cores: 2, hostname: "lb".into() })
+        .unwrap_or_else(|e| panic!("{e}"))
+        .0
+}
+
+/// One service named `web` on eth0, with these keys.
+fn one(keys: &str) -> Config {
+    load(&format!("[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\n{keys}"))
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+const PEER: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+/// Bridges have numbers from 20 on here.
+fn link(index: u32, name: &str) -> Link {
+    let (name, mac) = (name.to_owned(), Mac([2, 0, 0, 0, 1, u8::try_from(index).unwrap()]));
+    Link { index, name, mac, mtu: 1500, up: true, carrier: true, is_bridge: index >= 20, master: None }
+}
+
+fn route(prefix: &str, interface: u32, gateway: Option<&str>) -> Event {
+    let (address, length) = prefix.split_once('/').unwrap();
+    let key =
+        RouteKey { main: true, metric: 0, prefix: ip(address), length: length.parse().unwrap(), tos: 0 };
+    Event::Route(
+        Route { key, target: Target { interface: Some(interface), gateway: gateway.map(ip) } },
+        false,
+    )
+}
+
+fn neighbour(interface: u32, address: &str) -> Event {
+    let state = NeighbourState::Reachable;
+    Event::Neighbour(Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false })
+}
+
+/// A network of eth0 with 10.0.0.2, and routers .1 and fd00::1 that lead to all else.
+fn network() -> NetState {
+    let mut net = NetState::default();
+    let events = [
+        Event::Link(link(7, "eth0")),
+        Event::Address(7, ip("10.0.0.2")),
+        Event::Address(7, ip("192.168.7.2")),
+        Event::Address(7, ip("fe80::2")),
+        route("10.0.0.0/24", 7, None),
+        route("0.0.0.0/0", 7, Some("10.0.0.1")),
+        route("::/0", 7, Some("fd00::1")),
+        neighbour(7, "10.0.0.1"),
+        neighbour(7, "10.0.0.11"),
+        neighbour(7, "fd00::1"),
+    ];
+    events.into_iter().for_each(|event| _ = net.apply(event));
+    net
+}
+
+fn snapshot(config: &Config, net: &NetState) -> Snapshot {
+    compile(&mut Compiler::default(), config, &inventory(config), net)
+}
+
+fn backend(snapshot: &Snapshot) -> &Backend {
+    snapshot.backend(BackendId(0)).unwrap()
+}
+
+#[test]
+fn a_one_arm_service_has_its_pool_as_addresses_of_the_box_and_no_return_endpoints() {
+    let config =
+        one("address = \"2001:db8::100\"\nport = 80\nmode = \"one-arm\"\nclient_address = \"proxy-v1\"\n\
+         missing_state = \"reset\"\nmss_clamp = 1300\nvlan = 9\n\
+         snat_pool = [\"10.0.0.110-10.0.0.111\", \"fd00::110\"]\n\
+         backend = [{ address = \"10.0.0.11\", port = 8080 }, { address = \"fd00:1::12\" }]\n");
+    let snapshot = snapshot(&config, &network());
+    let service = &snapshot.services[0];
+    assert_eq!((service.mode, service.missing_state), (Mode::OneArm, MissingState::Reset));
+    assert_eq!(service.vlan, Some(VlanId(9)));
+    let backend = backend(&snapshot);
+    assert_eq!((backend.port, backend.mss_clamp), (Some(Port(8080)), Some(1300)));
+    assert_eq!(backend.next_hop, Some(NextHop { interface: InterfaceId(0), mac: PEER }));
+    let snapshot::Forwarding::OneArm(one_arm) = &backend.forwarding else { panic!("{backend:?}") };
+    assert_eq!(one_arm.client_address, ClientAddress::ProxyV1);
+    let named = |part: &PoolPart| (snapshot.snat[part.address.index()].unwrap(), part.open);
+    let parts: Vec<_> = one_arm.pool.iter().map(named).collect();
+    assert_eq!(parts, [(ip("10.0.0.110"), true), (ip("10.0.0.111"), true)], "of the backend's family");
+    for address in ["10.0.0.110", "10.0.0.111", "fd00::110", "2001:db8::100"] {
+        assert_eq!(snapshot.vips.get(ip(address)), Some(Vip { echo: true, bridge: false }), "{address}");
+    }
+    assert_eq!(snapshot.return_endpoints.endpoints().count(), 0);
+}
+
+#[test]
+fn a_pool_address_that_left_is_steered_and_named_until_its_flows_are_gone() {
+    let pooled = |pool: &str| {
+        one(&format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"one-arm\"\nsnat_pool = [\"{pool}\"]\n\
+             backend = [{{ address = \"10.0.0.11\" }}]\n"
+        ))
+    };
+    let (before, after) = (pooled("10.0.0.110"), pooled("10.0.0.111"));
+    let (mut compiler, mut inventory) = (Compiler::default(), inventory(&before));
+    compile(&mut compiler, &before, &inventory, &network());
+    inventory.follow(&after, crate::clock::now(), |_| dataplane::BackendStats::default());
+    let snapshot = compile(&mut compiler, &after, &inventory, &network());
+    assert_eq!(snapshot.backends.len(), 1, "a pool makes no other backend");
+    let snapshot::Forwarding::OneArm(one_arm) = &backend(&snapshot).forwarding else { panic!() };
+    assert_eq!(one_arm.pool.iter().map(|part| part.open).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(snapshot.vips.get(ip("10.0.0.110")), Some(Vip { echo: false, bridge: false }));
+    assert!(!compiler.prune_pools(&after) && compiler.prune_pools(&after));
+    let snapshot = compile(&mut compiler, &after, &inventory, &network());
+    assert_eq!(snapshot.snat, [None, Some(ip("10.0.0.111"))]);
+    assert_eq!(snapshot.vips.get(ip("10.0.0.110")), None);
+}
+
+#[test]
+fn a_tunnel_begins_at_the_configured_address_or_at_the_interface_s() {
+    let tunnel = |keys: &str, backend: &str| {
+        one(&format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"tunnel\"\ntunnel = {{ kind = \"gre\"{keys} }}\n\
+             backend = [{{ address = \"{backend}\" }}]\n"
+        ))
+    };
+    let compiled = |keys: &str, to: &str| {
+        let snapshot = snapshot(&tunnel(keys, to), &network());
+        let snapshot::Forwarding::Tunnel(tunnel) = backend(&snapshot).forwarding else { panic!() };
+        assert_eq!((tunnel.kind, tunnel.destination), (TunnelKind::Gre, ip(to)));
+        (tunnel.source.to_string(), backend(&snapshot).next_hop.is_some())
+    };
+    let own = |text: &str, is_reached| (text.to_owned(), is_reached);
+    assert_eq!(compiled("", "198.51.100.9"), own("10.0.0.2", true), "that of the router's segment");
+    assert_eq!(compiled(", source4 = \"192.0.2.1\"", "10.0.0.11"), own("192.0.2.1", true));
+    assert_eq!(compiled("", "2001:db8::9"), own("::", false), "a link-local address leads nowhere");
+    assert_eq!(compiled(", source6 = \"2001:db8::2\"", "2001:db8::9"), own("2001:db8::2", true));
+}
+
+#[test]
+fn dsr_by_dscp_reaches_behind_a_router_and_dsr_by_mac_does_not() {
+    let dsr = |keys: &str| {
+        let keys = format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"dsr\"\n{keys}backend = [{{ address = \"10.9.0.11\" }}]\n"
+        );
+        let snapshot = snapshot(&one(&keys), &network());
+        let snapshot::Forwarding::Dsr(dscp) = backend(&snapshot).forwarding else { panic!() };
+        (dscp.map(Dscp::number), backend(&snapshot).next_hop.is_some())
+    };
+    assert_eq!(dsr(""), (None, false));
+    assert_eq!(dsr("dsr = { dscp = 7 }\n"), (Some(7), true));
+}
+
+#[test]
+fn a_range_of_ports_leads_to_the_client_s_port_or_to_the_backend_s_own() {
+    let config =
+        one("address = \"10.0.0.96/28\"\nports = \"8000-8099\"\nmode = \"router\"\nscheduler = \"rr\"\n\
+         backend = [{ address = \"10.0.0.11\" }, { address = \"10.0.0.12\", port = 80 }]\n");
+    let snapshot = snapshot(&config, &network());
+    let find = |address: &str, port| {
+        let endpoint = Endpoint { address: ip(address), protocol: Protocol::Tcp, port: Port(port) };
+        snapshot.endpoints.get(&endpoint)
+    };
+    assert_eq!(find("10.0.0.111", 8099), Some(ServiceId(0)));
+    assert_eq!((find("10.0.0.111", 8100), find("10.0.0.112", 8000)), (None, None));
+    let ports: Vec<_> = snapshot.backends.iter().flatten().map(|backend| backend.port).collect();
+    assert_eq!(ports, [None, Some(Port(80))]);
+    let returns = |last: &str, port| {
+        let endpoint = Endpoint { address: ip(last), protocol: Protocol::Tcp, port: Port(port) };
+        snapshot.return_endpoints.contains(&endpoint)
+    };
+    assert!(returns("10.0.0.11", 8042) && returns("10.0.0.12", 80) && !returns("10.0.0.12", 8042));
+    assert!(snapshot.vips.get(ip("10.0.0.97")).is_some());
+}
+
+#[test]
+fn pings_are_answered_while_a_backend_takes_flows_or_as_the_service_says() {
+    let service = |name: &str, port: u16, ping: &str, weight: u16| {
+        format!(
+            "[[service]]\nname = \"{name}\"\naddress = \"10.0.0.100\"\nport = {port}\nmode = \"dsr\"\n\
+             ping = \"{ping}\"\nbackend = [{{ address = \"10.0.0.11\", weight = {weight} }}]\n"
+        )
+    };
+    let echo = |services: &[String]| {
+        let config = load(&format!("[[interface]]\nname = \"eth0\"\n{}", services.concat()));
+        snapshot(&config, &network()).vips.get(ip("10.0.0.100")).unwrap().echo
+    };
+    assert!(echo(&[service("a", 80, "up", 1)]));
+    assert!(!echo(&[service("a", 80, "up", 0)]));
+    assert!(echo(&[service("a", 80, "always", 0)]));
+    assert!(!echo(&[service("a", 80, "never", 1)]));
+    assert!(echo(&[service("a", 80, "never", 1), service("b", 81, "up", 1)]), "one that answers is enough");
+}
+
+#[test]
+fn a_bridge_service_knows_ports_stations_and_backends_without_an_address_of_the_box() {
+    let config = load(
+        "[[interface]]\nname = \"eth0\"\n\
+         [[interface]]\nname = \"eth1\"\nbridge = \"br0\"\n[[interface]]\nname = \"eth2\"\nbridge = \"br0\"\n\
+         [[service]]\nname = \"web\"\naddress = \"10.5.0.100\"\nport = 80\nmode = \"bridge\"\n\
+         backend = [{ address = \"10.5.0.11\", port = 8080 }]\n",
+    );
+    let mut net = network();
+    for (index, name) in [(11, "eth1"), (12, "eth2"), (20, "br0")] {
+        net.apply(Event::Link(link(index, name)));
+    }
+    let before = snapshot(&config, &net);
+    assert_eq!(backend(&before).next_hop, None);
+    assert_eq!(before.fib.neighbour_towards(ip("10.5.0.11")), Some((InterfaceId(1), ip("10.5.0.11"))));
+    net.apply(neighbour(20, "10.5.0.11"));
+    net.apply(Event::Station(Station { bridge: 20, port: 12, mac: PEER, vlan: 0 }));
+    let snapshot = snapshot(&config, &net);
+    assert_eq!(backend(&snapshot).next_hop, Some(NextHop { interface: InterfaceId(2), mac: PEER }));
+    assert!(matches!(backend(&snapshot).forwarding, snapshot::Forwarding::Bridge));
+    assert_eq!(snapshot.stations.get(&(BridgeId(0), PEER)), Some(&InterfaceId(2)));
+    let bridges: Vec<_> = snapshot.interfaces.iter().map(|i| (i.bridge, i.bridge_mac)).collect();
+    let inline = (Some(BridgeId(0)), Some(Mac([2, 0, 0, 0, 1, 20])));
+    assert_eq!(bridges, [(None, None), inline, inline]);
+    assert_eq!(snapshot.vips.get(ip("10.5.0.100")), Some(Vip { echo: true, bridge: true }));
+    assert_eq!(snapshot.return_endpoints.endpoints().count(), 1);
+}
+
+#[test]
+fn a_service_that_left_goes_on_as_it_was_last() {
+    let tunnel = |kind: &str| {
+        format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"tunnel\"\ntunnel = {{ kind = \"{kind}\" }}\n\
+             backend = [{{ address = \"10.0.0.11\" }}]\n"
+        )
+    };
+    let mut inventory = inventory(&one(&tunnel("gre")));
+    let follow = |inventory: &mut Inventory, config: &Config| {
+        inventory.follow(config, crate::clock::now(), |_| dataplane::BackendStats::default());
+    };
+    follow(&mut inventory, &one(&tunnel("ipip")));
+    let gone = load("[[interface]]\nname = \"eth0\"\n");
+    follow(&mut inventory, &gone);
+    let snapshot = compile(&mut Compiler::default(), &gone, &inventory, &network());
+    assert_eq!((snapshot.services.len(), snapshot.backends.len()), (0, 1));
+    let snapshot::Forwarding::Tunnel(tunnel) = backend(&snapshot).forwarding else { panic!() };
+    assert_eq!(tunnel.kind, TunnelKind::Ipip);
+    assert_eq!(snapshot.vips.get(ip("10.0.0.100")), Some(Vip::default()), "steered, and not answered for");
+}
