@@ -34,14 +34,28 @@ datagrams_pass() {
   jq -e '.end.sum | .packets > 500 and .lost_percent < 1' "$report" >/dev/null || refute "datagrams to $1 ${2:-} are lost"
 }
 
+# A fragment that fills the MTU has no room for another header, and is not fragmented again.
+client_leaves_room() {
+  ip -n "$LAB-client" route add "$VIP4/32" dev eth0 mtu lock 1400
+  ip -n "$LAB-client" route add "$VIP6/128" dev eth0 mtu lock 1400
+}
+
+# With the VIP on their loopback, servers have to answer datagrams from it, and iperf3 answers from the
+# address that it is bound to.
+iperf3_servers() {
+  local vip
+  keeps_port "$(mode)" || { lab_iperf3 1 && return; }
+  for vip in "$VIP4" "$VIP6"; do lab_start be1 "iperf-${vip//:/-}" iperf3 --server --bind "$vip"; done
+  wait_for 10 "iperf3 of be1" lab_listens be1 5201
+}
+
 for topology in "${TOPOLOGIES[@]}"; do
   begin "$topology"
   lab_dnsmasq 1
-  lab_iperf3 1
+  iperf3_servers
   [[ $topology != tunnel ]] || decapsulators
   start_penstockd
-  # What is larger than the MTU behind another header and may not be fragmented there must fit before.
-  [[ $topology != tunnel ]] || ip -n "$LAB-client" link set eth0 mtu 1400
+  [[ $topology != tunnel ]] || client_leaves_room
   for vip in "$VIP4" "$VIP6"; do
     wait_for 10 "$vip to answer" lab_in client dig +short +time=1 +tries=1 "@$vip" who.test.penstock TXT ||
       refute "$vip does not answer"
