@@ -36,6 +36,7 @@ pub(super) struct Known {
     hash: KeyedHash,
     entries: Box<[Option<Entry>]>,
     of_source: Box<[u16]>,
+    count: usize,
 }
 
 impl Known {
@@ -44,7 +45,12 @@ impl Known {
             hash,
             entries: vec![None; FRAGMENTED_PACKETS].into_boxed_slice(),
             of_source: vec![0; SOURCES].into_boxed_slice(),
+            count: 0,
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// Remembers what a first fragment tells. One that comes twice changes nothing: whoever repeats it
@@ -62,6 +68,7 @@ impl Known {
         self.forget(place);
         self.entries[place] = Some(Entry { key: *key, first, at: now });
         self.of_source[source] += 1;
+        self.count += 1;
         Some(first)
     }
 
@@ -92,6 +99,7 @@ impl Known {
         if let Some(entry) = self.entries[place].take() {
             let source = self.source(&entry.key);
             self.of_source[source] -= 1;
+            self.count -= 1;
         }
     }
 

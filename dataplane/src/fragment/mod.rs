@@ -84,15 +84,6 @@ impl Fragments {
         self.held.hold(key, ingress, frame, now)
     }
 
-    /// Lets a frame run through the stages once more; gives it back if there is no room.
-    pub(crate) fn again(&mut self, ingress: InterfaceId, frame: Frame) -> Option<Frame> {
-        if self.ready.len() >= FRAGMENTS_READY {
-            return Some(frame);
-        }
-        self.ready.push((ingress, frame));
-        None
-    }
-
     /// What is to run through the stages once more.
     pub(crate) fn take_ready(&mut self) -> Option<(InterfaceId, Frame)> {
         self.ready.pop()
@@ -101,6 +92,9 @@ impl Fragments {
     /// Forgets a few of the packets whose time is over.
     pub(crate) fn sweep(&mut self, now: Tick) {
         const STEP: usize = 16;
+        if self.known.is_empty() {
+            return;
+        }
         self.known.sweep(self.sweep, STEP, now);
         self.sweep = (self.sweep + STEP) % FRAGMENTED_PACKETS;
     }

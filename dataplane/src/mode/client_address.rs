@@ -116,12 +116,16 @@ fn widen(frame: &mut Frame, place: Place, gap: usize) -> Option<&mut [u8]> {
 /// backend has the header.
 pub(crate) fn untell(segment: &mut [u8], nat: &Nat) -> bool {
     let Ok(tcp) = Tcp::new_checked(segment) else { return false };
-    let (flags, acknowledged) = (tcp.flags(), tcp.acknowledgement().0.wrapping_sub(nat.start));
-    if !flags.has(Flags::ACK) || acknowledged > u32::MAX / 2 {
-        return false;
-    }
-    // Of the header the client has sent nothing.
-    let shift = acknowledged.min(nat.shift.into());
-    tcp_options::shift_acknowledgement(segment, Shift(-i32::try_from(shift).unwrap_or(0)));
-    shift == u32::from(nat.shift)
+    let (start, shift) = (nat.start, u32::from(nat.shift));
+    let place = move |Sequence(number): Sequence| {
+        let place = number.wrapping_sub(start);
+        (place <= u32::MAX / 2).then_some(place)
+    };
+    let acknowledged = place(tcp.acknowledgement()).filter(|_| tcp.flags().has(Flags::ACK));
+    // Of the header the client has sent nothing. What is acknowledged selectively may lie behind a header
+    // that is not acknowledged yet: each number goes by its own place.
+    tcp_options::renumber_acknowledgement(segment, |number| {
+        Sequence(number.0.wrapping_sub(place(number).map_or(0, |place| place.min(shift))))
+    });
+    acknowledged.is_some_and(|place| place >= shift)
 }

@@ -47,6 +47,11 @@ impl Packet {
         }
     }
 
+    /// Another frame with a part of this one's packet, of the same flow.
+    pub(super) fn part(&self, frame: Frame, headers: Headers) -> Self {
+        Self { frame, headers: Some(headers), verdict: Verdict::Undecided, ..*self }
+    }
+
     pub(super) fn drop_for(&mut self, reason: DropReason) {
         self.verdict = Verdict::Drop(reason);
     }

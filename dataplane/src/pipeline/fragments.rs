@@ -44,13 +44,20 @@ fn later(
 ) -> Option<Headers> {
     let key = key(packet, &headers, addresses, protocol)?;
     let Some(first) = context.fragments.find(&key, context.now) else {
-        packet.verdict = Verdict::Hold(key);
+        packet.verdict = Verdict::Hold;
         return Some(headers);
     };
     let (source_port, destination_port) = (first.source_port, first.destination_port);
     let tuple = Tuple { addresses, source_port, destination_port, protocol };
     let content = Content::Segment { tuple, flags: Flags::default() };
     Some(Headers { content, piece: Piece::Later { id: Some(first.id) }, ..headers })
+}
+
+/// What a fragment that waits has in common with the first one of its packet.
+pub(crate) fn key_of_waiting(packet: &Packet) -> Option<Key> {
+    let headers = packet.headers?;
+    let Content::Fragment { addresses, protocol } = headers.content else { return None };
+    key(packet, &headers, addresses, protocol)
 }
 
 /// What all fragments of this one's packet have.

@@ -23,6 +23,7 @@ mod verdict;
 pub(crate) use answer::Budget;
 pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Missing, Station};
+pub(crate) use fragments::key_of_waiting;
 pub(crate) use headers::{Headers, Piece};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;

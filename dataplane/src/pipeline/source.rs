@@ -43,6 +43,10 @@ pub(super) fn insert(
     one_arm: &OneArm,
     stream: Stream,
 ) -> Result<Inserted, DropReason> {
+    // An earlier packet of the same batch may have been the flow's first, and have taken the last port.
+    if let Some(found) = context.table.find(flow.hash, flow.tuple, context.snapshot) {
+        return Ok(Inserted::Existing(found));
+    }
     let mut random = flow.hash.0;
     for _ in 0..SNAT_TRIES {
         let Some((address, port)) = take(context, one_arm, random) else {

@@ -1,6 +1,5 @@
 //! What becomes of a frame. Every frame ends in exactly one verdict, and every verdict is counted.
 
-use crate::fragment::Key;
 use crate::types::InterfaceId;
 
 /// See the module's head.
@@ -14,7 +13,7 @@ pub(crate) enum Verdict {
     /// Goes to the management thread.
     Punt,
     /// Waits for the first fragment of its packet.
-    Hold(Key),
+    Hold,
     /// Is dropped for a reason, and what the box answers its sender instead leaves by this interface.
     Answer(InterfaceId, DropReason),
     /// Is dropped, for a reason that the operator sees.
@@ -60,7 +59,7 @@ macro_rules! drop_reasons {
 drop_reasons! {
     Truncated, "truncated", "the frame ends before the headers or the length that they announce";
     BadHeader, "bad-header", "a header contradicts itself: version, header length or total length";
-    BadChecksum, "bad-checksum", "the checksum of the IPv4 header is wrong";
+    BadChecksum, "bad-checksum", "the checksum of the IPv4 header or of an ICMP error is wrong";
     NotIp, "not-ip", "neither IP nor a control protocol that the box speaks";
     TooManyTags, "too-many-tags", "the frame carries more than two VLAN tags";
     WrongVlan, "wrong-vlan", "the service is in another VLAN";

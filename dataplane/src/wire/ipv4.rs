@@ -58,6 +58,11 @@ impl<'f> Ipv4<'f> {
         be16::<6, _>(self.fixed) & 0x3fff != 0
     }
 
+    /// The flags and the offset as the wire has them.
+    pub(crate) fn flags_and_offset(&self) -> u16 {
+        be16::<6, _>(self.fixed)
+    }
+
     /// Type of service: DSCP (RFC 2474) and ECN (RFC 3168).
     #[inline(always)]
     pub(crate) fn traffic_class(&self) -> u8 {

@@ -114,19 +114,19 @@ pub(crate) fn shift_sequence(segment: &mut [u8], by: Shift) {
     tcp.set_checksum(Delta::default().words(old.0, new.0).apply(tcp.checksum()));
 }
 
-/// Shifts what a segment says of its receiver's stream: the acknowledgement and the blocks of a
-/// selective one (RFC 2018 section 3). A segment that acknowledges nothing stays as it is.
+/// Gives what a segment says of its receiver's stream other numbers: the acknowledgement and the blocks of
+/// a selective one (RFC 2018 section 3). A segment that acknowledges nothing stays as it is.
 #[inline(always)]
-pub(crate) fn shift_acknowledgement(segment: &mut [u8], by: Shift) {
+pub(crate) fn renumber_acknowledgement(segment: &mut [u8], renumber: impl Fn(Sequence) -> Sequence) {
     let Ok(tcp) = Tcp::new_checked(segment) else { return };
     if !tcp.flags().has(Flags::ACK) {
         return;
     }
     let (old, has_options) = (tcp.acknowledgement(), tcp.header_length() > tcp::LENGTH);
-    let new = old.shifted(by);
+    let new = renumber(old);
     let mut delta = Delta::default().words(old.0, new.0);
     if has_options {
-        delta = shift_sack(segment, by, delta);
+        delta = renumber_sack(segment, renumber, delta);
     }
     if let Some(mut tcp) = TcpMut::new(segment) {
         tcp.set_acknowledgement(new);
@@ -134,7 +134,7 @@ pub(crate) fn shift_acknowledgement(segment: &mut [u8], by: Shift) {
     }
 }
 
-fn shift_sack(segment: &mut [u8], by: Shift, mut delta: Delta) -> Delta {
+fn renumber_sack(segment: &mut [u8], renumber: impl Fn(Sequence) -> Sequence, mut delta: Delta) -> Delta {
     let Some(mut walk) = Walk::new(segment) else { return delta };
     while let Some(option) = walk.next(segment) {
         if option.kind != kind::SACK {
@@ -144,7 +144,7 @@ fn shift_sack(segment: &mut [u8], by: Shift, mut delta: Delta) -> Delta {
         let (edges, _) = value.unwrap_or_default().as_chunks_mut::<4>();
         for edge in edges {
             let old = Sequence(u32::from_be_bytes(*edge));
-            let new = old.shifted(by);
+            let new = renumber(old);
             // All edges lie as the first one does: even or odd.
             delta = delta.words_at(option.value, old.0, new.0);
             *edge = new.0.to_be_bytes();

@@ -4,7 +4,7 @@ use super::Worker;
 use super::punt::{ControlFrame, Punt};
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::BATCH;
-use crate::pipeline::{DropReason, Packet, Verdict};
+use crate::pipeline::{DropReason, Packet, Verdict, key_of_waiting};
 use crate::tick::Tick;
 use crate::types::InterfaceId;
 
@@ -67,7 +67,7 @@ impl<I: PacketIo> Worker<I> {
                 }
                 reason
             }
-            Verdict::Hold(key) => match self.fragments.hold(key, packet.ingress, packet.frame, now) {
+            Verdict::Hold => match self.hold(packet, now) {
                 // It is counted when its time has come.
                 None => return,
                 Some(frame) => {
@@ -82,6 +82,14 @@ impl<I: PacketIo> Worker<I> {
             }
         };
         tally.drops[reason.index()] += 1;
+    }
+
+    /// Keeps a fragment until the first one of its packet comes; gives it back if it can't.
+    fn hold(&mut self, packet: Packet, now: Tick) -> Option<Frame> {
+        match key_of_waiting(&packet) {
+            Some(key) => self.fragments.hold(key, packet.ingress, packet.frame, now),
+            None => Some(packet.frame),
+        }
     }
 
     fn punt(&mut self, ingress: InterfaceId, frame: &Frame) -> bool {

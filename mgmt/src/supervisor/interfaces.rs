@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use dataplane::types::{InterfaceId, WorkerId};
 
-use super::Supervisor;
+use super::{Supervisor, pools};
 use crate::net::Link;
 
 /// What is known of the interfaces since the last look.
@@ -84,6 +84,7 @@ impl Supervisor {
                     tracing::info!(interface = interface.name, "is back");
                     self.interfaces.in_use[id.index()] = Some(link.index);
                     self.interfaces.refused.remove(&id);
+                    self.rss[id.index()] = pools::rss(&interface.name);
                     if interface.bridge.is_some() {
                         self.interfaces.strayed.insert(id);
                     }

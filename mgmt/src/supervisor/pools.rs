@@ -1,7 +1,9 @@
-//! Source-NAT pools that run out of ports: told of before they have none left.
+//! Source-NAT pools: the hashes of the NICs that replies come in by, and a word before the ports run out.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
+
+use dataplane::snapshot::Rss;
 
 use super::Supervisor;
 use crate::compile::{Server, is_above};
@@ -27,6 +29,19 @@ impl Crowded {
         }
         false
     }
+}
+
+/// The NIC's hash, by which a source port is chosen so that the reply comes to the worker of the flow.
+pub(super) fn rss(interface: &str) -> Option<Rss> {
+    let read = dataplane::rss(interface);
+    match &read {
+        Ok(Some(_)) => tracing::info!(interface, "source ports are chosen by the NIC's receive hash"),
+        Ok(None) => {
+            tracing::debug!(interface, "the NIC tells no receive hash: any worker translates replies");
+        }
+        Err(error) => tracing::debug!(interface, %error, "the NIC's receive hash cannot be read"),
+    }
+    read.ok().flatten()
 }
 
 impl Supervisor {

@@ -54,8 +54,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
     let mut compiler = Compiler::default();
-    // Read from the NICs in a later step; until then any worker translates the reply that it meets.
-    let rss: Vec<_> = config.interfaces.iter().map(|_| None).collect();
+    let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
     let (net, rss_known) = (netlink.state(), &*rss);
     let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers };

@@ -7,7 +7,7 @@ use super::super::refusal::Refusal;
 use super::Identification;
 use crate::flow::Addresses;
 use crate::wire::Fragment;
-use crate::wire::checksum::{fold, sum};
+use crate::wire::checksum::{Delta, fold, sum};
 use crate::wire::ipv4::{self, Ipv4};
 use crate::wire::ipv6::{self, Extensions, Ipv6};
 
@@ -211,6 +211,20 @@ impl NewHeader {
     #[inline(always)]
     pub(crate) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or(&self.bytes)
+    }
+
+    /// Gives a fragment another identification: where many hosts are behind its source, theirs may be the
+    /// same (RFC 6864 section 5.3.1). A packet that is no fragment of IPv6 has none.
+    pub(crate) fn rename(&mut self, Identification(name): Identification) {
+        if self.length == ipv4::LENGTH {
+            let before = u16::from_be_bytes([self.bytes[4], self.bytes[5]]);
+            let checksum = u16::from_be_bytes([self.bytes[10], self.bytes[11]]);
+            self.bytes[4..6].copy_from_slice(&name.to_be_bytes());
+            let checksum = Delta::default().word(before, name).apply(checksum);
+            self.bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
+        } else if self.length == MAX_HEADER {
+            self.bytes[44..48].copy_from_slice(&u32::from(name).to_be_bytes());
+        }
     }
 
     /// Bytes of the headers that it stands for, extension headers included.

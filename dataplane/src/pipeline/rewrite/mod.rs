@@ -5,7 +5,7 @@ mod translate;
 
 use std::net::IpAddr;
 
-use super::answer::{self, Stop};
+use super::answer::Stop;
 use super::batch::{Batch, Packet, Route};
 use super::context::Context;
 use super::egress::{self, Growth};
@@ -23,26 +23,9 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
         let Some(tuple) = headers.content.tuple() else { continue };
         packet.verdict = match forward(packet, context, &headers, &tuple) {
             Ok(interface) => Verdict::Transmit(interface),
-            Err(stop) => stopped(packet, context, &headers, &tuple, stop),
+            Err(stop) => split::stopped(packet, context, &headers, &tuple, stop),
         };
     }
-}
-
-/// What is too long and may be cut is cut, once; all else that stops is dropped or answered.
-fn stopped(
-    packet: &mut Packet,
-    context: &mut Context<'_>,
-    headers: &Headers,
-    tuple: &Tuple,
-    stop: Stop,
-) -> Verdict {
-    if let Stop::TooBig { mtu } = stop
-        && let Some(shorter) = split::split(packet, context, headers, tuple, mtu)
-        && let Ok(interface) = forward(packet, context, &shorter, tuple)
-    {
-        return Verdict::Transmit(interface);
-    }
-    answer::verdict(packet, context, headers, stop)
 }
 
 #[inline(always)]
@@ -201,11 +184,10 @@ fn to_client(
     let entry = context.table.entry(flow.entry);
     let to = entry.forward_tuple().reversed();
     if matches!(backend.forwarding, Forwarding::Bridge) && egress::is_passing(packet, context) {
-        // First where it leaves: what stops there leaves the packet as it was.
-        let interface = egress::switch(packet, context)?;
+        // Where it leaves comes last: that may be by several ports, which get copies.
         Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
         clamp(packet, headers, backend);
-        return Ok(interface);
+        return egress::switch(packet, context);
     }
     let growth = translate::growth(tuple, &to, headers);
     let next_hop = egress::resolve(context, headers, to.addresses.destination(), growth)?;

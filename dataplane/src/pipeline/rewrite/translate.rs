@@ -70,19 +70,15 @@ impl<'a> Rewrite<'a> {
         context: &mut Context<'_>,
         headers: &Headers,
     ) -> Result<Headers, Stop> {
-        let (Piece::First { id } | Piece::Later { id }) = headers.piece else {
-            return self.whole_across(packet, context.fragments.next_identification(), headers);
-        };
-        let id = id.unwrap_or_else(|| context.fragments.next_identification());
-        self.whole_across(packet, id, headers)
-    }
-
-    fn whole_across(self, packet: &mut Packet, id: u16, headers: &Headers) -> Result<Headers, Stop> {
         let network = usize::from(headers.network);
         let end = network + usize::from(headers.packet_length);
         packet.frame.truncate(end);
         let bytes = packet.frame.bytes_mut().get_mut(network..).ok_or(DropReason::Truncated)?;
-        let header = family::translate(bytes, self.from, self.to, Identification(id))?;
+        let id = Identification(context.fragments.next_identification());
+        let mut header = family::translate(bytes, self.from, self.to, id)?;
+        if let Piece::First { id: Some(id) } | Piece::Later { id: Some(id) } = headers.piece {
+            header.rename(Identification(id));
+        }
         replace_header(&mut packet.frame, network, &header, self.to).ok_or(DropReason::TooLong)?;
         let (new, old) = (header.bytes().len(), header.replaces());
         let moved = |field: u16| u16::try_from(usize::from(field) + new - old);

@@ -32,7 +32,9 @@ pub(super) enum Expect {
 /// What a frame looks like: made of the one that is there, so that a field that the worker is free to choose
 /// can be taken from that.
 #[derive(Clone)]
-pub(super) struct Looks(Rc<dyn Fn(&[u8]) -> Vec<u8>>);
+pub(super) struct Looks(Rc<Frame>);
+
+type Frame = dyn Fn(&[u8]) -> Vec<u8>;
 
 impl Looks {
     pub(super) fn new(frame: impl Fn(&[u8]) -> Vec<u8> + 'static) -> Self {

@@ -5,7 +5,7 @@ use super::*;
 use Protocol::{Tcp, Udp};
 
 pub(super) fn cases() -> Vec<Case> {
-    ways().iter().flat_map(|way| [connection(way), reset(way), datagrams(way)]).collect()
+    ways().iter().flat_map(|way| [connection(way), reset(way), datagrams(way), sums(way)]).collect()
 }
 
 fn segment(flags: u8, payload: &'static [u8]) -> impl Fn(Build, u16, u16) -> Build {
@@ -65,4 +65,37 @@ fn unsummed(way: &Way) -> Row {
     }
     let summed = way.inward("summed", Udp, Moves::INWARD, |build: Build, s, d| build.udp(s, d));
     Row { expect: summed.expect, ..row }
+}
+
+/// Sums at the edge: a checksum of zero would say that there is none, so that 0xffff stands for it (RFC 768).
+fn sums(way: &Way) -> Case {
+    let ((client, vip), (source, server)) = way.ports(Udp);
+    let sum_of = |build: Build| {
+        let frame = build.payload(&[0; 2]).build();
+        way::field(&frame, frame.len() - 4).to_be_bytes()
+    };
+    // What a checksum says of zeros is what has to stand in their place for it to become zero.
+    let before = sum_of(way.ask().udp(client, vip));
+    let datagram = |payload: [u8; 2]| move |build: Build, s, d| build.udp(s, d).payload(&payload);
+    let mut rows = vec![way.inward("a checksum that was zero", Udp, Moves::OPENS, datagram(before))];
+    if way.is_two_way() {
+        let behind = sum_of(way.asked().udp(source, server));
+        let back = sum_of(way.replied().udp(vip, client));
+        rows.push(way.inward("one that becomes zero", Udp, Moves::INWARD, datagram(behind)));
+        rows.push(way.outward("one that becomes zero back", Udp, datagram(back)));
+    }
+    let damaged = |row: Row| {
+        let Row { mut frame, expect, .. } = row.clone();
+        *frame.last_mut().expect("a byte") ^= 0x55;
+        let expect = match expect {
+            Expect::Sends(interface, mut frame) => {
+                *frame.last_mut().expect("a byte") ^= 0x55;
+                Expect::Sends(interface, frame)
+            }
+            _ => return None,
+        };
+        Some(Row { name: "a damaged payload stays damaged", frame, expect, ..row })
+    };
+    rows.extend(damaged(way.inward("a datagram", Udp, Moves::INWARD, datagram([1, 2]))));
+    Case::new(format!("{}: checksums at the edge", way.name()), way.snapshot(), rows)
 }

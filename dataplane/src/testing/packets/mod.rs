@@ -7,6 +7,7 @@ mod control;
 mod dsr;
 mod life;
 mod malformed;
+mod pieces;
 mod router;
 mod way;
 
@@ -27,7 +28,7 @@ macro_rules! tables {
     };
 }
 
-tables!(errors, flows, headers);
+tables!(bridge, errors, flows, fragments, headers, services, sizes, streams);
 
 /// What is promised of the tables: so many frames, each with its fate and the counters that it moves, and no
 /// two cases of one name.

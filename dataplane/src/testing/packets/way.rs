@@ -194,13 +194,23 @@ impl Way {
         moves: Moves,
         packet: impl Fn(Build, u16, u16) -> Build,
     ) -> Row {
+        self.inward_changed(name, (protocol, moves), &packet, &packet)
+    }
+
+    /// The same, of a packet that is another one behind the box.
+    pub(super) fn inward_changed(
+        &self,
+        name: &'static str,
+        (protocol, moves): (Protocol, Moves),
+        before: impl Fn(Build, u16, u16) -> Build,
+        behind: impl Fn(Build, u16, u16) -> Build,
+    ) -> Row {
         let ((client, vip), (source, server)) = self.ports(protocol);
-        let input = packet(self.ask(), client, vip);
         let expect = match &self.how {
-            How::Tunnel(_) => Expect::Like(ETH1, self.wrapped(input.packet())),
-            _ => self.leaves(ETH1, self.server_v6, packet(self.asked(), source, server)),
+            How::Tunnel(_) => Expect::Like(ETH1, self.wrapped(behind(self.ask(), client, vip).packet())),
+            _ => self.leaves(ETH1, self.server_v6, behind(self.asked(), source, server)),
         };
-        Row { name, ingress: ETH0, frame: input.build(), expect, moves }
+        Row { name, ingress: ETH0, frame: before(self.ask(), client, vip).build(), expect, moves }
     }
 
     /// A packet of the backend that goes to the client.
@@ -210,25 +220,10 @@ impl Way {
         protocol: Protocol,
         packet: impl Fn(Build, u16, u16) -> Build,
     ) -> Row {
-        let ((client, vip), (source, server)) = self.ports(protocol);
-        let input = packet(self.reply(), server, source).build();
-        let expect = self.leaves(ETH0, self.client_v6, packet(self.replied(), vip, client));
-        Row { name, ingress: ETH1, frame: input, expect, moves: Moves::OUTWARD }
+        self.outward_changed(name, protocol, &packet, &packet)
     }
 
-    /// The row of a packet that is not the same behind the box.
-    pub(super) fn inward_changed(
-        &self,
-        name: &'static str,
-        (protocol, moves): (Protocol, Moves),
-        before: impl Fn(Build, u16, u16) -> Build,
-        behind: impl Fn(Build, u16, u16) -> Build,
-    ) -> Row {
-        let expect = self.inward(name, protocol, moves, behind).expect;
-        Row { expect, ..self.inward(name, protocol, moves, before) }
-    }
-
-    /// The same on the way back.
+    /// The same, of a packet that is another one behind the box.
     pub(super) fn outward_changed(
         &self,
         name: &'static str,
@@ -236,8 +231,10 @@ impl Way {
         before: impl Fn(Build, u16, u16) -> Build,
         behind: impl Fn(Build, u16, u16) -> Build,
     ) -> Row {
-        let expect = self.outward(name, protocol, behind).expect;
-        Row { expect, ..self.outward(name, protocol, before) }
+        let ((client, vip), (source, server)) = self.ports(protocol);
+        let input = before(self.reply(), server, source).build();
+        let expect = self.leaves(ETH0, self.client_v6, behind(self.replied(), vip, client));
+        Row { name, ingress: ETH1, frame: input, expect, moves: Moves::OUTWARD }
     }
 
     /// The ICMP error that the box answers in the name of the VIP to a packet of the client.

@@ -74,19 +74,19 @@ fn sack(padding: usize, edges: &[u32]) -> Vec<u8> {
 }
 
 #[test]
-fn acknowledgement_and_selective_blocks_shift_together_and_wrap() {
+fn acknowledgement_and_selective_blocks_are_renumbered_and_wrap() {
     let at = |acknowledgement: u32, options: &[u8]| {
         of(&build().tcp(80, 40000, ACK).numbers(77, acknowledgement).tcp_options(options))
     };
     for padding in 0..4 {
         let mut bytes = at(40, &sack(padding, &[u32::MAX, 10, 1000, 2000]));
-        shift_acknowledgement(&mut bytes, Shift(-52));
+        renumber_acknowledgement(&mut bytes, |number| number.shifted(Shift(-52)));
         let expected =
             at(40_u32.wrapping_sub(52), &sack(padding, &[u32::MAX - 52, u32::MAX - 41, 948, 1948]));
         assert_eq!(bytes, expected, "behind {padding} bytes");
     }
     let mut unacknowledged = segment(SYN, &[]);
-    shift_acknowledgement(&mut unacknowledged, Shift(5));
+    renumber_acknowledgement(&mut unacknowledged, |number| number.shifted(Shift(5)));
     assert_eq!(unacknowledged, segment(SYN, &[]), "what stands in the field is no acknowledgement");
 }
 
@@ -131,7 +131,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..80), by: i32, max: u16) {
         clamp_mss(&mut bytes, Mss(max));
         shift_sequence(&mut bytes, Shift(by));
-        shift_acknowledgement(&mut bytes, Shift(by));
+        renumber_acknowledgement(&mut bytes, |number| number.shifted(Shift(by)));
         Toa::new("[2001:db8::7]:443".parse().unwrap()).insert(&mut bytes);
     }
 
@@ -141,8 +141,8 @@ proptest! {
     ) {
         let before = segment(SYN | ACK, &words.concat());
         let mut bytes = before.clone();
-        shift_acknowledgement(&mut bytes, Shift(by));
-        shift_acknowledgement(&mut bytes, Shift(by.wrapping_neg()));
+        renumber_acknowledgement(&mut bytes, |number| number.shifted(Shift(by)));
+        renumber_acknowledgement(&mut bytes, |number| number.shifted(Shift(by.wrapping_neg())));
         prop_assert_eq!(&bytes, &before);
         clamp_mss(&mut bytes, Mss(max));
         shift_sequence(&mut bytes, Shift(by));
