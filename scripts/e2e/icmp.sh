@@ -2,6 +2,8 @@
 # sentence: through each mode and over each family ICMP finds its flow: a path with a smaller MTU is found out, and a closed port is refused
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=traffic.sh
+. "$E2E/traffic.sh"
 
 BACKENDS=1
 readonly MTU=1400
@@ -27,23 +29,6 @@ seen_as() {
   esac
 }
 
-# The server's segments are too long for the last hop: its router must be able to tell the server.
-path_mtu_is_found() {
-  local want route
-  want=$(lab_digest <"$LAB_DIR/be1/upload/5M")
-  [[ $(lab_in remote curl --silent --fail --globoff --max-time 20 "$(url "$1")/upload/5M" | lab_digest) == "$want" ]] ||
-    refute "the download from $1 by a path with a small MTU fails"
-  route=$(ip -n "$LAB-be1" route get "$(seen_as "$2")")
-  say "the server's route: ${route//$'\n'/ }"
-  [[ $route == *"mtu $MTU"* ]] || refute "nobody told the server about the MTU of $MTU"
-}
-
-closed_port_is_refused() {
-  local answer
-  answer=$(lab_in client dig +time=3 +tries=1 "@$1" who.test.penstock TXT 2>&1) && refute "$1 is answered by nobody"
-  [[ $answer == *"connection refused"* ]] || refute "the client is not told that the port of $1 is closed: $answer"
-}
-
 for topology in "${TOPOLOGIES[@]}"; do
   begin "$topology"
   lab_remote "$MTU"
@@ -54,7 +39,7 @@ for topology in "${TOPOLOGIES[@]}"; do
   for family in 4 6; do
     if ((family == 4)); then vip=$VIP4; else vip=$VIP6; fi
     wait_for 10 "$vip to answer" vip_answers "$vip" || refute "$vip does not answer"
-    path_mtu_is_found "$vip" "$family"
+    path_mtu_is_found "$vip" "$(seen_as "$family")" "$MTU"
     closed_port_is_refused "$vip"
   done
   expect "penstockd still answers" daemon_lives

@@ -55,6 +55,25 @@ echo_is_answered() {
   expect "the VIP answers an echo request" lab_in client ping -q -c3 -i0.2 -W2 "$1"
 }
 
+# path_mtu_is_found VIP SEEN_AS MTU: a host behind a last hop with a small MTU downloads, and the server has
+# learned that MTU for the way to whom it sees.
+path_mtu_is_found() {
+  local want route
+  want=$(lab_digest <"$LAB_DIR/be1/upload/5M")
+  [[ $(lab_in remote curl --silent --fail --globoff --max-time 20 "$(url "$1")/upload/5M" | lab_digest) == "$want" ]] ||
+    refute "the download from $1 by a path with a small MTU fails"
+  route=$(ip -n "$LAB-be1" route get "$2")
+  say "the server's route: ${route//$'\n'/ }"
+  [[ $route == *"mtu $3"* ]] || refute "the server was not told that the MTU is $3"
+}
+
+# Nobody listens there, and the server's ICMP error says so to the client.
+closed_port_is_refused() {
+  local answer
+  answer=$(lab_in client dig +time=3 +tries=1 "@$1" who.test.penstock TXT 2>&1) && refute "$1 is answered by nobody"
+  [[ $answer == *"connection refused"* ]] || refute "the client is not told that the port of $1 is closed: $answer"
+}
+
 iperf3_runs() {
   local report=$LAB_DIR/log/iperf3-client.log
   lab_in client timeout 30 iperf3 --client "$1" --time 3 --json >"$report" 2>&1 || refute "iperf3 fails"
