@@ -41,9 +41,9 @@ pub const PUNT_QUEUE: usize = 1024;
 pub const MAX_EXTENSION_HEADERS: usize = 8;
 
 /// Fragmented packets whose ports one worker remembers.
-pub(crate) const FRAGMENTED_PACKETS: usize = 4096;
+pub(crate) const FRAGMENTED_PACKETS: usize = 16_384;
 /// Of these, packets of one source.
-pub(crate) const FRAGMENTED_PER_SOURCE: u16 = 512;
+pub(crate) const FRAGMENTED_PER_SOURCE: u16 = 8192;
 /// Fragments that one worker holds because the first one of their packet has not come.
 pub(crate) const FRAGMENTS_HELD: usize = 64;
 /// Of these, fragments of one source.

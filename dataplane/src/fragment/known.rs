@@ -8,8 +8,9 @@ use crate::tick::Tick;
 use crate::types::Protocol;
 
 /// How long the first fragment is remembered: the others follow at its heels, or not at all. Hosts wait
-/// for up to a minute (RFC 8200 section 4.5), but use an identification again sooner (RFC 4963).
-const MILLIS: u32 = 2000;
+/// for up to a minute (RFC 8200 section 4.5), but fast ones use an identification again much sooner
+/// (RFC 4963).
+const MILLIS: u32 = 500;
 /// Places that a packet may be in.
 const WAYS: usize = 4;
 /// Counters of sources: several sources may share one, and its limit.
@@ -61,10 +62,7 @@ impl Known {
         }
         self.forget_stale(key, now);
         let source = self.source(key);
-        if self.of_source[source] >= FRAGMENTED_PER_SOURCE {
-            return None;
-        }
-        let place = self.place_for(key);
+        let place = self.place_for(key, self.of_source[source])?;
         self.forget(place);
         self.entries[place] = Some(Entry { key: *key, first, at: now });
         self.of_source[source] += 1;
@@ -78,12 +76,19 @@ impl Known {
         (now.millis_since(entry.at) < MILLIS).then_some(entry.first)
     }
 
-    /// A free place of the set, or that of its oldest entry.
-    fn place_for(&self, key: &Key) -> usize {
-        let start = self.set(key);
-        let age = |place: &usize| self.entries[*place].map_or(0, |entry| entry.at.0);
-        let free = (start..start + WAYS).find(|place| self.entries[*place].is_none());
-        free.or_else(|| (start..start + WAYS).min_by_key(age)).unwrap_or(start)
+    /// A free place of the set for a packet of a source that has `own` others; or that of the source which
+    /// has the most. `None`: the packet's own one has more, and makes way for the others.
+    fn place_for(&self, key: &Key, own: u16) -> Option<usize> {
+        let mut places = self.set(key)..self.set(key) + WAYS;
+        let rivals = |entry: &Entry| self.of_source[self.source(&entry.key)];
+        if own < FRAGMENTED_PER_SOURCE
+            && let Some(free) = places.clone().find(|place| self.entries[*place].is_none())
+        {
+            return Some(free);
+        }
+        let heaviest = places.by_ref().max_by_key(|place| self.entries[*place].as_ref().map_or(0, rivals))?;
+        let of_heaviest = self.entries[heaviest].as_ref().map_or(0, rivals);
+        (own <= of_heaviest).then_some(heaviest)
     }
 
     fn forget_stale(&mut self, key: &Key, now: Tick) {

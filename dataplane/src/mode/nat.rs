@@ -122,10 +122,12 @@ fn ipv4(
     let ttl = ttl_after(headers, hop)?;
     let packet = frame.get_mut(usize::from(headers.network)..).and_then(Ipv4Mut::new);
     let (mut ipv4, _) = packet.ok_or(DropReason::Truncated)?;
+    // Not set and then read again: a word behind a write to a part of it has to wait.
     let before = ipv4.ttl_and_protocol();
+    let after = before & 0x00ff | u16::from(ttl) << 8;
     ipv4.set_ttl(ttl);
     set(&mut ipv4);
-    let mut delta = addresses.word(before, ipv4.ttl_and_protocol());
+    let mut delta = addresses.word(before, after);
     if let Some(id) = id {
         delta = delta.word(ipv4.identification(), id);
         ipv4.set_identification(id);
