@@ -121,8 +121,11 @@ pub(crate) struct Keeper {
     sweep_block: usize,
     sweep_place: u32,
     last_sweep: Tick,
-    /// Steps of a whole round.
+    /// Steps of a whole round, as many blocks as there are.
     steps: u64,
+    /// Those there were when the present round began: blocks that are given back on the way must not
+    /// slow it down.
+    round_steps: u64,
     /// Steps due, in units of 1/65536.
     sweep_credit: u64,
 }
@@ -143,6 +146,7 @@ impl Keeper {
             sweep_place: 0,
             last_sweep: Tick::default(),
             steps: 0,
+            round_steps: 0,
             sweep_credit: 0,
         }
     }
@@ -243,7 +247,8 @@ impl Keeper {
     ) -> bool {
         let elapsed = u64::from(now.millis_since(self.last_sweep));
         self.last_sweep = now;
-        self.sweep_credit += ((self.steps * elapsed) << 16) / u64::from(timeouts.smallest().div_ceil(2));
+        let pace = self.steps.max(self.round_steps);
+        self.sweep_credit += ((pace * elapsed) << 16) / u64::from(timeouts.smallest().div_ceil(2));
         self.sweep_credit = self.sweep_credit.min(self.steps << 16);
         for _ in 0..SWEEP_STEPS_PER_ROUND {
             // A step retires at most STEP entries; beyond that the grace period has to end first.
@@ -266,6 +271,9 @@ impl Keeper {
     ) {
         // From the last block to the first: a block that is given back is replaced by the last one,
         // which has had its turn then.
+        if self.sweep_block == usize::MAX && self.sweep_place == 0 {
+            self.round_steps = self.steps;
+        }
         let at = self.sweep_block.min(self.blocks.len() - 1);
         let (id, size) = (self.blocks[at].id, self.blocks[at].size);
         let end = (self.sweep_place + STEP).min(size.per_block());
