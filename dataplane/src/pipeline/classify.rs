@@ -10,7 +10,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     for (packet, headers) in batch.undecided() {
         match headers.content {
             Content::Echo { destination } => match context.snapshot.vips.get(destination) {
-                Some(vip) if vip.echo => answer(packet, &headers),
+                Some(vip) if vip.echo => answer(packet, headers),
                 Some(_) => packet.drop_for(DropReason::ServiceDown),
                 None => packet.drop_for(DropReason::NotOurs),
             },
