@@ -99,3 +99,28 @@ fn sums(way: &Way) -> Case {
     rows.extend(damaged(way.inward("a datagram", Udp, Moves::INWARD, datagram([1, 2]))));
     Case::new(format!("{}: checksums at the edge", way.name()), way.snapshot(), rows)
 }
+
+/// All modes in one configuration. Their flows are of one client port to one backend: each ends before the
+/// next one begins.
+#[test]
+fn modes_and_families_live_side_by_side() {
+    let is_first = |way: &Way, before: &[Way]| {
+        before.iter().all(|other| (other.mode(), other.client_v6) != (way.mode(), way.client_v6))
+    };
+    let all = ways();
+    let some: Vec<_> = (0..all.len()).filter(|n| is_first(&all[*n], &all[..*n])).map(|n| &all[n]).collect();
+    assert_eq!(some.len(), 10, "five modes, two families");
+    let mut snapshot = crate::testing::rig::network();
+    for way in &some {
+        for protocol in [Tcp, Udp] {
+            way.offer(protocol).add_to(&mut snapshot);
+        }
+    }
+    let mut rig = Rig::new(snapshot);
+    for way in some {
+        for row in reset(way).rows {
+            let sentence = format!("{}: {}", way.name(), row.name);
+            check::check_all(&mut rig, &sentence, (row.ingress, &row.frame), &row.expect, row.moves);
+        }
+    }
+}

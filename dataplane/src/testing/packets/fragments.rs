@@ -251,7 +251,8 @@ fn fragments_that_are_reversed_within_a_batch_all_get_through() {
 
 #[test]
 fn a_fragment_whose_first_one_never_comes_is_given_up() {
-    for way in ways() {
+    // Waiting is the same in all modes, and takes its time.
+    for way in ways().into_iter().filter(|way| matches!(way.how, How::Router)) {
         let mut rig = Rig::new(way.snapshot());
         rig.receive(ETH0, &[asking(&way).before.remove(1)]);
         assert_eq!(rig.dropped(DropReason::Fragment), 0);

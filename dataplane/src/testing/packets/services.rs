@@ -162,10 +162,10 @@ fn dropped_state(way: &Way) -> Case {
 /// The same, answered as RFC 9293 section 3.10.7.1 has it.
 fn missing_state(way: &Way) -> Case {
     let reset = |name, build: Build, (flags, sequence, acknowledged): (u8, u32, u32)| {
-        let answer = way.answer().tcp(80, CLIENT_PORT, flags).numbers(sequence, acknowledged).payload(b"");
-        let mut answer = answer.identification(0).build();
-        clear_window(&mut answer);
         let frame = build.build();
+        let answer = way.answer().tcp(80, CLIENT_PORT, flags).numbers(sequence, acknowledged).payload(b"");
+        let mut answer = answer.identification(0).tags(&way::tags(&frame)).build();
+        clear_window(&mut answer);
         let expect = Expect::Answers(DropReason::NoFlow, ETH0, answer);
         Row { name, ingress: ETH0, frame, expect, moves: Moves::NOTHING }
     };
@@ -173,6 +173,7 @@ fn missing_state(way: &Way) -> Case {
     let rows = vec![
         reset("ACK", segment(ACK), (RST, 9000, 0)),
         reset("FIN", segment(FIN_ACK), (RST, 9000, 0)),
+        reset("in a VLAN", segment(ACK).tags(&[(0x8100, 9)]), (RST, 9000, 0)),
         reset("SYN-ACK", segment(SYN_ACK), (RST, 9000, 0)),
         // Nothing is acknowledged: all of it is, the FIN too.
         reset("FIN alone", segment(Flags::FIN), (RST | ACK, 0, 1000 + 8 + 1)),

@@ -13,7 +13,8 @@ pub(super) fn cases() -> Vec<Case> {
     let of_way = |way: &Way| {
         let mut cases = vec![refused(way)];
         if !way.client_v6 {
-            cases.push(divided(way));
+            cases.push(divided(way, &[]));
+            cases.push(divided(way, &[(0x88a8, 7), (0x8100, 100)]));
         }
         cases
     };
@@ -56,20 +57,22 @@ fn refused(way: &Way) -> Case {
     let [high, low] = room.to_be_bytes();
     let (kind, code) = if way.client_v6 { (2, 0) } else { (3, 4) };
     let long = of_length(room + 1, way.client_v6)(way.ask(), client, vip);
-    let answered = |name| way.answered(name, DropReason::TooLong, (kind, code, [0, 0, high, low]), &long);
+    let error = (kind, code, [0, 0, high, low]);
+    let answered = |name| way.answered(name, DropReason::TooLong, error, &long);
     let rows = vec![
         answered("a byte too long").moving(Moves::CREATES),
         way.inward("just as long as may be", Udp, Moves::INWARD, of_length(room, way.client_v6)),
         answered("a byte too long again"),
+        way.answered("in a VLAN", DropReason::TooLong, error, &long.clone().tags(&[(0x8100, 9)])),
     ];
     Case::new(format!("{}: what must not be cut", way.name()), snapshot(way), rows)
 }
 
 /// IPv4 without the don't-fragment flag (RFC 791).
-fn divided(way: &Way) -> Case {
+fn divided(way: &Way, tags: &'static [(u16, u16)]) -> Case {
     let room = room(way);
     let ((client, vip), (source, server)) = way.ports(Udp);
-    let packet = |build, s, d| of_length(room + 1, false)(build, s, d).fragment(0);
+    let packet = |build, s, d| of_length(room + 1, false)(build, s, d).fragment(0).tags(tags);
     let before = packet(way.ask(), client, vip).build();
     // Eight bytes are left for the header that fragments have in IPv6.
     let place = usize::from(room - 28) & !7;
@@ -89,7 +92,7 @@ fn divided(way: &Way) -> Case {
     let moves = Moves { created: 1, inward: 2, ..Moves::NOTHING };
     let name = "a byte too long";
     let rows = vec![Row { name, ingress: ETH0, frame: before, expect, moves }];
-    Case::new(format!("{}: what may be cut", way.name()), snapshot(way), rows)
+    Case::new(format!("{}: what may be cut, {} tags", way.name(), tags.len()), snapshot(way), rows)
 }
 
 /// The way to the client may be the narrower one.

@@ -3,10 +3,10 @@
 //! A table says what a packet is by a function from addresses and ports to the packet; a way knows what
 //! addresses and ports it has before and behind the box, and so what goes in and what comes out.
 
-use super::wrap::wrap;
+use super::wrap::{tunnels, wrap};
 use super::{BOX0, BOX1, CLIENT, DropReason, ETH0, ETH1, Expect, InterfaceId, Looks, Moves, Protocol, Row};
 use super::{backend, backend_mac, client, vip};
-use crate::snapshot::{ClientAddress, Dscp, GueVariant, Snapshot, TunnelKind};
+use crate::snapshot::{ClientAddress, Dscp, Snapshot};
 use crate::testing::frames::{Build, frame};
 use crate::testing::offer::{How, Offer, Pool, pool_address, ports};
 use crate::testing::rig::network as empty_network;
@@ -38,12 +38,6 @@ pub(super) struct Way {
 pub(super) fn one_arm(v6: bool, client_address: ClientAddress) -> How {
     let addresses = vec![pool_address(POOL, v6)];
     How::OneArm(Pool { addresses, client_address, free: Some(vec![SNAT_PORT]) })
-}
-
-/// The kinds of tunnels.
-pub(super) fn tunnels() -> [How; 4] {
-    let gue = |variant| How::Tunnel(TunnelKind::Gue { port: Port(6080), variant });
-    [How::Tunnel(TunnelKind::Ipip), How::Tunnel(TunnelKind::Gre), gue(GueVariant::Zero), gue(GueVariant::One)]
 }
 
 /// All of them.

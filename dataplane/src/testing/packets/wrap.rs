@@ -5,7 +5,14 @@ use std::net::IpAddr;
 use super::way::{BACKEND, field, network, tags};
 use super::{BOX1, Build, backend, backend_mac, frame};
 use crate::snapshot::{GueVariant, TunnelKind};
-use crate::testing::offer::tunnel_source;
+use crate::testing::offer::{How, tunnel_source};
+use crate::types::Port;
+
+/// The kinds of tunnels.
+pub(super) fn tunnels() -> [How; 4] {
+    let gue = |variant| How::Tunnel(TunnelKind::Gue { port: Port(6080), variant });
+    [How::Tunnel(TunnelKind::Ipip), How::Tunnel(TunnelKind::Gre), gue(GueVariant::Zero), gue(GueVariant::One)]
+}
 
 /// The packet in a tunnel to the backend; source port, flow label and identification are those
 /// of `actual`, as long as they are what they may be.
