@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
+use super::block::{Block, STEP};
 use super::entry::Nat;
 use super::quiescence::Marks;
-use super::slab::{BlockId, EntryRef, Size};
+use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
 use crate::engine::FlowState;
 use crate::limits::{LIMBO, SWEEP_STEPS_PER_ROUND};
@@ -47,52 +48,6 @@ impl Timeouts {
 
     fn smallest(&self) -> u32 {
         self.syn.min(self.established).min(self.fin).min(self.udp).max(1)
-    }
-}
-
-/// A block and which of its entries are free, as bits.
-#[derive(Debug)]
-struct Block {
-    id: BlockId,
-    size: Size,
-    free: [u64; 4],
-    granted: u32,
-}
-
-/// Places that one step of the sweep looks at.
-const STEP: u32 = 64;
-
-impl Size {
-    /// Steps over a block.
-    fn sweep_steps(self) -> u64 {
-        u64::from(self.per_block().div_ceil(STEP))
-    }
-}
-
-impl Block {
-    fn new(id: BlockId, size: Size, granted: u32) -> Self {
-        let bits =
-            |word: u32| u64::MAX.checked_shr(64 - granted.saturating_sub(word * 64).min(64)).unwrap_or(0);
-        Self { id, size, free: [bits(0), bits(1), bits(2), bits(3)], granted }
-    }
-
-    fn free_count(&self) -> u32 {
-        self.free.iter().map(|bits| bits.count_ones()).sum()
-    }
-
-    fn take(&mut self) -> Option<EntryRef> {
-        let (word, bits) = (0_u32..).zip(&mut self.free).find(|(_, bits)| **bits != 0)?;
-        let place = word * 64 + bits.trailing_zeros();
-        *bits &= *bits - 1;
-        Some(self.id.entry(place, self.size))
-    }
-
-    fn give(&mut self, place: u32) {
-        self.free[(place / 64) as usize] |= 1 << (place % 64);
-    }
-
-    fn is_used(&self, place: u32) -> bool {
-        place < self.granted && self.free[(place / 64) as usize] >> (place % 64) & 1 == 0
     }
 }
 

@@ -22,6 +22,7 @@
 //! * Packet counts of an entry are written by plain stores: RSS gives one direction of a flow to one
 //!   worker. While RSS changes its mind a count may be lost, never a flow.
 
+mod block;
 mod entry;
 mod index;
 mod keeper;
