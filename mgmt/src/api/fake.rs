@@ -251,5 +251,6 @@ pub(crate) fn stats() -> view::Stats {
             tx_ring_empty: 2,
             rx_dropped: 0,
         }],
+        client_address_omitted: 4,
     }
 }

@@ -81,6 +81,12 @@ fn frames(page: &mut Page, stats: &Stats) {
         page.value("frames_total", &[("verdict", &fate)], count);
     }
     page.single("frames_originated_total", "counter", "Frames that the box sent itself.", frames.originated);
+    page.single(
+        "client_address_omitted_total",
+        "counter",
+        "First segments that had no room for the client's address.",
+        stats.client_address_omitted,
+    );
     page.metric("drops_total", "counter", "Dropped frames, by reason.");
     for drop in &stats.drops {
         page.value("drops_total", &[("reason", &drop.code)], drop.count);

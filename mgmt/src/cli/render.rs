@@ -169,7 +169,12 @@ impl Render for view::Stats {
                 ring.rx_dropped
             ]);
         }
-        format!("{frames}\n{drops}\n{rings}")
+        let mut text = format!("{frames}\n{drops}\n{rings}");
+        if self.client_address_omitted > 0 {
+            let count = self.client_address_omitted;
+            say(&mut text, format_args!("\n{count} first segments had no room for the client's address\n"));
+        }
+        text
     }
 }
 

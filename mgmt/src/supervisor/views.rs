@@ -230,6 +230,7 @@ impl Supervisor {
                 .map(|worker| view::WorkerFrames { id: worker.id.0, frames: worker.frames.into() })
                 .collect(),
             rings: rings.collect(),
+            client_address_omitted: workers.iter().map(|worker| worker.toa_omitted).sum(),
         }
     }
 }

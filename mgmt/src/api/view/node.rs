@@ -151,6 +151,9 @@ pub struct Stats {
     pub workers: Vec<WorkerFrames>,
     /// Each socket's rings.
     pub rings: Vec<Ring>,
+    /// First segments of flows with `client_address = "toa"` that had no room for the option: their
+    /// backends take the box for the client.
+    pub client_address_omitted: u64,
 }
 
 /// Where frames went: received = forwarded + to Linux + to management + dropped, those in flight

@@ -90,6 +90,8 @@ no-backend      2  every backend of the service is down
 
 INTERFACE  QUEUE  RX-RING-FULL  FILL-RING-EMPTY  TX-RING-EMPTY  RX-DROPPED
 eth0           0             1                0              2           0
+
+4 first segments had no room for the client's address
 ";
     assert_eq!(plain(&fake::stats()), expected);
 }
