@@ -132,6 +132,10 @@ clients_are_seen() {
   done
 }
 
+drops_none() {
+  penstock --json stats | jq -e ".drops[] | select(.code == \"$1\") | .count == 0" >/dev/null
+}
+
 # runs FILE
 runs() {
   local file=$1 mode name address ports protocol told n
@@ -154,6 +158,7 @@ runs() {
   done < <(penstock --json services | jq -r '.[] | "\(.name) \(.address) \(.ports) \(.protocol)"')
   expect "every backend of every service has got flows" services_show 'all(.[].backends[]; .total_flows > 0)' >/dev/null
   clients_are_seen "$mode"
+  expect "every segment fits, also into a tunnel" drops_none too-long
   expect "penstockd still answers" daemon_lives
   lab_down
 }
