@@ -41,13 +41,16 @@ fn every_bad_file_gets_the_message_beside_it() {
 }
 
 #[test]
-fn every_example_is_accepted_without_a_warning() {
+fn every_mode_has_an_example_that_is_accepted_without_a_warning() {
     let files = files("../configs");
-    assert!(!files.is_empty());
-    for path in files {
-        let (_, warnings) = config::load(&path, &machine()).unwrap_or_else(|errors| panic!("{errors}"));
+    for path in &files {
+        let (config, warnings) = config::load(path, &machine()).unwrap_or_else(|errors| panic!("{errors}"));
         assert_eq!(warnings, [], "{}", path.display());
+        let mode = path.file_stem().unwrap().to_string_lossy();
+        assert!(config.services.iter().all(|service| service.mode().to_string() == mode), "{mode}");
     }
+    let names: Vec<_> = files.iter().map(|path| path.file_stem().unwrap().to_string_lossy()).collect();
+    assert_eq!(names, ["bridge", "dsr", "one-arm", "router", "tunnel"]);
 }
 
 #[test]

@@ -14,7 +14,8 @@ as_in_the_lab() {
   sed -e 's/2001:db8:/fd00:/g' -e '/^run_dir/d' -e "/^\[node\]$/a run_dir = \"$LAB_DIR/run\"" "$1"
 }
 
-# What the lab does to backends for other scenarios, undone: the commands of the file must be enough.
+# make_bare MODE: what the lab does to backends for other scenarios is undone, so that the commands of the
+# file must be enough.
 make_bare() {
   local n family
   for ((n = 1; n <= BACKENDS; n++)); do
@@ -52,19 +53,27 @@ obey_on_backends() {
   done
 }
 
-# In bridge mode the box has something to do, once there is a bridge, and backends have not.
+# In bridge mode the commands are for the box, once there is a bridge, and backends need none.
 obey_on_box() {
   local command
   wait_for 10 "the bridge $BRIDGE" ip -n "$LAB-box" link show "$BRIDGE" || refute "there is no bridge"
   while read -r command; do obey box "$command"; done < <(commands)
 }
 
+# box_has ADDRESS/LENGTH...
+box_has() {
+  local address
+  for address in "$@"; do ip -n "$LAB-box" address show dev "$BRIDGE" | grep -qF " $address " || return; done
+}
+
+# start_example MODE
 start_example() {
   [[ $1 == bridge ]] || obey_on_backends
   lab_start box penstockd "$BIN/penstockd" --config "$(config_file)"
   wait_for 20 "penstockd to answer on its socket" daemon_answers || refute "penstockd does not start"
   [[ $1 == bridge ]] || return 0
   obey_on_box
+  expect "the box has its address in the segment" box_has "$BOX4/24" "$BOX6/64"
   lab_bridge_ready || refute "the bridge does not work"
 }
 
@@ -98,11 +107,11 @@ carries() {
     target=$2
     wait_for 10 "$name to answer" lab_in client dig +time=1 +tries=1 "@$target" who.test.penstock TXT ||
       refute "$name does not answer"
-    names=$(names_by_dns "$target")
+    names=$(names_by_dns "$target") || refute "not every query to $name is answered"
   else
     target=$(target "$2" "$3")
     wait_for 10 "$name to answer" vip_answers "$target" || refute "$name does not answer"
-    names=$(names_by_http "$target")
+    names=$(names_by_http "$target") || refute "not every request to $name is answered"
     # Full segments: in tunnels there must be room for the wrapping, too.
     upload_is_intact "$target" "$LAB_DIR/5M"
   fi
@@ -132,6 +141,11 @@ clients_are_seen() {
   done
 }
 
+# drops_none REASON
+drops_none() {
+  penstock --json stats | jq -e ".drops[] | select(.code == \"$1\") | .count == 0" >/dev/null
+}
+
 # runs FILE
 runs() {
   local file=$1 mode name address ports protocol told n
@@ -154,6 +168,7 @@ runs() {
   done < <(penstock --json services | jq -r '.[] | "\(.name) \(.address) \(.ports) \(.protocol)"')
   expect "every backend of every service has got flows" services_show 'all(.[].backends[]; .total_flows > 0)' >/dev/null
   clients_are_seen "$mode"
+  expect "every segment fits, also into a tunnel" drops_none too-long
   expect "penstockd still answers" daemon_lives
   lab_down
 }
