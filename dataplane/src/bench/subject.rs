@@ -116,6 +116,8 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
             mss_clamp: None,
         }));
     }
+    let stations = (1..=BACKENDS).map(|last| ((BridgeId(0), backend_mac(last)), ETH1));
+    snapshot.stations = Arc::new(stations.collect());
     let (vip, ports, protocol) = (Prefix::host(vip(v6)), PortRange::one(Port(80)), Protocol::Tcp);
     let mode = snapshot.backends[0].as_ref().map_or(crate::types::Mode::Dsr, |b| b.forwarding.mode());
     snapshot.services.push(Service {

@@ -22,6 +22,7 @@ use super::kind::Kind;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
+use crate::snapshot::ClientAddress;
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol, SnatId};
 use crate::wire::tcp::Flags;
@@ -42,6 +43,8 @@ pub(crate) struct Nat {
     pub(crate) start: u32,
     /// Bytes that the box puts in front of the client's stream.
     pub(crate) shift: u8,
+    /// How the backend is told of the client: a flow keeps what it began with.
+    pub(crate) client_address: ClientAddress,
 }
 
 /// Which way a packet of a flow goes.
@@ -92,7 +95,7 @@ impl Entry<'_> {
             let at = nat_at(kind);
             self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
             self.set(at + 1, nat.start);
-            self.set(at + 2, u32::from(nat.shift));
+            self.set(at + 2, u32::from(nat.client_address.number()) << 8 | u32::from(nat.shift));
         }
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
     }
@@ -112,6 +115,7 @@ impl Entry<'_> {
             port: Port(place as u16),
             start: self.word(at + 1),
             shift: self.word(at + 2) as u8,
+            client_address: ClientAddress::from_number((self.word(at + 2) >> 8) as u8),
         })
     }
 

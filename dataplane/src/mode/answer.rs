@@ -16,7 +16,7 @@ pub(super) fn turn_around(frame: &mut [u8]) -> Option<()> {
 
 /// Whether an address is one host's, as far as the address tells: errors and resets concern no other
 /// (RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4 (e)).
-pub(super) fn is_host(address: IpAddr) -> bool {
+pub(crate) fn is_host(address: IpAddr) -> bool {
     match address {
         // Networks 0 and 127, then multicast and class E with the limited broadcast.
         IpAddr::V4(v4) => !matches!(v4.octets(), [0 | 127 | 224.., ..]),

@@ -63,7 +63,6 @@ pub(crate) fn tell(
     place: Place,
     client: &Tuple,
     nat: &Nat,
-    how: ClientAddress,
     acknowledged: bool,
     longest: usize,
 ) -> Result<Told, DropReason> {
@@ -77,8 +76,8 @@ pub(crate) fn tell(
     }
     let is_first = tcp.sequence() == Sequence(nat.start);
     let growth = longest.saturating_sub(place.end - place.network);
-    match header(client, how) {
-        None if how == ClientAddress::Toa && is_first => {
+    match header(client, nat.client_address) {
+        None if nat.client_address == ClientAddress::Toa && is_first => {
             let toa = Toa::new(ends(client).0);
             if toa.bytes().len() > growth || !toa.fits(segment) {
                 return Ok(Told::NoRoom);
@@ -112,11 +111,17 @@ fn widen(frame: &mut Frame, place: Place, gap: usize) -> Option<&mut [u8]> {
     frame.bytes_mut().get_mut(place.network..)
 }
 
-/// Takes back what `tell` has done, in a segment of the backend. Says whether it shows that the
-/// backend has the header.
-pub(crate) fn untell(segment: &mut [u8], nat: &Nat) -> bool {
-    let Ok(tcp) = Tcp::new_checked(segment) else { return false };
+/// Takes back what `tell` has done, in a segment of the backend. `acknowledged`: the backend is known to
+/// have the header; says whether it is now.
+pub(crate) fn untell(segment: &mut [u8], nat: &Nat, acknowledged: bool) -> bool {
+    let Ok(tcp) = Tcp::new_checked(segment) else { return acknowledged };
     let (start, shift) = (nat.start, u32::from(nat.shift));
+    if acknowledged {
+        // Long behind the start, and perhaps round the sequence space: the place says nothing any more.
+        let back = Shift(-i32::from(nat.shift));
+        tcp_options::renumber_acknowledgement(segment, |number| number.shifted(back));
+        return true;
+    }
     let place = move |Sequence(number): Sequence| {
         let place = number.wrapping_sub(start);
         (place <= u32::MAX / 2).then_some(place)

@@ -1,5 +1,8 @@
 //! The answer to an ICMP or ICMPv6 echo request, made of the request itself.
 
+use std::net::IpAddr;
+
+use super::answer::{is_host, turn_around};
 use crate::wire::checksum::Delta;
 use crate::wire::icmp::{IcmpMut, v4, v6};
 use crate::wire::ipv4::Ipv4Mut;
@@ -8,15 +11,16 @@ use crate::wire::ipv4::Ipv4Mut;
 const TTL: u8 = 64;
 
 /// Turns the request in `frame` around; `network` is where its IP header begins, behind whatever VLAN tags,
-/// and `transport` its ICMP header. `None`: the frame is shorter than that, which parsing rules out.
+/// and `transport` its ICMP header. `None`: it was not sent from one host and station to another.
 ///
 /// Addresses swap places, which no checksum notices; the type and the TTL change their checksums by
 /// difference, so that a request that arrived damaged is answered damaged.
 pub(crate) fn reply(frame: &mut [u8], network: usize, transport: usize) -> Option<()> {
-    swap::<6>(frame.get_mut(..12)?)?;
+    turn_around(frame)?;
     let (head, message) = frame.split_at_mut_checked(transport)?;
     let packet = head.get_mut(network..)?;
     let kind = if packet.first()? >> 4 == 4 {
+        is_from_host::<4>(packet.get(12..)?)?;
         swap::<4>(packet.get_mut(12..20)?)?;
         let (mut ipv4, _) = Ipv4Mut::new(packet)?;
         let before = ipv4.ttl_and_protocol();
@@ -25,6 +29,7 @@ pub(crate) fn reply(frame: &mut [u8], network: usize, transport: usize) -> Optio
         ipv4.set_checksum(delta.apply(ipv4.checksum()));
         v4::ECHO_REPLY
     } else {
+        is_from_host::<16>(packet.get(8..)?)?;
         swap::<16>(packet.get_mut(8..40)?)?;
         *packet.get_mut(7)? = TTL;
         v6::ECHO_REPLY
@@ -35,6 +40,14 @@ pub(crate) fn reply(frame: &mut [u8], network: usize, transport: usize) -> Optio
     let delta = Delta::default().word(before, icmp.kind_and_code());
     icmp.set_checksum(delta.apply(icmp.checksum()));
     Some(())
+}
+
+/// An answer to many, or to nobody, would be an amplifier's.
+fn is_from_host<const N: usize>(addresses: &[u8]) -> Option<()>
+where
+    IpAddr: From<[u8; N]>,
+{
+    is_host(IpAddr::from(*addresses.first_chunk::<N>()?)).then_some(())
 }
 
 /// Swaps the two halves of `N` bytes each.

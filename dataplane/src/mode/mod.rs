@@ -27,4 +27,5 @@ pub(crate) mod reset;
 mod transport;
 pub(crate) mod tunnel;
 
+pub(crate) use answer::is_host;
 pub(crate) use echo::reply as echo_reply;

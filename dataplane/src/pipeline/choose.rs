@@ -3,10 +3,11 @@
 use super::answer::{self, Stop};
 use super::batch::{Batch, Packet, Route};
 use super::context::Context;
-use super::headers::{Content, Headers};
+use super::headers::{Content, Headers, Piece};
 use super::source;
 use super::verdict::DropReason;
 use crate::flow::{Direction, Found, Inserted, NewFlow, Tuple};
+use crate::mode::is_host;
 use crate::schedule::client_hash;
 use crate::snapshot::{Endpoint, Forwarding, MissingState, Service};
 use crate::types::{BackendId, Protocol};
@@ -51,7 +52,9 @@ fn choose(
     tuple: &Tuple,
     flags: Flags,
 ) -> Result<Route, Stop> {
-    let Some(service) = service(context, tuple) else { return Ok(without_service(context, tuple)?) };
+    let Some(service) = service(context, tuple) else {
+        return Ok(without_service(context, headers, tuple)?);
+    };
     if service.vlan.is_some_and(|vlan| vlan != headers.vlan) {
         return Err(DropReason::WrongVlan.into());
     }
@@ -59,6 +62,9 @@ fn choose(
         let is_answered = service.mode.is_two_way() && service.missing_state == MissingState::Reset;
         let has_header = !headers.piece.is_later();
         return Err(if is_answered && has_header { Stop::Reset } else { DropReason::NoFlow.into() });
+    }
+    if !is_host(tuple.addresses.source()) {
+        return Err(DropReason::MartianSource.into());
     }
     let backend = scheduled(context, service, tuple)?;
     let found = insert(packet, context, headers, tuple, flags, backend)?;
@@ -118,12 +124,17 @@ fn takes_strays(service: &Service, flags: Flags) -> bool {
     !service.mode.is_two_way() && service.schedule.is_consistent() && !flags.has(Flags::RST)
 }
 
-fn without_service(context: &Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
+fn without_service(context: &Context<'_>, headers: &Headers, tuple: &Tuple) -> Result<Route, DropReason> {
+    let source = tuple.addresses.source();
+    let is_part = headers.piece != Piece::Whole;
     if context.snapshot.vips.contains(tuple.addresses.destination()) {
         Err(DropReason::UnknownPort)
-    } else if is_from_backend(context, tuple) {
-        // Steered here because it comes from a backend's endpoint, but an answer to somebody who
-        // went to the backend itself. The box is on its way: it goes on as it is.
+    } else if is_from_backend(context, tuple)
+        || is_part && context.snapshot.return_endpoints.has_sender(source, tuple.protocol)
+    {
+        // Steered here because it comes from a backend's endpoint, or is a fragment of anything that
+        // the server sends, but an answer to somebody who went to the server itself. The box is on its
+        // way: it goes on as it is.
         Ok(Route::AsItIs)
     } else {
         Err(DropReason::NotOurs)

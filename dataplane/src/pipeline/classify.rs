@@ -24,6 +24,6 @@ fn answer(packet: &mut Packet, headers: &Headers) {
     let (network, transport) = (usize::from(headers.network), usize::from(headers.transport));
     match mode::echo_reply(packet.frame.bytes_mut(), network, transport) {
         Some(()) => packet.verdict = Verdict::Transmit(packet.ingress),
-        None => packet.drop_for(DropReason::Truncated),
+        None => packet.drop_for(DropReason::MartianSource),
     }
 }

@@ -8,7 +8,7 @@ use super::context::{Context, Missing, Station};
 use super::headers::Headers;
 use super::verdict::DropReason;
 use crate::snapshot::{Backend, Forwarding, Hop, NextHop, Snapshot};
-use crate::types::{BridgeId, InterfaceId};
+use crate::types::{BridgeId, InterfaceId, Mac};
 use crate::wire::ethernet::{self, Ethernet};
 
 /// What a packet's rewrite does to its length.
@@ -83,12 +83,16 @@ fn fitting(
 #[inline(always)]
 pub(super) fn readdress(
     packet: &mut Packet,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
+    headers: &Headers,
     next_hop: NextHop,
 ) -> Result<InterfaceId, Stop> {
     let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
     ethernet::readdress(packet.frame.bytes_mut(), next_hop.mac, interface.mac);
-    Ok(next_hop.interface)
+    match interface.bridge {
+        None => Ok(next_hop.interface),
+        Some(bridge) => Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), None)?),
+    }
 }
 
 /// Towards a backend behind another port of the bridge: with the MAC of whoever sent it as its source,
@@ -96,18 +100,17 @@ pub(super) fn readdress(
 pub(super) fn redirect(
     packet: &mut Packet,
     context: &mut Context<'_>,
+    headers: &Headers,
     next_hop: NextHop,
 ) -> Result<InterfaceId, Stop> {
     note_station(packet, context);
-    if next_hop.interface == packet.ingress {
-        return Err(DropReason::SameSegment.into());
-    }
+    let bridge = bridge_of(context, next_hop.interface).ok_or(DropReason::InterfaceGone)?;
     ethernet::redirect(packet.frame.bytes_mut(), next_hop.mac);
-    Ok(next_hop.interface)
+    let ingress = Some(packet.ingress);
+    Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), ingress)?)
 }
 
-/// Behind which port of the bridge the frame's destination is. Where nobody knows, as a bridge does:
-/// it leaves by all the others.
+/// Behind which port of the bridge the frame's destination is.
 ///
 /// A bridge tells nobody that a packet is too long: its sides are one link to everybody.
 pub(super) fn switch(
@@ -118,11 +121,31 @@ pub(super) fn switch(
     note_station(packet, context);
     let bridge = bridge_of(context, packet.ingress).ok_or(DropReason::NotOurs)?;
     let (ethernet, _) = Ethernet::new_checked(packet.frame.bytes())?;
-    match context.snapshot.stations.get(&(bridge, ethernet.destination())) {
-        Some(port) if *port == packet.ingress => Err(DropReason::SameSegment),
+    let (mac, ingress) = (ethernet.destination(), Some(packet.ingress));
+    behind_a_port(packet, context, headers, (bridge, mac), ingress)
+}
+
+/// Whether both are ports of one bridge.
+pub(super) fn is_of_one_bridge(context: &Context<'_>, a: InterfaceId, b: InterfaceId) -> bool {
+    let bridge = bridge_of(context, a);
+    bridge.is_some() && bridge == bridge_of(context, b)
+}
+
+/// The port that a station of a bridge is behind. Where nobody knows, as a bridge does: the frame leaves by
+/// all of them but `ingress`.
+#[inline(never)]
+fn behind_a_port(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    station: (BridgeId, Mac),
+    ingress: Option<InterfaceId>,
+) -> Result<InterfaceId, DropReason> {
+    match context.snapshot.stations.get(&station) {
+        Some(port) if Some(*port) == ingress => Err(DropReason::SameSegment),
         Some(port) if !takes(context.snapshot, *port, headers) => Err(DropReason::TooLong),
         Some(port) => Ok(*port),
-        None => flood(packet, context, headers, bridge),
+        None => flood(packet, context, headers, station.0, ingress),
     }
 }
 
@@ -135,9 +158,10 @@ fn flood(
     context: &mut Context<'_>,
     headers: &Headers,
     bridge: BridgeId,
+    ingress: Option<InterfaceId>,
 ) -> Result<InterfaceId, DropReason> {
     let snapshot = context.snapshot;
-    let others = || snapshot.ports_of(bridge).filter(|port| *port != packet.ingress);
+    let others = || snapshot.ports_of(bridge).filter(|port| Some(*port) != ingress);
     let none = if others().next().is_some() { DropReason::TooLong } else { DropReason::InterfaceGone };
     let mut wide = others().filter(|port| takes(snapshot, *port, headers));
     let first = wide.next().ok_or(none)?;

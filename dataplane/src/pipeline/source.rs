@@ -16,6 +16,7 @@ use crate::wire::tcp::{Sequence, Tcp};
 pub(super) struct Stream {
     start: Sequence,
     shift: u8,
+    client_address: ClientAddress,
 }
 
 /// What is to be remembered of a stream into which the client's address goes.
@@ -28,10 +29,11 @@ pub(super) fn stream(packet: &Packet, headers: &Headers, tuple: &Tuple, how: Cli
         }
     };
     match sequence {
-        None => Stream { start: Sequence(0), shift: 0 },
+        None => Stream { start: Sequence(0), shift: 0, client_address: ClientAddress::None },
         // The SYN has a place in the sequence itself (RFC 9293 section 3.4).
         Some(Sequence(syn)) => {
-            Stream { start: Sequence(syn.wrapping_add(1)), shift: client_address::length(tuple, how) }
+            let (start, shift) = (Sequence(syn.wrapping_add(1)), client_address::length(tuple, how));
+            Stream { start, shift, client_address: how }
         }
     }
 }
@@ -52,7 +54,8 @@ pub(super) fn insert(
         let Some((address, port)) = take(context, one_arm, random) else {
             return Err(DropReason::SnatExhausted);
         };
-        flow.nat = Some(Nat { address, port, start: stream.start.0, shift: stream.shift });
+        let Stream { start: Sequence(start), shift, client_address } = stream;
+        flow.nat = Some(Nat { address, port, start, shift, client_address });
         let inserted = context.table.insert(context.keeper, flow, context.snapshot, context.now);
         match inserted {
             Inserted::Created(_) => return Ok(inserted),

@@ -76,6 +76,28 @@ pub enum ClientAddress {
     Toa,
 }
 
+impl ClientAddress {
+    /// What a flow remembers it by.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::ProxyV1 => 1,
+            Self::ProxyV2 => 2,
+            Self::Toa => 3,
+        }
+    }
+
+    /// The reverse.
+    pub(crate) fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::ProxyV1,
+            2 => Self::ProxyV2,
+            3 => Self::Toa,
+            _ => Self::None,
+        }
+    }
+}
+
 /// A differentiated services code point, 1 to 63 (RFC 2474).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dscp(u8);

@@ -147,10 +147,11 @@ impl ReturnEndpoints {
         })
     }
 
-    /// Whether `address` is that of such a backend.
+    /// Whether `address` is that of such a backend for `protocol`: fragments of whatever it sends are
+    /// steered to the workers, for they have no ports to tell them apart by.
     #[must_use]
-    pub fn has_address(&self, address: IpAddr) -> bool {
-        self.0.contains_key(&address)
+    pub fn has_sender(&self, address: IpAddr, protocol: Protocol) -> bool {
+        self.0.get(&address).is_some_and(|ports| ports.iter().any(|(p, _)| *p == protocol))
     }
 
     /// All of them.

@@ -82,7 +82,7 @@ fn to_backend(
         Forwarding::Dsr(None) => {
             let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
             clamp(packet, headers, backend);
-            egress::readdress(packet, context, next_hop)
+            egress::readdress(packet, context, headers, next_hop)
         }
         Forwarding::Tunnel(tunnel) => {
             let growth = Growth { more: tunnel.overhead(), less: 0 };
@@ -90,21 +90,28 @@ fn to_backend(
             clamp(packet, headers, backend);
             let (network, id) = (usize::from(headers.network), context.fragments.next_identification());
             tunnel::encapsulate(&mut packet.frame, network, tunnel, packet.hash.0, id)?;
-            egress::readdress(packet, context, next_hop)
+            egress::readdress(packet, context, headers, next_hop)
         }
         Forwarding::Router => {
             let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
             let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
             Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
             clamp(packet, headers, backend);
-            egress::readdress(packet, context, next_hop)
+            egress::readdress(packet, context, headers, next_hop)
         }
         Forwarding::Bridge => {
             let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
             let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
-            Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
+            // A client from elsewhere than the bridge is routed there.
+            let is_inline = egress::is_of_one_bridge(context, packet.ingress, next_hop.interface);
+            let hop = if is_inline { Hop::Transparent } else { Hop::Counted };
+            Rewrite::new(tuple, &to, hop).apply(packet, context, headers)?;
             clamp(packet, headers, backend);
-            egress::redirect(packet, context, next_hop)
+            if is_inline {
+                egress::redirect(packet, context, headers, next_hop)
+            } else {
+                egress::readdress(packet, context, headers, next_hop)
+            }
         }
         Forwarding::Dsr(Some(code_point)) => {
             let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
@@ -114,11 +121,9 @@ fn to_backend(
             rewrite.apply(packet, context, headers)?;
             nat::set_code_point(packet.frame.bytes_mut(), headers, *code_point)?;
             clamp(packet, headers, backend);
-            egress::readdress(packet, context, next_hop)
+            egress::readdress(packet, context, headers, next_hop)
         }
-        Forwarding::OneArm(one_arm) => {
-            one_arm_to_backend(packet, context, headers, tuple, backend, one_arm.client_address, flow)
-        }
+        Forwarding::OneArm(_) => one_arm_to_backend(packet, context, headers, tuple, backend, flow),
     }
 }
 
@@ -128,7 +133,6 @@ fn one_arm_to_backend(
     headers: &Headers,
     tuple: &Tuple,
     backend: &Backend,
-    client_address: ClientAddress,
     flow: Option<Found>,
 ) -> Result<InterfaceId, Stop> {
     let entry = context.table.entry(flow.ok_or(DropReason::NoFlow)?.entry);
@@ -138,18 +142,18 @@ fn one_arm_to_backend(
     let next_hop = egress::to_backend(context, headers, backend, growth)?;
     let headers = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     clamp(packet, &headers, backend);
-    if client_address != ClientAddress::None
+    if nat.client_address != ClientAddress::None
         && let Some(place) = stream(&headers)
     {
         let longest = longest(context, &headers, next_hop);
         let acknowledged = entry.has_acknowledged_header();
         let frame = &mut packet.frame;
-        let told = client_address::tell(frame, place, tuple, &nat, client_address, acknowledged, longest)?;
+        let told = client_address::tell(frame, place, tuple, &nat, acknowledged, longest)?;
         if told == client_address::Told::NoRoom {
             context.counters.toa_omitted.add(1);
         }
     }
-    egress::readdress(packet, context, next_hop)
+    egress::readdress(packet, context, &headers, next_hop)
 }
 
 /// Where the segment is, if it is one of TCP.
@@ -198,11 +202,11 @@ fn to_client(
         && let Some(segment) = packet.frame.bytes_mut().get_mut(place.transport..place.end)
     {
         translate::leave_room(segment, nat.shift);
-        if client_address::untell(segment, &nat) {
+        if client_address::untell(segment, &nat, entry.has_acknowledged_header()) {
             entry.mark_header_acknowledged();
         }
     }
-    egress::readdress(packet, context, next_hop)
+    egress::readdress(packet, context, &headers, next_hop)
 }
 
 /// What a client's packet becomes on its way to the backend; `source`: its new one.
@@ -249,7 +253,7 @@ fn as_it_is(
     }
     let next_hop = egress::resolve(context, headers, tuple.addresses.destination(), Growth::default())?;
     nat::decrement_ttl(packet.frame.bytes_mut(), headers, tuple.addresses)?;
-    egress::readdress(packet, context, next_hop)
+    egress::readdress(packet, context, headers, next_hop)
 }
 
 #[inline(always)]

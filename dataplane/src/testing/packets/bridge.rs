@@ -91,7 +91,9 @@ fn same_segment(way: &Way) -> Case {
     let id = snapshot.backends.len() - 1;
     let hop = NextHop { interface: ETH0, mac: backend_mac(BACKEND) };
     snapshot.backends[id].as_mut().expect("a backend").next_hop = Some(hop);
-    std::sync::Arc::make_mut(&mut snapshot.stations).insert((INLINE, STRANGER), ETH1);
+    let stations = std::sync::Arc::make_mut(&mut snapshot.stations);
+    stations.insert((INLINE, STRANGER), ETH1);
+    stations.insert((INLINE, backend_mac(BACKEND)), ETH0);
     let reason = DropReason::SameSegment;
     let to_neighbour =
         frame((backend_mac(BACKEND), &backend(BACKEND, way.server_v6)), (STRANGER, client(way.client_v6)));

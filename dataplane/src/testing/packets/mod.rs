@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod control;
 mod dsr;
+mod lasting;
 mod life;
 mod malformed;
 mod pieces;
