@@ -75,7 +75,8 @@ async fn apply_says_that_the_file_on_disk_stays() {
     let (out, _, done) = penstock(&daemon.socket, &format!("apply {}", file("../configs/dsr.toml"))).await;
     assert!(done);
     let note = "in force until the daemon stops or reloads; its own file was not changed\n";
-    let added = ["web", "dns", "web-by-dscp", "web6"].map(|name| format!("service {name} is added\n")).concat();
+    let added =
+        ["web", "dns", "web-by-dscp", "web6"].map(|name| format!("service {name} is added\n")).concat();
     assert_eq!(out, format!("{added}{note}"));
     let bad = file("tests/config_errors/names.toml");
     let (_, err, done) = penstock(&daemon.socket, &format!("apply {bad}")).await;
