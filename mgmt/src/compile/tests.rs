@@ -274,6 +274,8 @@ fn a_bridge_service_knows_ports_stations_and_backends_without_an_address_of_the_
     assert_eq!(backend(&before).next_hop, None);
     assert_eq!(before.fib.neighbour_towards(ip("10.5.0.11")), Some((InterfaceId(1), ip("10.5.0.11"))));
     net.apply(neighbour(20, "10.5.0.11"));
+    let everywhere = NextHop { interface: InterfaceId(1), mac: PEER };
+    assert_eq!(backend(&snapshot(&config, &net)).next_hop, Some(everywhere), "its port is not known");
     net.apply(Event::Station(Station { bridge: 20, port: 12, mac: PEER, vlan: 0 }));
     let snapshot = snapshot(&config, &net);
     assert_eq!(backend(&snapshot).next_hop, Some(NextHop { interface: InterfaceId(2), mac: PEER }));

@@ -40,9 +40,43 @@ pub enum BridgeError {
         /// The bridge.
         bridge: String,
     },
+    /// Hosts behind such a port would lose the backends: what these send is taken from the bridge, and
+    /// leaves by the configured ports only.
+    #[error(
+        "bridge {bridge:?} has ports that are not configured, and hosts behind them would not reach the \
+         backends; add {}, or take them out with 'ip link set dev PORT nomaster'",
+        lines(.bridge, .ports)
+    )]
+    ForeignPorts {
+        /// The bridge.
+        bridge: String,
+        /// The ports.
+        ports: Vec<String>,
+    },
     /// The kernel refused.
     #[error(transparent)]
     Net(#[from] NetError),
+}
+
+/// What the configuration lacks.
+fn lines(bridge: &str, ports: &[String]) -> String {
+    let line = |port| format!("`[[interface]]` with `name = {port:?}` and `bridge = {bridge:?}`");
+    ports.iter().map(line).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether all ports of a bridge are among `ports`.
+///
+/// # Errors
+/// [`BridgeError::ForeignPorts`].
+pub fn refuse_foreign_ports(state: &NetState, name: &str, ports: &[&str]) -> Result<(), BridgeError> {
+    let Some(bridge) = state.link(name) else { return Ok(()) };
+    let members = state.links().filter(|link| link.master == Some(bridge.index));
+    let foreign = members.map(|link| &link.name).filter(|member| !ports.contains(&member.as_str()));
+    let foreign: Vec<_> = foreign.cloned().collect();
+    if foreign.is_empty() {
+        return Ok(());
+    }
+    Err(BridgeError::ForeignPorts { bridge: name.to_owned(), ports: foreign })
 }
 
 /// What is missing.
@@ -191,5 +225,24 @@ mod tests {
         assert!(taken.starts_with("there is an interface \"br0\", but it is no bridge"), "{taken}");
         let absent = error(&[(8, "br0", true, None)]);
         assert_eq!(absent, "there is no interface \"eth0\" for bridge \"br0\"");
+    }
+
+    #[test]
+    fn a_bridge_with_ports_that_nobody_configured_is_refused_with_the_lines_that_are_missing() {
+        let links = [
+            (1, "eth0", false, Some(9)),
+            (2, "eth1", false, Some(9)),
+            (3, "tap0", false, Some(8)),
+            (8, "br1", true, None),
+            (9, "br0", true, None),
+        ];
+        let refused = |ports: &[&str]| refuse_foreign_ports(&state(&links), "br0", ports);
+        assert!(refused(&["eth0", "eth1"]).is_ok());
+        assert!(refused(&["eth0", "eth1", "eth2"]).is_ok(), "one that is missing is not foreign");
+        let error = refused(&["eth0"]).unwrap_err().to_string();
+        assert!(error.starts_with("bridge \"br0\" has ports that are not configured"), "{error}");
+        let line = "`[[interface]]` with `name = \"eth1\"` and `bridge = \"br0\"`";
+        assert!(error.contains(line) && !error.contains("tap0"), "{error}");
+        assert!(refuse_foreign_ports(&state(&[]), "br0", &["eth0"]).is_ok(), "it will be made");
     }
 }

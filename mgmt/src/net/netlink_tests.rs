@@ -270,8 +270,11 @@ fn a_missing_bridge_is_made_and_left_behind_and_its_stations_are_known() {
         until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
         assert!(resolver.keep(&BTreeSet::from([(bridge.index, peer)])).await.is_empty());
         let hop = |id| (InterfaceId(0), peer, NextHop { interface: InterfaceId(id), mac: PEER_MAC });
-        until(&mut netlink, |s| s.next_hops(&INLINE).any(|found| found == hop(0))).await;
-        assert_eq!(netlink.state().stations(&INLINE).get(&(BridgeId(0), PEER_MAC)), Some(&InterfaceId(0)));
+        let station = |s: &NetState| s.stations(&INLINE).get(&(BridgeId(0), PEER_MAC)).copied();
+        until(&mut netlink, |s| {
+            station(s) == Some(InterfaceId(0)) && s.next_hops(&INLINE).any(|found| found == hop(0))
+        })
+        .await;
         let fib = Fib::new(netlink.state().routes(&INLINE), []);
         assert_eq!(fib.neighbour_towards(peer), Some((InterfaceId(0), peer)), "the bridge's first port");
 
@@ -281,7 +284,7 @@ fn a_missing_bridge_is_made_and_left_behind_and_its_stations_are_known() {
         until(&mut netlink, |s| s.next_hops(&INLINE).any(|found| found == hop(1))).await;
         assert!(resolver.heard(bridge.index, PEER_MAC).await.is_err(), "no port of a bridge");
         ip("link set eth1 down");
-        until(&mut netlink, |s| s.stations(&INLINE).get(&(BridgeId(0), PEER_MAC)).is_none()).await;
+        until(&mut netlink, |s| station(s).is_none()).await;
 
         resolver.release().await;
         drop(netlink);

@@ -225,7 +225,8 @@ impl NetState {
     }
 
     /// Neighbours as the data plane reads them. One on a bridge is reached through the port that its
-    /// MAC was learned behind, and not at all before.
+    /// MAC was learned behind. While none is known, as after each flush of the bridge's table, the first
+    /// port stands for all: workers look the station up for each packet, and flood where it is unknown.
     pub fn next_hops(&self, ports: &[Port<'_>]) -> impl Iterator<Item = (InterfaceId, IpAddr, NextHop)> {
         let (ids, stations) = (self.ids(ports), self.stations(ports));
         let bridges: BTreeMap<u32, BridgeId> =
@@ -233,7 +234,7 @@ impl NetState {
         self.neighbours.values().filter_map(move |n| {
             let (id, mac) = (*ids.get(&n.interface)?, n.usable_mac()?);
             let interface = match bridges.get(&n.interface) {
-                Some(bridge) => *stations.get(&(*bridge, mac))?,
+                Some(bridge) => stations.get(&(*bridge, mac)).copied().unwrap_or(id),
                 None => id,
             };
             Some((id, n.address, NextHop { interface, mac }))

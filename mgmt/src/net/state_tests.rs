@@ -158,18 +158,21 @@ fn behind(state: &NetState) -> Hop {
 }
 
 #[test]
-fn a_neighbour_on_a_bridge_is_reached_through_the_port_that_it_was_learned_behind() {
+fn a_neighbour_on_a_bridge_is_reached_through_the_port_that_it_was_learned_behind_or_all() {
     let mut state = bridged();
-    let missing = Hop::NeighbourMissing { interface: InterfaceId(0), address: ip("10.0.0.2") };
-    assert_eq!(behind(&state), missing, "its port is not known");
+    assert_eq!(behind(&state), known(0), "the first port stands for all while its own is not known");
     assert_eq!(state.apply(Event::Station(station(8, 0))), Effect::Changed);
     assert_eq!(state.apply(Event::Station(station(8, 0))), Effect::Nothing);
     assert_eq!(behind(&state), known(1));
     assert_eq!(state.apply(Event::Station(station(7, 0))), Effect::Changed);
     assert_eq!(behind(&state), known(0), "it has moved");
     assert_eq!(state.apply(Event::StationGone(station(8, 0))), Effect::Nothing, "told too late");
-    assert_eq!(state.apply(Event::StationGone(station(7, 0))), Effect::Changed);
-    assert_eq!(behind(&state), missing);
+    state.apply(Event::Station(station(8, 0)));
+    assert_eq!(state.apply(Event::StationGone(station(8, 0))), Effect::Changed);
+    assert_eq!(behind(&state), known(0), "flushed");
+    state.apply(Event::NeighbourGone(20, ip("10.0.0.2")));
+    let missing = Hop::NeighbourMissing { interface: InterfaceId(0), address: ip("10.0.0.2") };
+    assert_eq!(behind(&state), missing, "nobody knows its MAC");
 }
 
 #[test]

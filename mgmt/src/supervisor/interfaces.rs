@@ -6,6 +6,7 @@ use dataplane::types::{InterfaceId, WorkerId};
 
 use super::{Supervisor, pools};
 use crate::net::Link;
+use crate::net::bridges::refuse_foreign_ports;
 
 /// What is known of the interfaces since the last look.
 #[derive(Debug, Default)]
@@ -109,6 +110,19 @@ impl Supervisor {
                 tracing::error!(%error, interface = interface.name, "is back, but not in its bridge");
             }
         }
+    }
+
+    /// What would have been refused at the start and came later: said once, and again only after it was
+    /// put right.
+    pub(super) fn warn_of_what_has_come(&mut self) {
+        let state = self.netlink.state();
+        let bridges = self.config.bridges().into_iter();
+        let foreign = |bridge| refuse_foreign_ports(state, bridge, &self.config.ports_of(bridge)).err();
+        let wrong: BTreeSet<_> = bridges.filter_map(foreign).map(|error| error.to_string()).collect();
+        for message in wrong.difference(&self.said) {
+            tracing::warn!("{message}");
+        }
+        self.said = wrong;
     }
 
     pub(super) fn report_dead_workers(&mut self) {

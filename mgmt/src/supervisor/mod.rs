@@ -21,6 +21,7 @@ mod views;
 
 pub use start::{StartFailure, start};
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,8 @@ pub struct Supervisor {
     announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
     groups: Option<Groups>,
+    /// What is wrong with the network around the box, and was said.
+    said: BTreeSet<String>,
     started: Instant,
 }
 
@@ -153,6 +156,7 @@ impl Supervisor {
         }
         self.watch_interfaces(Occasion::Change);
         self.rejoin_bridges().await;
+        self.warn_of_what_has_come();
         self.publish();
         self.join_groups();
         self.announce(Due::New);

@@ -1,5 +1,6 @@
 //! From a configuration to a running box, or to the one reason why not.
 
+use std::collections::BTreeSet;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use super::{Supervisor, announce, control, interfaces, pools};
 use crate::compile::{Compiler, Facts, served};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
+use crate::net::bridges::refuse_foreign_ports;
 use crate::net::{BridgeError, Groups, NetError, NetState, Netlink};
 
 /// Why the box did not start.
@@ -47,6 +49,9 @@ pub enum StartFailure {
 pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
+    for bridge in config.bridges() {
+        refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
+    }
     for bridge in config.bridges() {
         netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
     }
@@ -86,6 +91,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         asked: control::Asked::default(),
         announced: announce::Announced::default(),
         groups: Groups::new().ok(),
+        said: BTreeSet::new(),
         started: now,
     };
     supervisor.keep_neighbours().await;
