@@ -4,6 +4,7 @@
 //! answer. The supervisor is the only one who knows the configuration, the backends and the data
 //! plane, and it answers between two events of its own, so no answer shows half a change.
 
+use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
@@ -195,6 +196,14 @@ impl Refusal {
     pub fn needs_restart(name: &str, needs_restart: &[String]) -> Self {
         let message = format!("{name} was not applied: it changes what needs a restart of penstockd");
         let details = needs_restart.iter().map(|what| Diagnostic::error(format!("needs a restart: {what}")));
+        Self { details: details.collect(), ..Self::conflict(message) }
+    }
+
+    /// A configuration that the network around the box does not allow.
+    #[must_use]
+    pub fn conflicts(name: &str, conflicts: impl IntoIterator<Item: Display>) -> Self {
+        let message = format!("{name} was not applied: addresses in it are taken already");
+        let details = conflicts.into_iter().map(|conflict| Diagnostic::error(conflict.to_string()));
         Self { details: details.collect(), ..Self::conflict(message) }
     }
 

@@ -3,9 +3,11 @@
 //! worker's place in the order. The [`Pools`] outlive a configuration because flows do.
 
 mod backends;
+mod conflicts;
 mod pools;
 
 pub use backends::{is_behind_a_router, tunnel_source};
+pub use conflicts::{Conflict, conflicts};
 pub use pools::{Pools, Server, is_above};
 
 use std::collections::{BTreeSet, HashMap};

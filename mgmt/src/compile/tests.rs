@@ -309,3 +309,21 @@ fn a_service_that_left_goes_on_as_it_was_last() {
     assert_eq!(tunnel.kind, TunnelKind::Ipip);
     assert_eq!(snapshot.vips.get(ip("10.0.0.100")), Some(Vip::default()), "steered, and not answered for");
 }
+
+#[test]
+fn a_pool_address_that_the_box_itself_has_is_refused_with_advice() {
+    let pooled = |pool: &str| {
+        let config = one(&format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"one-arm\"\nsnat_pool = [\"{pool}\"]\n\
+             backend = [{{ address = \"10.0.0.11\" }}]\n"
+        ));
+        conflicts(&config, &network()).iter().map(Conflict::to_string).collect::<Vec<_>>()
+    };
+    assert!(pooled("10.0.0.3-10.0.0.9").is_empty());
+    let found = pooled("10.0.0.1-10.0.0.9");
+    let [only] = &*found else { panic!("{found:?}") };
+    assert!(
+        only.starts_with("service web: snat_pool has 10.0.0.2, which is an address of interface \"eth0\"")
+    );
+    assert!(only.ends_with("use an address of that network that nobody has"), "{only}");
+}

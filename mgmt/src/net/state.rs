@@ -178,6 +178,11 @@ impl NetState {
         distinct.into_iter().collect()
     }
 
+    /// All addresses of the box, with the link that has each.
+    pub fn addresses(&self) -> impl Iterator<Item = (&Link, IpAddr)> {
+        self.addresses.iter().filter_map(|(index, address)| Some((self.links.get(index)?, *address)))
+    }
+
     /// The addresses of one link.
     pub fn addresses_of(&self, index: u32) -> impl Iterator<Item = IpAddr> {
         self.addresses.iter().filter(move |(interface, _)| *interface == index).map(|(_, address)| *address)

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use dataplane::types::{InterfaceId, WorkerId};
 
 use super::{Supervisor, pools};
+use crate::compile::{Conflict, conflicts};
 use crate::net::Link;
 use crate::net::bridges::refuse_foreign_ports;
 
@@ -118,7 +119,9 @@ impl Supervisor {
         let state = self.netlink.state();
         let bridges = self.config.bridges().into_iter();
         let foreign = |bridge| refuse_foreign_ports(state, bridge, &self.config.ports_of(bridge)).err();
-        let wrong: BTreeSet<_> = bridges.filter_map(foreign).map(|error| error.to_string()).collect();
+        let foreign = bridges.filter_map(foreign).map(|error| error.to_string());
+        let conflicts = conflicts(&self.config, state);
+        let wrong: BTreeSet<_> = foreign.chain(conflicts.iter().map(Conflict::to_string)).collect();
         for message in wrong.difference(&self.said) {
             tracing::warn!("{message}");
         }

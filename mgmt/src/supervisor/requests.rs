@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::Supervisor;
 use crate::api::request::{BackendRef, ConfigText, Refusal, Reply, Request};
 use crate::api::view;
-use crate::compile::{is_behind_a_router, served, tunnel_source};
+use crate::compile::{conflicts, is_behind_a_router, served, tunnel_source};
 use crate::config::{self, Config, Diagnostic, Forwarding, plan};
 
 fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
@@ -62,6 +62,10 @@ impl Supervisor {
             return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
         }
         let (config, _) = self.read(text)?;
+        let conflicts = conflicts(&config, self.netlink.state());
+        if !conflicts.is_empty() {
+            return Err(Refusal::conflicts(&text.name, &conflicts));
+        }
         self.put_in_force(config).await?;
         for change in &planned.plan.changes {
             tracing::info!(change, "configuration");
@@ -100,8 +104,9 @@ impl Supervisor {
         for address in snapshot.local_addresses.iter().filter(|address| self.served.contains(**address)) {
             tracing::warn!(
                 %address,
-                "is a virtual IP or pool address, and an interface has it too: Linux answers for it and takes \
-                 its packets, so take it off the interface"
+                "is a virtual IP, and an interface has it too: Linux gets no packets to it any more, those to \
+                 ports without a service included; take it off the interface, and reach the box by another \
+                 address"
             );
         }
         let (fib, facts) = (&snapshot.fib, self.facts());

@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Supervisor, announce, control, interfaces, pools};
-use crate::compile::{Compiler, Facts, served};
+use crate::compile::{Compiler, Conflict, Facts, conflicts, served};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
 use crate::net::bridges::refuse_foreign_ports;
@@ -34,12 +34,19 @@ pub enum StartFailure {
     /// A bridge cannot be had.
     #[error(transparent)]
     Bridge(#[from] BridgeError),
+    /// Addresses of the configuration are taken already.
+    #[error("{}", one_a_line(.0))]
+    Conflicts(BTreeSet<Conflict>),
     /// The data plane.
     #[error(transparent)]
     Dataplane(#[from] StartError),
     /// The event of the workers cannot be watched.
     #[error("cannot watch the workers: {0}")]
     Watch(#[from] std::io::Error),
+}
+
+fn one_a_line(conflicts: &BTreeSet<Conflict>) -> String {
+    conflicts.iter().map(Conflict::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Starts the data plane with a checked configuration. `file` is what a reload reads.
@@ -49,6 +56,10 @@ pub enum StartFailure {
 pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
+    let conflicts = conflicts(&config, netlink.state());
+    if !conflicts.is_empty() {
+        return Err(StartFailure::Conflicts(conflicts));
+    }
     for bridge in config.bridges() {
         refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
     }
