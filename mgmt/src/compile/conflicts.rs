@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::config::{Config, Forwarding};
+use dataplane::types::Prefix;
+
+use super::pool_addresses;
+use crate::config::Config;
 use crate::net::NetState;
 
 /// Why a configuration cannot be in force on this box.
@@ -12,35 +15,62 @@ use crate::net::NetState;
 pub enum Conflict {
     /// Replies to flows cannot be told from packets for the box itself, such as those of ssh and BGP.
     #[error(
-        "service {service}: snat_pool has {address}, which is an address of interface {interface:?}, and all \
+        "snat_pool has {address}, which is an address of interface {interface:?}, and all \
          packets to it would be taken from Linux: use an address of that network that nobody has"
     )]
     PoolAddressOfTheBox {
-        /// The service's name.
-        service: String,
         /// The address.
         address: IpAddr,
         /// The interface that has it.
         interface: String,
     },
+    /// All of a prefix is answered for: also what is the box's by way of Linux.
+    #[error(
+        "the virtual prefix {prefix} contains {address}, which is an address of interface {interface:?}, and \
+         the box would answer for all of it: {ADVICE}"
+    )]
+    PrefixWithTheBox {
+        /// The prefix.
+        prefix: Prefix,
+        /// The address.
+        address: IpAddr,
+        /// The interface that has it.
+        interface: String,
+    },
+    /// Also what is a router's.
+    #[error(
+        "the virtual prefix {prefix} contains {gateway}, which is the gateway of a route, and the box would \
+         answer for all of it: {ADVICE}"
+    )]
+    PrefixWithAGateway {
+        /// The prefix.
+        prefix: Prefix,
+        /// The router.
+        gateway: IpAddr,
+    },
 }
+
+const ADVICE: &str =
+    "use a prefix that is routed to the box, or a part of the segment's that nobody else uses";
 
 /// All conflicts between a configuration and the network of the box.
 #[must_use]
 pub fn conflicts(config: &Config, net: &NetState) -> BTreeSet<Conflict> {
-    pool_addresses_of_the_box(config, net).collect()
-}
-
-fn pool_addresses_of_the_box(config: &Config, net: &NetState) -> impl Iterator<Item = Conflict> {
-    let pools = config.services.iter().filter_map(|service| match &service.forwarding {
-        Forwarding::OneArm { pool, .. } => Some((service, pool)),
-        _ => None,
-    });
-    pools.flat_map(move |(service, pool)| {
-        let taken = net.addresses().filter(|(_, address)| pool.contains(address));
-        taken.map(move |(interface, address)| {
-            let (service, interface) = (service.name.clone(), interface.name.clone());
-            Conflict::PoolAddressOfTheBox { service, address, interface }
-        })
-    })
+    let pool = pool_addresses(config);
+    let taken = net.addresses().filter(|(_, address)| pool.contains(address));
+    let mut found: BTreeSet<_> = taken
+        .map(|(link, address)| Conflict::PoolAddressOfTheBox { address, interface: link.name.clone() })
+        .collect();
+    let vips: BTreeSet<_> = config.services.iter().map(|service| service.address).collect();
+    let gateways = net.gateways();
+    for prefix in vips.into_iter().filter(|vip| vip.single().is_none()) {
+        let own = net.addresses().filter(|(_, address)| prefix.contains(*address));
+        found.extend(own.map(|(link, address)| {
+            let interface = link.name.clone();
+            Conflict::PrefixWithTheBox { prefix, address, interface }
+        }));
+        let routers = gateways.iter().filter(|gateway| prefix.contains(**gateway));
+        found.extend(routers.map(|&gateway| Conflict::PrefixWithAGateway { prefix, gateway }));
+    }
+    found
 }

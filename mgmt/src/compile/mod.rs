@@ -5,17 +5,19 @@
 mod backends;
 mod conflicts;
 mod pools;
+mod served;
 
 pub use backends::{is_behind_a_router, tunnel_source};
 pub use conflicts::{Conflict, conflicts};
 pub use pools::{Pools, Server, is_above};
+pub use served::Served;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
-use dataplane::snapshot::{Interface, PortSet, Rss, Service, Snapshot, Vip, VipSet};
+use dataplane::snapshot::{Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
@@ -157,16 +159,6 @@ pub fn pool_addresses(config: &Config) -> BTreeSet<IpAddr> {
         _ => None,
     });
     pools.flat_map(|pool| pool.iter().copied()).collect()
-}
-
-/// All addresses that the box has by its configuration alone: virtual IPs and those of pools.
-#[must_use]
-pub fn served(config: &Config) -> VipSet {
-    let mut served = VipSet::default();
-    let vips = config.services.iter().map(|service| service.address);
-    let pools = pool_addresses(config).into_iter().map(Prefix::host);
-    vips.chain(pools).for_each(|prefix| served.insert(prefix, Vip::default()));
-    served
 }
 
 fn interfaces(net: &NetState, ports: &[Port<'_>]) -> Vec<Interface> {

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use dataplane::types::Mac;
 
-use super::frame;
+use super::{Asker, frame};
 
 const ETHERTYPE: u16 = 0x0806;
 const REQUEST: u16 = 1;
@@ -42,17 +42,21 @@ pub enum Silence {
     NotOurs,
 }
 
-/// The reply to a request for one of the virtual addresses.
+/// The reply to a request for an address that `answers` says is to be answered for.
 ///
 /// # Errors
 /// The reason why there is none.
-pub fn respond(request: &[u8], is_vip: impl Fn(Ipv4Addr) -> bool, own: Mac) -> Result<Vec<u8>, Silence> {
+pub fn respond(
+    request: &[u8],
+    answers: impl Fn(Ipv4Addr, Asker) -> bool,
+    own: Mac,
+) -> Result<Vec<u8>, Silence> {
     let request = frame::split(request).ok_or(Silence::Truncated)?;
     if request.ethertype != ETHERTYPE {
         return Err(Silence::NotArp);
     }
     let packet = Packet::parse(request.payload)?;
-    if packet.operation == REPLY && is_vip(packet.sender_ip) && packet.sender_mac != own {
+    if packet.operation == REPLY && answers(packet.sender_ip, Asker::Host) && packet.sender_mac != own {
         return Err(Silence::Conflict);
     }
     if packet.operation != REQUEST {
@@ -61,7 +65,8 @@ pub fn respond(request: &[u8], is_vip: impl Fn(Ipv4Addr) -> bool, own: Mac) -> R
     if !frame::is_station(packet.sender_mac) {
         return Err(Silence::BadSender);
     }
-    if !is_vip(packet.target_ip) {
+    let asker = if packet.sender_ip.is_unspecified() { Asker::Claimant } else { Asker::Host };
+    if !answers(packet.target_ip, asker) {
         return Err(Silence::NotOurs);
     }
     if packet.sender_ip == packet.target_ip {
@@ -150,7 +155,7 @@ mod tests {
     }
 
     fn answer(frame: &[u8]) -> Result<Vec<u8>, Silence> {
-        respond(frame, |address| address == VIP, OWN)
+        respond(frame, |address, _| address == VIP, OWN)
     }
 
     fn changed(at: usize, bytes: &[u8]) -> Result<Vec<u8>, Silence> {
@@ -190,6 +195,15 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_is_told_from_a_question() {
+        let hosts_only = |frame: &[u8]| respond(frame, |_, asker| asker == Asker::Host, OWN);
+        assert!(hosts_only(&request()).is_ok());
+        let mut probe = request();
+        probe[28..32].fill(0);
+        assert_eq!(hosts_only(&probe), Err(Silence::NotOurs));
+    }
+
+    #[test]
     fn each_wrong_frame_has_its_own_reason() {
         assert_eq!(answer(&request()[..13]), Err(Silence::Truncated));
         assert_eq!(answer(&request()[..41]), Err(Silence::Truncated));
@@ -206,7 +220,7 @@ mod tests {
     fn a_foreign_claim_of_the_vip_is_a_conflict_and_our_own_echo_is_none() {
         assert_eq!(answer(&gratuitous_arp(VIP, PEER)), Err(Silence::Conflict));
         assert_eq!(answer(&gratuitous_arp(VIP, OWN)), Err(Silence::NotOurs));
-        assert_eq!(respond(&KNOWN_REPLY, |a| a == VIP, PEER), Err(Silence::Conflict));
+        assert_eq!(respond(&KNOWN_REPLY, |a, _| a == VIP, PEER), Err(Silence::Conflict));
     }
 
     #[test]
@@ -225,7 +239,7 @@ mod tests {
             if shaped && bytes.len() >= 22 {
                 bytes[12..22].copy_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
             }
-            if let Ok(reply) = respond(&bytes, |_| true, OWN) {
+            if let Ok(reply) = respond(&bytes, |_, _| true, OWN) {
                 prop_assert_eq!(reply[0] & 1, 0);
             }
         }

@@ -27,6 +27,16 @@ pub use routes::{Route, RouteKey, Target};
 pub use state::{Effect, Event, NetState, Port, numbered_bridges};
 pub use stations::Station;
 
+/// Who asks for an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// A host that has an address itself.
+    Host,
+    /// One that would like to have the address, and asks from none whether it is free (RFC 5227 section
+    /// 2.1.1, RFC 4862 section 5.4).
+    Claimant,
+}
+
 /// The kernel refused, or its socket is gone.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {

@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 
 use dataplane::types::Mac;
 
-use super::frame;
+use super::{Asker, frame};
 
 const ETHERTYPE: u16 = 0x86dd;
 const ICMPV6: u8 = 58;
@@ -55,20 +55,25 @@ pub enum Silence {
     NotOurs,
 }
 
-/// The advertisement that answers a solicitation for one of the virtual addresses.
+/// The advertisement that answers a solicitation for an address that `answers` says is to be answered for.
 ///
 /// # Errors
 /// The reason why there is none.
-pub fn respond(request: &[u8], is_vip: impl Fn(Ipv6Addr) -> bool, own: Mac) -> Result<Vec<u8>, Silence> {
+pub fn respond(
+    request: &[u8],
+    answers: impl Fn(Ipv6Addr, Asker) -> bool,
+    own: Mac,
+) -> Result<Vec<u8>, Silence> {
     let request = frame::split(request).ok_or(Silence::Truncated)?;
     if request.ethertype != ETHERTYPE {
         return Err(Silence::NotSolicitation);
     }
     let solicitation = Solicitation::parse(request.payload)?;
-    if !is_vip(solicitation.target) {
+    let asker = if solicitation.source.is_unspecified() { Asker::Claimant } else { Asker::Host };
+    if !answers(solicitation.target, asker) {
         return Err(Silence::NotOurs);
     }
-    if solicitation.source.is_unspecified() {
+    if asker == Asker::Claimant {
         // RFC 4861 section 7.2.4: duplicate address detection is answered to all, not solicited.
         let to = (ALL_NODES, all_nodes());
         return Ok(advertisement(solicitation.target, own, to, request.tags, FLAG_OVERRIDE));

@@ -188,6 +188,12 @@ impl NetState {
         self.addresses.iter().filter(move |(interface, _)| *interface == index).map(|(_, address)| *address)
     }
 
+    /// The routers that routes lead to.
+    #[must_use]
+    pub fn gateways(&self) -> BTreeSet<IpAddr> {
+        self.routes.values().flatten().filter_map(|target| target.gateway).collect()
+    }
+
     /// The neighbour table, by link and address.
     pub fn neighbours(&self) -> impl Iterator<Item = &Neighbour> {
         self.neighbours.values()

@@ -57,7 +57,7 @@ impl Supervisor {
     /// have too many addresses, and are routed to the box rather than asked for.
     pub(super) fn announce(&mut self, due: Due) {
         let mut holds = BTreeMap::new();
-        for address in self.served.iter().filter_map(|(prefix, _)| prefix.single()) {
+        for address in self.served.hosts() {
             for interface in self.segments_of(address) {
                 if let Some((link, mac)) = self.way_out(interface) {
                     holds.insert((link, mac, address), interface);

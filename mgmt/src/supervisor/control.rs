@@ -76,13 +76,15 @@ impl Supervisor {
         // An address that has left the configuration still has flows. Who knows the box for it asks
         // the box itself, and goes on; who asks everybody may be told by another box that has it now.
         let to_us = bytes.starts_with(&mac.0);
-        let answers =
-            |address: IpAddr| self.served.contains(address) || (to_us && snapshot.vips.contains(address));
-        let answer = match arp::respond(bytes, |vip| answers(vip.into()), mac) {
+        let answers = |address: IpAddr, asker| {
+            let lingers = || to_us && snapshot.vips.contains(address);
+            let is_elsewhere = || self.station_of(frame.interface, address).is_some_and(|other| other != mac);
+            self.served.answers(address, asker, lingers, is_elsewhere)
+        };
+        let answer = match arp::respond(bytes, |vip, asker| answers(vip.into(), asker), mac) {
             Ok(reply) => Ok(reply),
-            Err(arp::Silence::NotArp) => {
-                ndp::respond(bytes, |vip| answers(vip.into()), mac).map_err(|why| format!("{why:?}"))
-            }
+            Err(arp::Silence::NotArp) => ndp::respond(bytes, |vip, asker| answers(vip.into(), asker), mac)
+                .map_err(|why| format!("{why:?}")),
             Err(why) => Err(format!("{why:?}")),
         };
         match answer {
@@ -96,6 +98,11 @@ impl Supervisor {
         if !sent {
             tracing::debug!(%interface, "a control frame found no way out");
         }
+    }
+
+    /// Who has an address on an interface's segment, as far as the kernel knows.
+    fn station_of(&self, interface: InterfaceId, address: IpAddr) -> Option<Mac> {
+        self.netlink.state().neighbour(self.ip_link_of(interface)?, address)?.usable_mac()
     }
 
     /// What hosts on an interface's segment know the box by. On all ports of a bridge it is the same: a
@@ -115,7 +122,7 @@ impl Supervisor {
 
     /// Makes neighbour solicitations for the virtual IPs and pool addresses arrive.
     pub(super) fn join_groups(&mut self) {
-        let served = self.served.iter().filter_map(|(prefix, _)| prefix.single());
+        let served = self.served.hosts();
         let of = |address| match address {
             IpAddr::V6(vip) => Some((self.segments_of(address), solicited_node(vip))),
             IpAddr::V4(_) => None,

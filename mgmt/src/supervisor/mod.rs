@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dataplane::snapshot::{Rss, Snapshot, VipSet};
+use dataplane::snapshot::{Rss, Snapshot};
 use dataplane::{Dataplane, SteeringError};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -33,7 +33,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use crate::api::request::Request;
-use crate::compile::{Compiler, Facts};
+use crate::compile::{Compiler, Facts, Served};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
 use crate::net::{Groups, Netlink, Resolver};
@@ -58,7 +58,7 @@ pub struct Supervisor {
     /// The NICs' hashes, in the order of the interfaces.
     rss: Vec<Option<Rss>>,
     /// The virtual IPs and pool addresses of the configuration.
-    served: VipSet,
+    served: Served,
     crowded: pools::Crowded,
     netlink: Netlink,
     resolver: Resolver,

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use super::Supervisor;
 use crate::api::request::{BackendRef, ConfigText, Refusal, Reply, Request};
 use crate::api::view;
-use crate::compile::{conflicts, is_behind_a_router, served, tunnel_source};
+use crate::compile::{Served, conflicts, is_behind_a_router, tunnel_source};
 use crate::config::{self, Config, Diagnostic, Forwarding, plan};
 
 fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
@@ -95,13 +95,13 @@ impl Supervisor {
     fn follow_configuration(&mut self) {
         let dataplane = &self.dataplane;
         self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
-        self.served = served(&self.config);
+        self.served = Served::new(&self.config);
     }
 
     /// Nobody else can know: it depends on routes and addresses.
     pub(super) fn warn_of_what_cannot_work(&self) {
         let snapshot = self.dataplane.snapshot();
-        for address in snapshot.local_addresses.iter().filter(|address| self.served.contains(**address)) {
+        for address in snapshot.local_addresses.iter().filter(|address| self.served.is_host(**address)) {
             tracing::warn!(
                 %address,
                 "is a virtual IP, and an interface has it too: Linux gets no packets to it any more, those to \

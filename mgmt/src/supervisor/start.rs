@@ -9,7 +9,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{Supervisor, announce, control, interfaces, pools};
-use crate::compile::{Compiler, Conflict, Facts, conflicts, served};
+use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
 use crate::net::bridges::refuse_foreign_ports;
@@ -86,7 +86,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     let mut supervisor = Supervisor {
         file,
         machine,
-        served: served(&config),
+        served: Served::new(&config),
         config,
         config_generation: 1,
         inventory,
