@@ -61,7 +61,7 @@ pub struct Fib {
 impl Fib {
     /// Builds from the kernel's tables; of two routes for one prefix the first wins, so that the
     /// caller's order is the order of metrics. The interface of a bridge's routes and neighbours is
-    /// its first port; a neighbour's next hop has the port that it is behind.
+    /// its first port; a neighbour's next hop has the port that it is behind, or the first one.
     pub fn new(
         routes: impl IntoIterator<Item = Route>,
         neighbours: impl IntoIterator<Item = (InterfaceId, IpAddr, NextHop)>,

@@ -95,7 +95,7 @@ impl Netlink {
         &self.state
     }
 
-    /// Makes sure that a bridge of this name is there with these ports, see [`bridges`](super::bridges).
+    /// Makes sure that a bridge of this name is there with these ports, see [`bridges`].
     ///
     /// # Errors
     /// See [`BridgeError`].
