@@ -83,9 +83,7 @@ impl Engine {
     /// If there is not enough memory.
     #[must_use]
     pub fn new(subject: Subject, v6: bool, flows: u32) -> Self {
-        // A flow of IPv6 with full NAT takes the room of two.
-        let room = if v6 && subject.has_full_nat() { 2 } else { 1 };
-        let capacity = (flows as usize + flows as usize / 8) * room + 4096;
+        let capacity = flows as usize + flows as usize / 8 + 4096;
         let table = Arc::new(FlowTable::new(capacity, 1, HugePages::Auto).expect("memory for the table"));
         let publisher = Publisher::new(subject::snapshot(subject, v6));
         let links = Links {

@@ -60,11 +60,6 @@ impl Subject {
         }
     }
 
-    /// Whether flows have a source of the box's own.
-    pub(super) fn has_full_nat(self) -> bool {
-        matches!(self, Self::OneArm | Self::OneArmAcross)
-    }
-
     fn tunnel(self) -> Option<TunnelKind> {
         match self {
             Self::Ipip => Some(TunnelKind::Ipip),

@@ -11,7 +11,8 @@
 //! | 3 | tick of the first packet / 256: 24, seen: 8 | the same | |
 //! | 4, 5 | packets towards the backend, and back | the same | |
 //! | 6 .. | client, VIP | client (4 words), VIP (4) | identity |
-//! | 8 .. or 14 .. | with full NAT only: what [`Nat`] has | the same | identity |
+//! | 8, or 14 | with full NAT only: pool address 16, port 16 | the same | identity |
+//! | the next two | where the backend is told of the client: the rest of [`Nat`] | the same | identity |
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -29,8 +30,8 @@ use crate::wire::tcp::Flags;
 
 /// Words of an IPv4 entry: half a cache line.
 pub(super) const NARROW: usize = 8;
-/// Words of the largest entry, of IPv6 with full NAT: two lines. Between them are those of IPv4 with full
-/// NAT, and of IPv6, with one line.
+/// Words of the largest entry, of IPv6 with full NAT that tells backends of their clients: two lines.
+/// Between them are those of IPv4 with full NAT, and of IPv6, with one line.
 pub(super) const EXTENDED: usize = 32;
 
 /// What a flow with full NAT remembers besides.
@@ -45,6 +46,13 @@ pub(crate) struct Nat {
     pub(crate) shift: u8,
     /// How the backend is told of the client: a flow keeps what it began with.
     pub(crate) client_address: ClientAddress,
+}
+
+impl Nat {
+    /// Whether the backend is told of the client.
+    pub(super) fn tells(self) -> bool {
+        self.client_address != ClientAddress::None
+    }
 }
 
 /// Which way a packet of a flow goes.
@@ -90,12 +98,15 @@ impl Entry<'_> {
                 self.set_address6(10, destination);
             }
         }
-        let kind = Kind::new(tuple, flow.two_way, flow.nat.is_some());
+        let kind = Kind::new(tuple, flow.two_way, flow.nat);
         if let Some(nat) = flow.nat {
             let at = nat_at(kind);
             self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
-            self.set(at + 1, nat.start);
-            self.set(at + 2, u32::from(nat.client_address.number()) << 8 | u32::from(nat.shift));
+            // An entry without them is smaller.
+            if kind.tells() {
+                self.set(at + 1, nat.start);
+                self.set(at + 2, u32::from(nat.client_address.number()) << 8 | u32::from(nat.shift));
+            }
         }
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
     }
@@ -110,12 +121,13 @@ impl Entry<'_> {
         }
         let at = nat_at(kind);
         let place = self.word(at);
+        let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
         Some(Nat {
             address: SnatId((place >> 16) as u16),
             port: Port(place as u16),
-            start: self.word(at + 1),
-            shift: self.word(at + 2) as u8,
-            client_address: ClientAddress::from_number((self.word(at + 2) >> 8) as u8),
+            start,
+            shift: told as u8,
+            client_address: ClientAddress::from_number((told >> 8) as u8),
         })
     }
 

@@ -1,5 +1,6 @@
 //! What an entry is, in a byte.
 
+use super::entry::Nat;
 use super::key::{Addresses, Tuple};
 use crate::types::Protocol;
 
@@ -13,13 +14,15 @@ impl Kind {
     const UDP: u8 = 0x02;
     const TWO_WAY: u8 = 0x04;
     const NAT: u8 = 0x08;
+    const TELLS: u8 = 0x10;
 
-    pub(super) fn new(tuple: &Tuple, two_way: bool, nat: bool) -> Self {
+    pub(super) fn new(tuple: &Tuple, two_way: bool, nat: Option<Nat>) -> Self {
         let v6 = if matches!(tuple.addresses, Addresses::V6 { .. }) { Self::V6 } else { 0 };
         let udp = if tuple.protocol == Protocol::Udp { Self::UDP } else { 0 };
         let two_way = if two_way { Self::TWO_WAY } else { 0 };
-        let nat = if nat { Self::NAT } else { 0 };
-        Self(Self::LIVE | v6 | udp | two_way | nat)
+        let tells = if nat.is_some_and(|nat| nat.tells()) { Self::TELLS } else { 0 };
+        let nat = if nat.is_some() { Self::NAT } else { 0 };
+        Self(Self::LIVE | v6 | udp | two_way | nat | tells)
     }
 
     pub(super) fn is_live(self) -> bool {
@@ -36,6 +39,11 @@ impl Kind {
 
     pub(super) fn has_nat(self) -> bool {
         self.0 & Self::NAT != 0
+    }
+
+    /// Whether the backend is told of the client.
+    pub(super) fn tells(self) -> bool {
+        self.0 & Self::TELLS != 0
     }
 
     pub(super) fn protocol(self) -> Protocol {

@@ -11,8 +11,8 @@
 //! may be in; it is put into the second only if the first is full, which happens to less than one flow
 //! in a hundred of a full table, and those cost one line more; the third is for one in ten thousand.
 //!
-//! Bytes per flow, both directions included: index 32, slab 32 (IPv4), 64 (IPv6, or IPv4 with full NAT)
-//! or 128 (IPv6 with full NAT). Memory is for the configured number of flows of up to 64.
+//! Bytes per flow, both directions included: index 32, slab 32 (IPv4), 64 (IPv6, or full NAT) or 128 (IPv6
+//! with full NAT that tells backends of their clients). Memory is for the configured number of flows of up to 64.
 //!
 //! Who may do what:
 //! * Any worker looks up and inserts; both are a bounded number of steps and wait for nobody.

@@ -1,7 +1,7 @@
 //! The entries' memory, and the blocks in which workers take it.
 //!
-//! A block holds 256 narrow entries (IPv4), 128 wide ones (IPv6, or IPv4 with full NAT) or 64 extended
-//! ones (IPv6 with full NAT); it becomes one of these when a worker takes it, and can change when it
+//! A block holds 256 narrow entries (IPv4), 128 wide ones (IPv6, or full NAT) or 64 extended
+//! ones (IPv6 with full NAT that tells backends of their clients); it becomes one of these when a worker takes it, and can change when it
 //! comes back empty: an ended flow's room serves its own size at once, and others when its whole
 //! block is free. Free blocks are bits of a bitmap,
 //! the lowest taken first, so that a table that is little used stays dense. Taking or giving back a
@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use super::entry::{EXTENDED, Entry, NARROW};
+use super::entry::{EXTENDED, Entry, NARROW, Nat};
 use crate::mem::{Words, prefetch};
 
 /// Units of 32 bytes in a block.
@@ -66,11 +66,11 @@ impl Size {
 
     /// What a flow of that family needs.
     #[inline(always)]
-    pub(super) fn of(v6: bool, full_nat: bool) -> Self {
-        match (v6, full_nat) {
-            (false, false) => Self::Narrow,
-            (false, true) | (true, false) => Self::Wide,
-            (true, true) => Self::Extended,
+    pub(super) fn of(v6: bool, nat: Option<Nat>) -> Self {
+        match (v6, nat) {
+            (false, None) => Self::Narrow,
+            (true, Some(nat)) if nat.tells() => Self::Extended,
+            (false, Some(_)) | (true, _) => Self::Wide,
         }
     }
 

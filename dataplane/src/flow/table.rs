@@ -200,7 +200,7 @@ impl FlowTable {
         endpoints: &impl Endpoints,
         now: Tick,
     ) -> Option<Inserted> {
-        let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat.is_some());
+        let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat);
         let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
         self.entry(reference).create(flow, now);
         let forward = Slot::new(flow.hash, Direction::Forward, reference);
