@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::admission::{Admission, Meters, ServiceMeter, SynProxy};
 use crate::schedule::{Candidate, Kind, Schedule};
 use crate::snapshot::{
     Backend, ClientAddress, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm, PoolPart,
@@ -102,6 +103,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
     };
     // Nobody answers here, so that flows stay half open.
     snapshot.timeouts.tcp_syn = snapshot.timeouts.tcp_established;
+    let meter = Arc::new(ServiceMeter::default());
     let mut candidates = Vec::new();
     for last in 1..=BACKENDS {
         let address = backend(last, backends_v6);
@@ -114,6 +116,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
             forwarding: forwarding(subject, address),
             next_hop: Some(NextHop { interface: ETH1, mac: backend_mac(last) }),
             mss_clamp: None,
+            meters: Meters { service: Arc::clone(&meter), ..Meters::default() },
         }));
     }
     let stations = (1..=BACKENDS).map(|last| ((BridgeId(0), backend_mac(last)), ETH1));
@@ -128,6 +131,8 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
         vlan: None,
         missing_state: MissingState::Drop,
         schedule: Arc::new(Schedule::compile(Kind::Maglev, &candidates, 1, "bench")),
+        admission: Admission { meter, ..Admission::default() },
+        syn_proxy: SynProxy::Off,
     });
     snapshot.endpoints.insert(vip, protocol, ports, ServiceId(0));
     snapshot.vips.insert(vip, Vip::default());

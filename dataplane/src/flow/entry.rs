@@ -12,7 +12,7 @@
 //! | 4, 5 | packets towards the backend, and back | the same | |
 //! | 6 .. | client, VIP | client (4 words), VIP (4) | identity |
 //! | 8, or 14 | with full NAT only: pool address 16, port 16 | the same | identity |
-//! | the next two | where the backend is told of the client: the rest of [`Nat`] | the same | identity |
+//! | the next two | where the backend is told of the client: the rest of [`Nat`](super::Nat) | the same | identity |
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -20,40 +20,18 @@ use std::time::Duration;
 
 use super::key::{Addresses, Tuple};
 use super::kind::Kind;
+use super::nat::nat_at;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
-use crate::snapshot::ClientAddress;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol, SnatId};
-use crate::wire::tcp::Flags;
+use crate::types::{BackendId, Port, Protocol};
 
 /// Words of an IPv4 entry: half a cache line.
 pub(super) const NARROW: usize = 8;
 /// Words of the largest entry, of IPv6 with full NAT that tells backends of their clients: two lines.
 /// Between them are those of IPv4 with full NAT, and of IPv6, with one line.
 pub(super) const EXTENDED: usize = 32;
-
-/// What a flow with full NAT remembers besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nat {
-    /// Where it comes from, as the backend sees it.
-    pub(crate) address: SnatId,
-    pub(crate) port: Port,
-    /// The sequence number of the first byte that the client sends.
-    pub(crate) start: u32,
-    /// Bytes that the box puts in front of the client's stream.
-    pub(crate) shift: u8,
-    /// How the backend is told of the client: a flow keeps what it began with.
-    pub(crate) client_address: ClientAddress,
-}
-
-impl Nat {
-    /// Whether the backend is told of the client.
-    pub(super) fn tells(self) -> bool {
-        self.client_address != ClientAddress::None
-    }
-}
 
 /// Which way a packet of a flow goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +48,12 @@ pub(crate) struct Entry<'t>(pub(super) &'t [AtomicU32; EXTENDED]);
 
 impl Entry<'_> {
     #[inline(always)]
-    fn word(&self, at: usize) -> u32 {
+    pub(super) fn word(&self, at: usize) -> u32 {
         self.0[at].load(Relaxed)
     }
 
     #[inline(always)]
-    fn set(&self, at: usize, value: u32) {
+    pub(super) fn set(&self, at: usize, value: u32) {
         self.0[at].store(value, Relaxed);
     }
 
@@ -111,26 +89,6 @@ impl Entry<'_> {
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
     }
 
-    /// What full NAT needs, if the flow has it.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
-    pub(crate) fn nat(&self) -> Option<Nat> {
-        let kind = self.kind();
-        if !kind.has_nat() {
-            return None;
-        }
-        let at = nat_at(kind);
-        let place = self.word(at);
-        let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
-        Some(Nat {
-            address: SnatId((place >> 16) as u16),
-            port: Port(place as u16),
-            start,
-            shift: told as u8,
-            client_address: ClientAddress::from_number((told >> 8) as u8),
-        })
-    }
-
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
     pub(super) fn end(&self) {
         self.0[0].fetch_and(!(u32::from(Kind::LIVE) << 24), Relaxed);
@@ -142,7 +100,7 @@ impl Entry<'_> {
     }
 
     #[inline(always)]
-    fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         Kind((self.word(0) >> 24) as u8)
     }
 
@@ -218,63 +176,11 @@ impl Entry<'_> {
         self.is_live() && self.forward_tuple() == *tuple
     }
 
-    /// Notes a packet.
-    #[inline(always)]
-    pub(crate) fn note(&self, direction: Direction, flags: Flags, now: Tick) {
-        // Packets of one batch share a tick: the line is written once for them, not once each.
-        if self.word(2) != now.0 {
-            self.set(2, now.0);
-        }
-        let count = if direction == Direction::Forward { 4 } else { 5 };
-        self.set(count, self.word(count).wrapping_add(1));
-        let kind = self.kind();
-        if kind.protocol() == Protocol::Tcp {
-            let seen = self.seen();
-            let with = seen.and_seen(direction, flags, !kind.is_two_way());
-            if with != seen {
-                self.0[3].fetch_or(u32::from(with.0), Relaxed);
-            }
-        }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the low byte")]
-    pub(super) fn seen(&self) -> Seen {
-        Seen(self.word(3) as u8)
-    }
-
-    /// Tells the owner that the entry has left the index.
-    pub(super) fn mark_unlinked(&self) {
-        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), std::sync::atomic::Ordering::Release);
-    }
-
-    /// Whether the backend has what the box puts in front of the client's stream.
-    pub(crate) fn has_acknowledged_header(&self) -> bool {
-        self.seen().has_acknowledged_header()
-    }
-
-    /// The backend has it.
-    pub(crate) fn mark_header_acknowledged(&self) {
-        if !self.has_acknowledged_header() {
-            self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
-        }
-    }
-
-    /// Where the flow is in its life.
-    #[inline(always)]
-    pub(crate) fn state(&self) -> crate::engine::FlowState {
-        self.seen().state(self.protocol())
-    }
-
-    pub(super) fn last_packet(&self) -> Tick {
-        Tick(self.word(2))
-    }
-
     /// All of it, for people. Read while packets write, so the caller checks that the entry was
     /// the same before and after.
     pub(super) fn describe(&self, now: Tick) -> FlowInfo {
         let tuple = self.forward_tuple();
-        let age = now.0.wrapping_sub(self.word(3) & !0xff);
+        let age = now.0.wrapping_sub(self.birth().0);
         FlowInfo {
             backend: self.backend(),
             protocol: tuple.protocol,
@@ -288,10 +194,4 @@ impl Entry<'_> {
             snat: self.nat().map(|nat| (nat.address, nat.port)),
         }
     }
-}
-
-/// Where the words for full NAT begin.
-#[inline(always)]
-fn nat_at(kind: Kind) -> usize {
-    if kind.is_v6() { 14 } else { NARROW }
 }

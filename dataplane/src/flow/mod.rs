@@ -28,16 +28,21 @@ mod index;
 mod keeper;
 mod key;
 mod kind;
+mod life;
 mod memory;
+mod nat;
 mod quiescence;
+mod recycle;
 mod slab;
 mod table;
 mod tcp_state;
+mod young;
 
-pub(crate) use entry::{Direction, Nat};
+pub(crate) use entry::Direction;
 pub(crate) use index::Slot;
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
+pub(crate) use nat::Nat;
 
 pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
 

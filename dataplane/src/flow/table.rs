@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
-use super::entry::{Direction, Entry, Nat};
+use super::entry::{Direction, Entry};
 use super::index::{Index, Slot};
 use super::keeper::Keeper;
 use super::key::{Addresses, FlowHash, Tuple};
 use super::memory;
+use super::nat::Nat;
 use super::quiescence::Quiescence;
 use super::slab::{EntryRef, Size, Slab};
 use crate::engine::{FlowInfo, HugePages};
@@ -220,6 +221,7 @@ impl FlowTable {
             keeper.retire(self, reference, size);
             return Some(why);
         }
+        keeper.began(reference, now);
         Some(Inserted::Created(reference))
     }
 

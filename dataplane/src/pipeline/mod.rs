@@ -5,6 +5,7 @@
 //! earlier stage has decided about, and nothing else is passed between stages than what stands in the
 //! [`Packet`]. After the last stage every frame has a [`Verdict`]; the worker carries it out.
 
+mod admit;
 mod answer;
 mod batch;
 mod choose;
@@ -20,6 +21,7 @@ mod source;
 mod spares;
 mod verdict;
 
+pub(crate) use admit::ended;
 pub(crate) use answer::Budget;
 pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Missing, Station};
@@ -27,7 +29,6 @@ pub(crate) use fragments::key_of_waiting;
 pub(crate) use headers::{Headers, Piece};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
-pub(crate) use source::give;
 pub(crate) use spares::Spares;
 pub use verdict::DropReason;
 pub(crate) use verdict::Verdict;

@@ -85,7 +85,7 @@ fn take(context: &Context<'_>, one_arm: &OneArm, random: u64) -> Option<(SnatId,
 }
 
 /// Gives a port back.
-pub(crate) fn give(one_arm: &OneArm, address: SnatId, port: Port) {
+pub(super) fn give(one_arm: &OneArm, address: SnatId, port: Port) {
     if let Some(part) = one_arm.pool.iter().find(|part| part.address == address) {
         part.ports.give(port);
     }

@@ -61,7 +61,10 @@ fn of_flow(
         Direction::Return => to_client(packet, context, headers, tuple, id, flow)?,
     };
     if let Content::Segment { flags, .. } = headers.content {
-        entry.note(flow.direction, flags, context.now);
+        let is_through = entry.note(flow.direction, flags, context.now);
+        if is_through && let Some(backend) = context.snapshot.backend(id) {
+            backend.meters.service.established();
+        }
     }
     count(context, id, flow.direction, headers.packet_length);
     Ok(interface)

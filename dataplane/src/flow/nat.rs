@@ -1,0 +1,55 @@
+//! What a flow with full NAT remembers besides.
+
+use super::entry::{Entry, NARROW};
+use super::kind::Kind;
+use crate::snapshot::ClientAddress;
+use crate::types::{Port, SnatId};
+
+/// See the module's head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Nat {
+    /// Where it comes from, as the backend sees it.
+    pub(crate) address: SnatId,
+    pub(crate) port: Port,
+    /// The sequence number of the first byte that the client sends.
+    pub(crate) start: u32,
+    /// Bytes that the box puts in front of the client's stream.
+    pub(crate) shift: u8,
+    /// How the backend is told of the client: a flow keeps what it began with.
+    pub(crate) client_address: ClientAddress,
+}
+
+impl Nat {
+    /// Whether the backend is told of the client.
+    pub(super) fn tells(self) -> bool {
+        self.client_address != ClientAddress::None
+    }
+}
+
+impl Entry<'_> {
+    /// What full NAT needs, if the flow has it.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
+    pub(crate) fn nat(&self) -> Option<Nat> {
+        let kind = self.kind();
+        if !kind.has_nat() {
+            return None;
+        }
+        let at = nat_at(kind);
+        let place = self.word(at);
+        let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
+        Some(Nat {
+            address: SnatId((place >> 16) as u16),
+            port: Port(place as u16),
+            start,
+            shift: told as u8,
+            client_address: ClientAddress::from_number((told >> 8) as u8),
+        })
+    }
+}
+
+/// Where the words for full NAT begin.
+#[inline(always)]
+pub(super) fn nat_at(kind: Kind) -> usize {
+    if kind.is_v6() { 14 } else { NARROW }
+}
