@@ -83,6 +83,7 @@ fn two_workers_never_exceed_a_limit_and_leave_nothing_behind() {
                 meters[0].resize(80 + (random >> 8) % 40);
             }
         }
+        held.fetch_sub(own, Ordering::SeqCst);
         (0..own).for_each(|_| meters[0].end(true));
     };
     std::thread::scope(|scope| {
