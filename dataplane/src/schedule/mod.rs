@@ -26,7 +26,7 @@ pub struct Candidate {
 }
 
 /// What a new flow is chosen by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// One after the other (`rr`).
     RoundRobin,

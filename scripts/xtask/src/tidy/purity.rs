@@ -5,6 +5,7 @@ use super::exception::{Exception, apply};
 use super::tree::Tree;
 
 const PURE: &[&str] = &[
+    "dataplane/src/admission/",
     "dataplane/src/flow/",
     "dataplane/src/mode/",
     "dataplane/src/pipeline/",
