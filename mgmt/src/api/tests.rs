@@ -26,8 +26,9 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
         ),
         (
             "/v1/services/web",
-            "active_flows address backends bytes_in bytes_out mode name packets_in packets_out port ports protocol \
-             quorum scheduler snat up",
+            "active_flows address backends bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+             packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
+             stateless_packets up",
         ),
         ("/v1/stats", "client_address_omitted drops frames rings workers"),
     ];
@@ -39,8 +40,9 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let lists = [
         (
             "/v1/services",
-            "active_flows address backends bytes_in bytes_out mode name packets_in packets_out port ports protocol \
-             quorum scheduler snat up",
+            "active_flows address backends bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+             packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
+             stateless_packets up",
         ),
         (
             "/v1/flows",
