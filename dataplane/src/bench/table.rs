@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::engine::HugePages;
-use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Slot, Timeouts, Tuple};
+use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Peeked, Timeouts, Tuple};
 use crate::limits::BATCH;
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
@@ -61,7 +61,7 @@ impl Table {
     pub fn look_up(&self, flows: &[u32; BATCH]) -> usize {
         let tuples = flows.map(tuple);
         let mut hashes = [FlowHash::default(); BATCH];
-        let mut peeked: [Option<Slot>; BATCH] = [None; BATCH];
+        let mut peeked = [Peeked::Nobody; BATCH];
         for (hash, tuple) in hashes.iter_mut().zip(&tuples) {
             *hash = self.table.hash(tuple);
             self.table.prefetch(*hash);

@@ -1,6 +1,7 @@
 //! A frame in a chunk of UMEM.
 
 use crate::limits::CHUNK;
+use crate::mem::prefetch;
 use crate::xdp::Chunk;
 
 /// A frame and the chunk it lives in, with free space in front of it for an outer header.
@@ -47,6 +48,14 @@ impl Frame {
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         let (start, length) = (usize::from(self.start), usize::from(self.length));
         &mut self.chunk.bytes_mut()[start..][..length]
+    }
+
+    /// Starts loading the headers.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        if let Some(first) = self.chunk.bytes().get(usize::from(self.start)) {
+            prefetch(first);
+        }
     }
 
     /// Where the frame begins in its chunk.

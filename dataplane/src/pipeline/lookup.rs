@@ -1,27 +1,29 @@
 //! Which flow a segment belongs to.
 //!
-//! Three passes over the batch, so that no frame waits for memory alone: hash all and start loading
-//! their buckets; read the buckets and start loading the entries; read the entries.
+//! No frame waits for memory alone: while frames were parsed their buckets began to load; one pass reads the
+//! buckets and starts loading the entries, the next one reads the entries.
 
 use super::batch::{Batch, Route};
 use super::context::Context;
+use super::headers::Content;
+use crate::flow::Direction;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     let table = context.table;
-    for (packet, headers) in batch.undecided() {
-        if let Some(tuple) = headers.content.tuple() {
-            packet.hash = table.hash(&tuple);
-            table.prefetch(packet.hash);
+    batch.visit(|packet, _, _| packet.peeked = table.peek(packet.hash));
+    batch.visit(|packet, headers, marks| {
+        let found = table.confirm(packet.peeked, packet.hash, &headers.tuple, context.snapshot);
+        match found {
+            Some(found) => {
+                packet.route = Route::Flow(found);
+                // A SYN may begin a flow anew.
+                if found.direction == Direction::Forward
+                    && matches!(headers.content, Content::Segment { flags } if flags.opens())
+                {
+                    marks.flowless();
+                }
+            }
+            None => marks.flowless(),
         }
-    }
-    for (packet, _) in batch.undecided() {
-        packet.peeked = table.peek(packet.hash);
-    }
-    for (packet, headers) in batch.undecided() {
-        if let Some(tuple) = headers.content.tuple()
-            && let Some(found) = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot)
-        {
-            packet.route = Route::Flow(found);
-        }
-    }
+    });
 }

@@ -15,17 +15,17 @@ use crate::flow::{Addresses, Direction, Found, Nat, Tuple};
 use crate::mode::nat::{self, Hop};
 use crate::mode::{client_address, tunnel};
 use crate::snapshot::{Backend, ClientAddress, Forwarding, NextHop};
-use crate::types::{BackendId, InterfaceId, Port, Protocol};
+use crate::types::{BackendId, InterfaceId, Port};
 use translate::Rewrite;
 
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
-    for (packet, headers) in batch.undecided() {
-        let Some(tuple) = headers.content.tuple() else { continue };
-        packet.verdict = match forward(packet, context, headers, &tuple) {
+    batch.visit(|packet, headers, _| {
+        let tuple = &headers.tuple;
+        packet.verdict = match forward(packet, context, headers, tuple) {
             Ok(interface) => Verdict::Transmit(interface),
-            Err(stop) => split::stopped(packet, context, headers, &tuple, stop),
+            Err(stop) => split::stopped(packet, context, headers, tuple, stop),
         };
-    }
+    });
 }
 
 #[inline(always)]
@@ -60,7 +60,7 @@ fn of_flow(
         Direction::Forward => to_backend(packet, context, headers, tuple, id, Some(flow))?,
         Direction::Return => to_client(packet, context, headers, tuple, id, flow)?,
     };
-    if let Content::Segment { flags, .. } = headers.content {
+    if let Content::Segment { flags } = headers.content {
         entry.note(flow.direction, flags, context.now);
     }
     count(context, id, flow.direction, headers.packet_length);
@@ -158,14 +158,11 @@ fn one_arm_to_backend(
 
 /// Where the segment is, if it is one of TCP.
 fn stream(headers: &Headers) -> Option<client_address::Place> {
-    match headers.content {
-        Content::Segment { tuple, .. } if tuple.protocol == Protocol::Tcp && !headers.piece.is_later() => {
-            let network = usize::from(headers.network);
-            let end = network + usize::from(headers.packet_length);
-            Some(client_address::Place { network, transport: headers.transport.into(), end })
-        }
-        _ => None,
-    }
+    headers.has_tcp_header().then(|| {
+        let network = usize::from(headers.network);
+        let end = network + usize::from(headers.packet_length);
+        client_address::Place { network, transport: headers.transport.into(), end }
+    })
 }
 
 /// How long the packet may become. A fragment cannot grow: the others know where they belong.
