@@ -69,9 +69,12 @@ impl Table {
         for (slot, hash) in peeked.iter_mut().zip(hashes) {
             *slot = self.table.peek(hash);
         }
-        let found = (0..BATCH)
-            .filter(|&i| self.table.confirm(peeked[i], hashes[i], &tuples[i], &OneBackend).is_some());
-        found.count()
+        let is_known = |i: &usize| {
+            let (peeked, hash, tuple) = (peeked[*i], hashes[*i], &tuples[*i]);
+            self.table.confirm(peeked, tuple, &OneBackend).is_some()
+                || peeked != Peeked::Nobody && self.table.find(hash, tuple, &OneBackend).is_some()
+        };
+        (0..BATCH).filter(is_known).count()
     }
 
     /// Inserts a new flow, with one word or two in the index.

@@ -246,9 +246,15 @@ impl Entry<'_> {
         }
         let count = if direction == Direction::Forward { 4 } else { 5 };
         self.set(count, self.word(count).wrapping_add(1));
+        let seen = self.seen();
+        if !seen.is_unchanged_by(flags) {
+            self.note_flags(seen, direction, flags);
+        }
+    }
+
+    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) {
         let kind = self.kind();
         if kind.protocol() == Protocol::Tcp {
-            let seen = self.seen();
             let with = seen.and_seen(direction, flags, !kind.is_two_way());
             if with != seen {
                 self.0[3].fetch_or(u32::from(with.0), Relaxed);

@@ -1,12 +1,12 @@
 //! From a tuple's hash to the number of its entry.
 //!
-//! A bucket is a cache line of sixteen words:
+//! A bucket is a cache line of eight words with twelve places:
 //!
 //! | words | |
 //! | --- | --- |
-//! | 0 to 2 | twelve tags, a byte each: bits of the hash; 0 is a free place |
-//! | 3 | how many tuples belong here first and are elsewhere, because the bucket was full when they came |
-//! | 4 to 15 | twelve slots: a direction and an entry's number; 0 is free |
+//! | 0, and the lower half of 1 | tags, a byte each: bits of the hash; 0 is a free place |
+//! | the upper half of 1 | how many tuples belong here first and are elsewhere, because the bucket was full when they came |
+//! | 2 to 7 | slots, two in a word: a direction and an entry's number; 0 is free |
 //!
 //! All tags are compared at once, without a branch per place; where none fits and nobody went elsewhere,
 //! one line has said that the tuple is unknown.
@@ -15,32 +15,31 @@
 //! stored. Who takes it out empties the slot first, by compare-and-swap, so that one alone does, and frees the
 //! place by clearing the tag. A tag is only a hint: who follows it compares the exact tuple.
 
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 use super::entry::Direction;
 use super::key::FlowHash;
 use super::slab::EntryRef;
-use crate::mem::{Words, prefetch};
+use crate::mem::{Words, equal_bytes, prefetch};
 
 /// Words of a bucket: one cache line.
-const WORDS: usize = 16;
-/// The words of tags.
-const TAG_WORDS: usize = 3;
-/// The word that counts who went elsewhere.
-const ELSEWHERE: usize = 3;
-/// The first slot.
-const FIRST: usize = 4;
+const WORDS: usize = 8;
+/// Tags in the words that have some.
+const TAGS: [u32; 2] = [8, 4];
+/// The first word of slots.
+const SLOTS: usize = 2;
 /// Places of a bucket.
-const PLACES: usize = WORDS - FIRST;
+const PLACES: usize = 2 * (WORDS - SLOTS);
+/// One tuple that is elsewhere, in the word that counts them.
+const ONE_ELSEWHERE: u64 = 1 << 32;
 /// Places of the index per flow of the table: two directions at half load. At that load about 2 % of the
 /// buckets are full: in a thousand tuples two are in their second bucket, and one in a million in its third.
 const PLACES_PER_FLOW: usize = 4;
+/// How often a word is changed anew because another worker has changed it.
+const TRIES: usize = 64;
 
-/// How often a place is sought anew because another worker has taken one of the same word.
-const TRIES: usize = 4 * PLACES;
-
-const _: () = assert!(PLACES == 4 * TAG_WORDS, "a tag for each place");
+const _: () = assert!(PLACES == (TAGS[0] + TAGS[1]) as usize, "a tag for each place");
 
 /// What the first bucket of a hash says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,7 +79,7 @@ impl Slot {
 /// See the module's head.
 #[derive(Debug)]
 pub(super) struct Index {
-    words: Words<AtomicU32>,
+    words: Words<AtomicU64>,
 }
 
 /// The buckets that a hash may be in, in this order: one, another, and that one's neighbour in memory, which
@@ -96,15 +95,15 @@ impl Index {
     pub(super) fn bytes(flows: usize) -> usize {
         // An even number of buckets, so that each has its neighbour; and another pair beside it.
         let buckets = (flows * PLACES_PER_FLOW).div_ceil(PLACES).next_multiple_of(2).max(4);
-        buckets * WORDS * size_of::<u32>()
+        buckets * WORDS * size_of::<u64>()
     }
 
-    pub(super) fn new(words: Words<AtomicU32>) -> Self {
+    pub(super) fn new(words: Words<AtomicU64>) -> Self {
         Self { words }
     }
 
     #[inline(always)]
-    fn buckets(&self) -> &[[AtomicU32; WORDS]] {
+    fn buckets(&self) -> &[[AtomicU64; WORDS]] {
         self.words.as_chunks().0
     }
 
@@ -173,10 +172,10 @@ impl Index {
             return true;
         }
         // Told before it is so: nobody may look for it here alone.
-        first.elsewhere().fetch_add(1, AcqRel);
+        first.elsewhere().fetch_add(ONE_ELSEWHERE, AcqRel);
         let inserted = others.into_iter().any(|number| self.bucket(number).insert(hash, slot));
         if !inserted {
-            first.elsewhere().fetch_sub(1, AcqRel);
+            first.elsewhere().fetch_sub(ONE_ELSEWHERE, AcqRel);
         }
         inserted
     }
@@ -190,21 +189,21 @@ impl Index {
         }
         let removed = others.into_iter().any(|number| self.bucket(number).remove(slot));
         if removed {
-            first.elsewhere().fetch_sub(1, AcqRel);
+            first.elsewhere().fetch_sub(ONE_ELSEWHERE, AcqRel);
         }
         removed
     }
 
     /// All slots, for listing.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
-        let slots = self.buckets().iter().flat_map(|bucket| &bucket[FIRST..]);
-        slots.map(|slot| Slot(slot.load(Acquire))).filter(|slot| slot.0 != 0)
+        let buckets = self.buckets().iter().map(Bucket);
+        buckets.flat_map(|bucket| (0..PLACES).map(move |place| bucket.slot(place))).filter(|slot| slot.0 != 0)
     }
 }
 
 /// A view of a bucket.
 #[derive(Debug, Clone, Copy)]
-struct Bucket<'i>(&'i [AtomicU32; WORDS]);
+struct Bucket<'i>(&'i [AtomicU64; WORDS]);
 
 impl<'i> Bucket<'i> {
     /// The tag of a hash; never 0.
@@ -214,36 +213,37 @@ impl<'i> Bucket<'i> {
         ((hash.0 >> 56) as u8).max(1)
     }
 
-    fn elsewhere(self) -> &'i AtomicU32 {
-        &self.0[ELSEWHERE]
+    fn elsewhere(self) -> &'i AtomicU64 {
+        &self.0[1]
     }
 
     /// Whether whatever belongs here is here.
     #[inline(always)]
     fn is_complete(self) -> bool {
-        self.elsewhere().load(Acquire) == 0
+        self.elsewhere().load(Acquire) < ONE_ELSEWHERE
     }
 
     /// The slots under the tag of `hash`.
     #[inline(always)]
     fn matches(self, hash: FlowHash) -> impl Iterator<Item = Slot> {
-        let [a, b, c] = [0, 1, 2].map(|word| u64::from(self.0[word].load(Acquire)));
-        let tags = u64::from(Self::tag(hash)) * 0x0101_0101_0101_0101;
-        // The places of the last four tags go between the others.
-        let found = zero_bytes((a | b << 32) ^ tags) >> 7 | zero_bytes(c ^ tags) << 32 >> 38;
-        Set(found).map(move |bit| {
-            let place = bit >> 3 | (bit & 1) << 3;
-            // Acquire pairs with the Release of `insert`.
-            Slot(self.0[(FIRST + place) & (WORDS - 1)].load(Acquire))
-        })
+        let [low, high] = [0, 1].map(|word| self.0[word].load(Acquire));
+        let found = equal_bytes(low, high, Self::tag(hash)) & ((1 << PLACES) - 1);
+        Places(found).map(move |place| self.slot(place))
+    }
+
+    /// Acquire pairs with the Release of `insert`: who sees the slot sees the entry behind it.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a half of the word")]
+    fn slot(self, place: usize) -> Slot {
+        let word = self.0[(SLOTS + place / 2) & (WORDS - 1)].load(Acquire);
+        Slot((word >> half(place)) as u32)
     }
 
     fn insert(self, hash: FlowHash, slot: Slot) -> bool {
-        let Some(place) = (0..TAG_WORDS).find_map(|word| self.take_place(word, Self::tag(hash))) else {
-            return false;
-        };
-        // Whoever sees the slot sees the entry behind it.
-        self.0[FIRST + place].store(slot.0, Release);
+        let tag = Self::tag(hash);
+        let Some(place) = (0..TAGS.len()).find_map(|word| self.take_place(word, tag)) else { return false };
+        // The half of a free place is 0.
+        self.0[SLOTS + place / 2].fetch_or(u64::from(slot.0) << half(place), Release);
         true
     }
 
@@ -251,14 +251,10 @@ impl<'i> Bucket<'i> {
     fn take_place(self, word: usize, tag: u8) -> Option<usize> {
         let mut tags = self.0[word].load(Relaxed);
         for _ in 0..TRIES {
-            let free = zero_bytes(u64::from(tags) | !0 << 32);
-            if free == 0 {
-                return None;
-            }
-            let at = free.trailing_zeros() / 8;
+            let at = (0..TAGS[word]).find(|at| tags >> (8 * at) & 0xff == 0)?;
             // Acquire pairs with the Release of `remove`: the slot of a free place is empty.
-            match self.0[word].compare_exchange(tags, tags | u32::from(tag) << (8 * at), AcqRel, Relaxed) {
-                Ok(_) => return Some(4 * word + at as usize),
+            match self.0[word].compare_exchange(tags, tags | u64::from(tag) << (8 * at), AcqRel, Relaxed) {
+                Ok(_) => return Some(8 * word + at as usize),
                 Err(now) => tags = now,
             }
         }
@@ -266,36 +262,44 @@ impl<'i> Bucket<'i> {
     }
 
     fn remove(self, slot: Slot) -> bool {
-        let emptied = (0..PLACES).find(|place| {
-            let word = &self.0[FIRST + place];
-            word.load(Relaxed) == slot.0 && word.compare_exchange(slot.0, 0, AcqRel, Relaxed).is_ok()
-        });
-        let Some(place) = emptied else { return false };
-        self.0[place / 4].fetch_and(!(0xff << (place % 4 * 8)), Release);
+        let Some(place) = (0..PLACES).find(|place| self.slot(*place) == slot && self.empty(*place, slot))
+        else {
+            return false;
+        };
+        self.0[place / 8].fetch_and(!(0xff << (8 * (place % 8))), Release);
         true
+    }
+
+    /// Empties a slot; `false`: another worker has done so.
+    fn empty(self, place: usize, slot: Slot) -> bool {
+        let word = &self.0[SLOTS + place / 2];
+        let without = |word: u64| {
+            let is_there = word >> half(place) & 0xffff_ffff == u64::from(slot.0);
+            is_there.then_some(word & !(0xffff_ffff << half(place)))
+        };
+        word.fetch_update(AcqRel, Relaxed, without).is_ok()
     }
 }
 
-/// The highest bit of each byte of `word` that is zero.
+/// Where in its word the slot of a place is.
 #[inline(always)]
-fn zero_bytes(word: u64) -> u64 {
-    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-    !(((word & LOW) + LOW) | word | LOW)
+fn half(place: usize) -> u32 {
+    if place.is_multiple_of(2) { 0 } else { 32 }
 }
 
-/// The numbers of the bits that are set.
+/// The places that are set.
 #[derive(Debug, Clone, Copy)]
-struct Set(u64);
+struct Places(u32);
 
-impl Iterator for Set {
+impl Iterator for Places {
     type Item = usize;
 
     #[inline(always)]
     fn next(&mut self) -> Option<usize> {
         (self.0 != 0).then(|| {
-            let bit = self.0.trailing_zeros() as usize;
+            let place = self.0.trailing_zeros() as usize;
             self.0 &= self.0 - 1;
-            bit
+            place
         })
     }
 }

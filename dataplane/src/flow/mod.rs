@@ -39,6 +39,7 @@ pub(crate) use entry::{Direction, Nat};
 pub(crate) use index::Peeked;
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
+pub(crate) use slab::EntryRef;
 
 pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
 

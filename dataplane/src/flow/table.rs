@@ -44,6 +44,8 @@ pub(crate) struct FlowTable {
 pub(crate) struct Found {
     pub(crate) entry: EntryRef,
     pub(crate) direction: Direction,
+    /// Whose flow it is.
+    pub(crate) backend: BackendId,
 }
 
 /// A flow to be.
@@ -87,7 +89,7 @@ impl FlowTable {
         let mapping = Arc::new(mapping);
         Ok(Self {
             hash: KeyedHash::random(),
-            index: Index::new(mapping.words32(0, index_bytes / size_of::<u32>())),
+            index: Index::new(mapping.words64(0, index_bytes / size_of::<u64>())),
             slab: Slab::new(mapping.words32(slab_offset, Slab::words(blocks)), flows, workers),
             quiescence: Quiescence::new(workers),
             flows,
@@ -135,30 +137,26 @@ impl FlowTable {
         peeked
     }
 
-    /// Third pass: compares the exact tuple.
+    /// Third pass: compares the exact tuple. `None`: who was peeked at is not it, which says nothing of others.
     #[inline(always)]
-    pub(crate) fn confirm(
-        &self,
-        peeked: Peeked,
-        hash: FlowHash,
-        tuple: &Tuple,
-        endpoints: &impl Endpoints,
-    ) -> Option<Found> {
+    pub(crate) fn confirm(&self, peeked: Peeked, tuple: &Tuple, endpoints: &impl Endpoints) -> Option<Found> {
         match peeked {
-            Peeked::Somebody(slot) if self.is_of(slot, tuple, endpoints) => {
-                Some(Found { entry: slot.entry(), direction: slot.direction() })
-            }
-            Peeked::Nobody => None,
-            Peeked::Somebody(_) | Peeked::Elsewhere => self.find(hash, tuple, endpoints),
+            Peeked::Somebody(slot) if self.is_of(slot, tuple, endpoints) => Some(self.found(slot)),
+            Peeked::Nobody | Peeked::Somebody(_) | Peeked::Elsewhere => None,
         }
+    }
+
+    #[inline(always)]
+    fn found(&self, slot: Slot) -> Found {
+        let (entry, direction) = (slot.entry(), slot.direction());
+        Found { entry, direction, backend: self.slab.entry(entry).backend() }
     }
 
     /// Looks a single tuple up.
     #[inline(never)]
     pub(crate) fn find(&self, hash: FlowHash, tuple: &Tuple, endpoints: &impl Endpoints) -> Option<Found> {
         let mut slots = self.index.candidates(hash);
-        let slot = slots.find(|slot| self.is_of(*slot, tuple, endpoints))?;
-        Some(Found { entry: slot.entry(), direction: slot.direction() })
+        slots.find(|slot| self.is_of(*slot, tuple, endpoints)).map(|slot| self.found(slot))
     }
 
     #[inline(always)]

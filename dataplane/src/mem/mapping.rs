@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 /// What pages a mapping got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +67,18 @@ impl Mapping {
         }
     }
 
-    /// `count` words of 32 bits from byte `offset` on, which is a multiple of 64.
+    /// `count` words of 64 bits from byte `offset` on, which is a multiple of 64.
     ///
     /// # Panics
     /// If that lies outside the mapping: a mistake in the table's layout, found at start.
+    pub(crate) fn words64(self: &Arc<Self>, offset: usize, count: usize) -> Words<AtomicU64> {
+        Words::new(self, offset, count)
+    }
+
+    /// The same in words of 32 bits; the two kinds must not be taken of the same bytes.
+    ///
+    /// # Panics
+    /// As [`Self::words64`].
     pub(crate) fn words32(self: &Arc<Self>, offset: usize, count: usize) -> Words<AtomicU32> {
         Words::new(self, offset, count)
     }
@@ -129,16 +137,16 @@ mod tests {
     fn a_mapping_is_zeroed_and_writable_to_its_end() {
         for kind in [PageKind::Transparent, PageKind::Ordinary] {
             let mapping = Arc::new(Mapping::new(3 << 20, kind).unwrap());
-            let words = mapping.words32(0, (4 << 20) / 4);
+            let words = mapping.words64(0, (4 << 20) / 8);
             assert!(words.iter().all(|w| w.load(Relaxed) == 0));
             words.last().unwrap().store(7, Relaxed);
-            assert_eq!(mapping.words32((4 << 20) - 64, 16)[15].load(Relaxed), 7);
+            assert_eq!(mapping.words32((4 << 20) - 64, 16)[14].load(Relaxed), 7);
         }
     }
 
     #[test]
     #[should_panic(expected = "outside the mapping")]
     fn a_range_beyond_the_end_is_refused() {
-        Arc::new(Mapping::new(1, PageKind::Ordinary).unwrap()).words32(0, (2 << 20) / 4 + 1);
+        Arc::new(Mapping::new(1, PageKind::Ordinary).unwrap()).words64(0, (2 << 20) / 8 + 1);
     }
 }

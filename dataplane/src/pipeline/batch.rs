@@ -7,8 +7,9 @@ use crate::io::Frame;
 use crate::limits::BATCH;
 use crate::types::{BackendId, InterfaceId};
 
-/// A frame and what the stages have found out about it.
+/// A frame and what the stages have found out about it. A cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Packet {
     pub(crate) frame: Frame,
     /// Where it came in.
@@ -124,7 +125,8 @@ impl Batch {
 
     /// Begins: no frame is decided about.
     pub(crate) fn begin(&mut self) {
-        let all = (0..self.packets.len()).fold(0, |all, place| all | 1_u64 << place);
+        let all =
+            (0..self.packets.len()).rev().next().map_or(0, |last| u64::MAX >> (u64::BITS - 1 - last as u32));
         (self.undecided, self.unusual, self.flowless) = (Set(all), Set(0), Set(0));
     }
 
@@ -138,6 +140,16 @@ impl Batch {
     #[inline(always)]
     pub(super) fn visit(&mut self, stage: impl FnMut(&mut Packet, &mut Headers, Marks<'_>)) {
         self.visit_some(self.undecided, stage);
+    }
+
+    /// Shows a stage that decides nothing the frames that nothing is decided about.
+    #[inline(always)]
+    pub(super) fn look_at(&mut self, mut stage: impl FnMut(&mut Packet)) {
+        for place in self.undecided {
+            if let Some(packet) = self.packets.get_mut(place) {
+                stage(packet);
+            }
+        }
     }
 
     /// Shows a stage some of these.

@@ -13,6 +13,7 @@ use crate::snapshot::{Endpoint, Forwarding, MissingState, Service};
 use crate::types::{BackendId, Protocol};
 use crate::wire::tcp::Flags;
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     batch.visit_some(batch.flowless, |packet, headers, _| {
         let chosen = match (headers.content, packet.route) {
@@ -102,7 +103,7 @@ fn insert(
             let counters = context.counters.backend(id);
             counters.active_flows.add(1);
             counters.total_flows.add(1);
-            Ok(Found { entry, direction: Direction::Forward })
+            Ok(Found { entry, direction: Direction::Forward, backend: id })
         }
         Inserted::Full => {
             context.counters.flows_refused.add(1);

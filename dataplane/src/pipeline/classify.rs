@@ -6,6 +6,7 @@ use super::headers::{Content, Headers};
 use super::verdict::{DropReason, Verdict};
 use crate::mode;
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     batch.visit_some(batch.unusual, |packet, headers, _| match headers.content {
         Content::Echo => match context.snapshot.vips.get(headers.tuple.addresses.destination()) {

@@ -6,10 +6,12 @@ use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
 use crate::fragment::Key;
+use crate::io::Frame;
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{Extensions, Ipv6};
 use crate::wire::tcp::Flags;
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     batch.visit_some(batch.unusual, |packet, headers, _| {
         let outcome = match (headers.content, headers.piece) {
@@ -28,7 +30,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
 }
 
 fn first(packet: &Packet, context: &mut Context<'_>, headers: Headers) -> Option<Headers> {
-    let (key, tuple) = (key(packet, &headers)?, headers.tuple);
+    let (key, tuple) = (key(&packet.frame, &headers)?, headers.tuple);
     let ports = (tuple.source_port, tuple.destination_port);
     let first = context.fragments.first(&key, ports, context.now)?;
     Some(Headers { piece: Piece::First { id: Some(first.id) }, ..headers })
@@ -36,7 +38,7 @@ fn first(packet: &Packet, context: &mut Context<'_>, headers: Headers) -> Option
 
 /// A later fragment gets the ports; one that came too early waits.
 fn later(packet: &mut Packet, context: &mut Context<'_>, headers: Headers) -> Option<Headers> {
-    let key = key(packet, &headers)?;
+    let key = key(&packet.frame, &headers)?;
     let Some(first) = context.fragments.find(&key, context.now) else {
         packet.verdict = Verdict::Hold;
         return Some(headers);
@@ -48,14 +50,14 @@ fn later(packet: &mut Packet, context: &mut Context<'_>, headers: Headers) -> Op
 }
 
 /// What a fragment that waits has in common with the first one of its packet.
-pub(crate) fn key_of_waiting(packet: &Packet, headers: &Headers) -> Option<Key> {
-    (headers.content == Content::Fragment).then(|| key(packet, headers))?
+pub(crate) fn key_of_waiting(frame: &Frame, headers: &Headers) -> Option<Key> {
+    (headers.content == Content::Fragment).then(|| key(frame, headers))?
 }
 
 /// What all fragments of this one's packet have.
-fn key(packet: &Packet, headers: &Headers) -> Option<Key> {
+fn key(frame: &Frame, headers: &Headers) -> Option<Key> {
     let Tuple { addresses, protocol, .. } = headers.tuple;
-    let bytes = packet.frame.bytes().get(usize::from(headers.network)..)?;
+    let bytes = frame.bytes().get(usize::from(headers.network)..)?;
     let identification = match addresses {
         Addresses::V4 { .. } => Ipv4::new_checked(bytes).ok()?.0.fragment()?.identification,
         Addresses::V6 { .. } => {

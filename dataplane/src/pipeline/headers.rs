@@ -6,8 +6,11 @@ use crate::flow::{Addresses, Tuple};
 use crate::types::{Port, Protocol, VlanId};
 use crate::wire::tcp::Flags;
 
-/// What a frame with an IP packet is, and where its parts begin.
+const _: () = assert!(size_of::<Headers>() == 64);
+
+/// What a frame with an IP packet is, and where its parts begin. A cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(crate) struct Headers {
     /// By what the packet's flow is known. Of an ICMP error: the tuple that packets of its own direction have,
     /// which is the reverse of the quoted packet's. A fragment without a transport header, and an echo request,

@@ -3,27 +3,41 @@
 //! No frame waits for memory alone: while frames were parsed their buckets began to load; one pass reads the
 //! buckets and starts loading the entries, the next one reads the entries.
 
-use super::batch::{Batch, Route};
+use super::batch::{Batch, Marks, Packet, Route};
 use super::context::Context;
-use super::headers::Content;
-use crate::flow::Direction;
+use super::headers::{Content, Headers};
+use crate::flow::{Direction, Found, Peeked};
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     let table = context.table;
-    batch.visit(|packet, _, _| packet.peeked = table.peek(packet.hash));
+    batch.look_at(|packet| packet.peeked = table.peek(packet.hash));
     batch.visit(|packet, headers, marks| {
-        let found = table.confirm(packet.peeked, packet.hash, &headers.tuple, context.snapshot);
-        match found {
-            Some(found) => {
-                packet.route = Route::Flow(found);
-                // A SYN may begin a flow anew.
-                if found.direction == Direction::Forward
-                    && matches!(headers.content, Content::Segment { flags } if flags.opens())
-                {
-                    marks.flowless();
-                }
-            }
-            None => marks.flowless(),
+        if let Some(found) = table.confirm(packet.peeked, &headers.tuple, context.snapshot) {
+            belongs(packet, headers, marks, found);
+        } else if packet.peeked == Peeked::Nobody {
+            marks.flowless();
+        } else {
+            search(packet, headers, marks, context);
         }
     });
+}
+
+#[inline(always)]
+fn belongs(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, found: Found) {
+    packet.route = Route::Flow(found);
+    // A SYN may begin a flow anew.
+    let opens = matches!(headers.content, Content::Segment { flags } if flags.opens());
+    if opens && found.direction == Direction::Forward {
+        marks.flowless();
+    }
+}
+
+/// Another flow has the same tag, or the tuple's first bucket is full: both are rare.
+#[inline(never)]
+fn search(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, context: &Context<'_>) {
+    match context.table.find(packet.hash, &headers.tuple, context.snapshot) {
+        Some(found) => belongs(packet, headers, marks, found),
+        None => marks.flowless(),
+    }
 }

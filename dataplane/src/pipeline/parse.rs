@@ -34,6 +34,7 @@ impl From<WireError> for DropReason {
     }
 }
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     parse_batch(batch, context.table);
 }
@@ -41,11 +42,13 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
 /// The stage needs nothing but the frames and the table.
 pub(crate) fn parse_batch(batch: &mut Batch, table: &FlowTable) {
     batch.visit(|packet, headers, marks| {
-        if let Some(found) = ordinary::parse(packet.frame.bytes()) {
-            packet.hash = table.hash(&found.tuple);
-            table.prefetch(packet.hash);
+        let hash = &mut packet.hash;
+        let ordinary = ordinary::parse(packet.frame.bytes(), |found| {
+            *hash = table.hash(&found.tuple);
+            table.prefetch(*hash);
             *headers = found;
-        } else {
+        });
+        if ordinary.is_none() {
             parse(packet, headers, marks, table);
         }
     });

@@ -8,6 +8,7 @@ use crate::limits::BATCH;
 use crate::pipeline::{DropReason, Headers, Packet, Verdict, key_of_waiting};
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
+use crate::types::InterfaceId;
 
 /// What became of a batch; added to the worker's counters at once.
 struct Tally {
@@ -42,42 +43,41 @@ struct Delivery<'w, I> {
 
 impl<I: PacketIo> Delivery<'_, I> {
     #[inline(always)]
-    fn one(&mut self, packet: Packet, headers: &Headers) {
-        if let Verdict::Transmit(interface) = packet.verdict {
-            match self.io.transmit(interface, packet.frame) {
+    fn one(&mut self, Packet { frame, ingress, verdict, .. }: Packet, headers: &Headers) {
+        if let Verdict::Transmit(interface) = verdict {
+            match self.io.transmit(interface, frame) {
                 Ok(()) => self.tally.forwarded += 1,
                 Err((frame, refused)) => self.drop(frame, reason_of(refused)),
             }
         } else {
-            self.other(packet, headers);
+            self.other(frame, ingress, verdict, headers);
         }
     }
 
     #[inline(never)]
-    fn other(&mut self, packet: Packet, headers: &Headers) {
-        match packet.verdict {
+    fn other(&mut self, frame: Frame, ingress: InterfaceId, verdict: Verdict, headers: &Headers) {
+        match verdict {
             Verdict::Punt => {
-                let frame = ControlFrame::new(packet.ingress, packet.frame.bytes());
-                if frame.is_some_and(|frame| self.punts.send(Punt::Frame(frame))) {
-                    self.io.recycle(packet.frame);
+                let copy = ControlFrame::new(ingress, frame.bytes());
+                if copy.is_some_and(|copy| self.punts.send(Punt::Frame(copy))) {
+                    self.io.recycle(frame);
                     self.tally.punted += 1;
                 } else {
-                    self.drop(packet.frame, DropReason::PuntQueueFull);
+                    self.drop(frame, DropReason::PuntQueueFull);
                 }
             }
-            Verdict::Drop(reason) => self.drop(packet.frame, reason),
+            Verdict::Drop(reason) => self.drop(frame, reason),
             Verdict::Answer(interface, reason) => {
-                match self.io.transmit(interface, packet.frame) {
+                match self.io.transmit(interface, frame) {
                     Ok(()) => self.tally.originated += 1,
                     Err((frame, _)) => self.io.recycle(frame),
                 }
                 self.tally.drops[reason.index()] += 1;
             }
             Verdict::Hold => {
-                let key = key_of_waiting(&packet, headers);
-                let refused = match key {
-                    Some(key) => self.fragments.hold(key, packet.ingress, packet.frame, self.now),
-                    None => Some(packet.frame),
+                let refused = match key_of_waiting(&frame, headers) {
+                    Some(key) => self.fragments.hold(key, ingress, frame, self.now),
+                    None => Some(frame),
                 };
                 // One that waits is counted when its time has come.
                 if let Some(frame) = refused {
@@ -85,7 +85,7 @@ impl<I: PacketIo> Delivery<'_, I> {
                 }
             }
             // The last stage decides about everything that reaches it.
-            Verdict::Transmit(_) | Verdict::Undecided => self.drop(packet.frame, DropReason::NotOurs),
+            Verdict::Transmit(_) | Verdict::Undecided => self.drop(frame, DropReason::NotOurs),
         }
     }
 
