@@ -61,7 +61,7 @@ impl Entry<'_> {
     pub(super) fn create(&self, flow: &NewFlow<'_>, now: Tick) {
         let tuple = flow.tuple;
         let seen = Seen::at_birth(tuple.protocol, flow.flags);
-        self.set(1, u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0));
+        self.set(1, ports(tuple));
         self.set(2, now.0);
         self.set(3, now.0 & !0xff | u32::from(seen.0));
         self.set(4, 0);
@@ -158,8 +158,8 @@ impl Entry<'_> {
     pub(crate) fn return_tuple(&self, endpoints: &impl Endpoints) -> Option<Tuple> {
         let forward = self.forward_tuple();
         let (address, port) = endpoints.endpoint(self.backend())?;
-        let (destination, destination_port) = match self.nat() {
-            Some(nat) => (endpoints.snat(nat.address)?, nat.port),
+        let (destination, destination_port) = match self.snat() {
+            Some((address, port)) => (endpoints.snat(address)?, port),
             None => (forward.addresses.source(), forward.source_port),
         };
         Some(Tuple {
@@ -170,10 +170,29 @@ impl Entry<'_> {
         })
     }
 
-    /// Whether a packet of `tuple` belongs to this flow, in the client's direction.
+    /// Whether a packet of `tuple` belongs to this flow, in the client's direction. All is compared at once:
+    /// whether the first words differ is as good as random where a tag has misled.
     #[inline(always)]
     pub(super) fn is_forward(&self, tuple: &Tuple) -> bool {
-        self.is_live() && self.forward_tuple() == *tuple
+        let kind = self.kind().identity() ^ Kind::of(tuple).identity();
+        let ports = self.word(1) ^ ports(tuple);
+        match tuple.addresses {
+            Addresses::V4 { source, destination } => {
+                let addresses = self.word(6) ^ source.to_bits() | self.word(7) ^ destination.to_bits();
+                u32::from(kind) | ports | addresses == 0
+            }
+            Addresses::V6 { source, destination } => {
+                let client = self.address6(6).to_bits() ^ source.to_bits();
+                let vip = self.address6(10).to_bits() ^ destination.to_bits();
+                u32::from(kind) | ports == 0 && client | vip == 0
+            }
+        }
+    }
+
+    /// Whether a packet of `tuple` belongs to this flow, in the backend's direction.
+    #[inline(always)]
+    pub(super) fn is_return(&self, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+        self.is_live() && self.return_tuple(endpoints).is_some_and(|own| own == *tuple)
     }
 
     /// All of it, for people. Read while packets write, so the caller checks that the entry was
@@ -191,7 +210,13 @@ impl Entry<'_> {
             idle: now.since(self.last_packet()),
             packets_in: self.word(4),
             packets_out: self.word(5),
-            snat: self.nat().map(|nat| (nat.address, nat.port)),
+            snat: self.snat(),
         }
     }
+}
+
+/// The word of a tuple's ports.
+#[inline(always)]
+fn ports(tuple: &Tuple) -> u32 {
+    u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0)
 }

@@ -18,17 +18,19 @@ impl Entry<'_> {
         }
         let count = if direction == Direction::Forward { 4 } else { 5 };
         self.set(count, self.word(count).wrapping_add(1));
+        let seen = self.seen();
+        !seen.is_unchanged_by(flags) && self.note_flags(seen, direction, flags)
+    }
+
+    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) -> bool {
         let kind = self.kind();
-        if kind.protocol() == Protocol::Tcp {
-            let seen = self.seen();
-            let with = seen.and_seen(direction, flags, !kind.is_two_way());
-            if with != seen {
-                let before = self.add(with);
-                let after = Seen(before.0 | with.0);
-                return before.is_half_open(Protocol::Tcp) && !after.is_half_open(Protocol::Tcp);
-            }
+        let with = seen.and_seen(direction, flags, !kind.is_two_way());
+        if kind.protocol() != Protocol::Tcp || with == seen {
+            return false;
         }
-        false
+        let before = self.add(with);
+        let after = Seen(before.0 | with.0);
+        before.is_half_open(Protocol::Tcp) && !after.is_half_open(Protocol::Tcp)
     }
 
     /// Adds what was seen; what was there before.

@@ -27,24 +27,31 @@ impl Nat {
 }
 
 impl Entry<'_> {
-    /// What full NAT needs, if the flow has it.
+    /// Where a flow with full NAT comes from, as the backend sees it.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+    pub(crate) fn snat(&self) -> Option<(SnatId, Port)> {
+        let kind = self.kind();
+        kind.has_nat().then(|| {
+            let place = self.word(nat_at(kind));
+            (SnatId((place >> 16) as u16), Port(place as u16))
+        })
+    }
+
+    /// Whether the backend is told of the client.
+    #[inline(always)]
+    pub(crate) fn tells(&self) -> bool {
+        self.kind().tells()
+    }
+
+    /// All that full NAT needs, if the flow has it.
     #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
     pub(crate) fn nat(&self) -> Option<Nat> {
-        let kind = self.kind();
-        if !kind.has_nat() {
-            return None;
-        }
-        let at = nat_at(kind);
-        let place = self.word(at);
+        let (address, port) = self.snat()?;
+        let (kind, at) = (self.kind(), nat_at(self.kind()));
         let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
-        Some(Nat {
-            address: SnatId((place >> 16) as u16),
-            port: Port(place as u16),
-            start,
-            shift: told as u8,
-            client_address: ClientAddress::from_number((told >> 8) as u8),
-        })
+        let client_address = ClientAddress::from_number((told >> 8) as u8);
+        Some(Nat { address, port, start, shift: told as u8, client_address })
     }
 }
 

@@ -85,22 +85,16 @@ fn try_begin(
             return Err(DropReason::ServiceShare);
         }
     }
-    let inserted = match take_backend(context, candidate) {
-        Ok((id, backend)) => {
-            let inserted = insert(packet, context, headers, candidate, id, backend);
-            if !matches!(inserted, Ok(Inserted::Created(_))) {
-                backend.meters.backend.end();
-            }
-            inserted
-        }
-        Err(reason) => Err(reason),
-    };
+    let taken = take_backend(context, candidate);
+    let (id, backend) = taken.inspect_err(|_| admission.meter.end(candidate.is_handshake()))?;
+    let inserted = insert(packet, context, headers, candidate, id, backend);
     if !matches!(inserted, Ok(Inserted::Created(_))) {
+        backend.meters.backend.end();
         admission.meter.end(candidate.is_handshake());
     }
     match inserted? {
         Inserted::Existing(found) => Ok(Some(found)),
-        Inserted::Created(entry) => Ok(Some(Found { entry, direction: Direction::Forward })),
+        Inserted::Created(entry) => Ok(Some(Found { entry, direction: Direction::Forward, backend: id })),
         Inserted::Full if can_do_without => Ok(None),
         Inserted::Full => {
             context.counters.flows_refused.add(1);
