@@ -3,7 +3,8 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-readonly FLOWS=4_096 FLOOD_SECONDS=20 OTHER4=10.0.0.101
+# Many times what the table holds, and less than what the lab's links carry.
+readonly FLOWS=4_096 FLOOD_SECONDS=20 SYNS=8000 OTHER4=10.0.0.101
 readonly WEB='.[] | select(.name == "web")' OTHER='.[] | select(.name == "other")'
 readonly DATAPLANE='flow_timeouts = { tcp_syn = "5s", tcp_fin = "2s" }'
 
@@ -31,10 +32,11 @@ warned() {
 # download VIP NAME: slow enough to last as long as the flood.
 download() {
   (CURL_TIME=120 curl_ --limit-rate 8M "$(url "$1")/200M" | lab_digest >"$LAB_DIR/$2.digest") &
+  downloads+=($!)
 }
 
 flooded() {
-  local n
+  local n downloads=()
   begin "$1"
   if [[ $1 == dsr ]]; then
     for ((n = 1; n <= BACKENDS; n++)); do ip -n "$LAB-be$n" address add "$OTHER4/32" dev lo; done
@@ -47,7 +49,7 @@ flooded() {
   download "$OTHER4" other
   wait_for 5 "the downloads to begin" services_show '[.[].active_flows > 0] | all'
 
-  lab_start client flood python3 "$E2E/../lab/flows.py" flood "$FLOOD_SECONDS" eth0 "$VIP4" 80
+  lab_start client flood python3 "$E2E/../lab/flows.py" flood "$FLOOD_SECONDS" "$SYNS" eth0 "$VIP4" 80
   wait_for 10 "the table to fill up" table_is_full || refute "the flood does not fill the table: $(active) flows"
   say "$1: $(active) flows of 4096; new connections to the other VIP"
   ab_requests "$OTHER4" 1000 10 "ab-$1"
@@ -58,7 +60,7 @@ flooded() {
   expect "the log says so" warned 'above its share of the flow table'
   wait_for 30 "the flood to end" lab_gone flood
   say "$(<"$LAB_DIR/log/flood.log")"
-  wait
+  wait "${downloads[@]}"
   expect "the download of the flooded service is whole" cmp "$LAB_DIR/web.digest" "$LAB_DIR/200M.sha256"
   expect "the other one is whole" cmp "$LAB_DIR/other.digest" "$LAB_DIR/200M.sha256"
   expect "the other VIP was refused nothing" services_show "$OTHER | [.refused[]] | add == 0"

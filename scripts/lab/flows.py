@@ -3,7 +3,7 @@
 answer PORT...                                              a server that answers whoever asks who he is
 open COUNT DEVICE VIP PORT SOURCE...                        one datagram of each flow, in raw frames
 sample N COUNT SEEN_AS VIP PORT SOURCE...                   asks in N of those flows how the server sees them
-flood SECONDS DEVICE VIP PORT                               SYNs from invented sources, in raw frames
+flood SECONDS RATE DEVICE VIP PORT                          SYNs from invented sources, in raw frames
 """
 
 import random
@@ -76,8 +76,8 @@ def open_flows(count, device, vip, port, *sources):
         wire.send(heads[source] + from_port.to_bytes(2, "big") + behind)
 
 
-def flood(seconds, device, vip, port):
-    """As fast as Python can, from 198.18.0.0/15 (RFC 2544, appendix C.2.2)."""
+def flood(seconds, rate, device, vip, port):
+    """From 198.18.0.0/15 (RFC 2544, appendix C.2.2), so many a second."""
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     wire.bind((device, 0))
     ethernet = mac_of(device, vip) + wire.getsockname()[4] + b"\x08\x00"
@@ -85,8 +85,9 @@ def flood(seconds, device, vip, port):
     first = struct.unpack("!I", socket.inet_aton("198.18.0.0"))[0]
     ip_sum = ones_complement_sum(struct.pack("!BBHHHBBHI4s", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, 0, to))
     tcp_sum = ones_complement_sum(to + struct.pack("!HHHHIIHHHH", 6, 20, 0, int(port), 0, 0, 0x5002, 64240, 0, 0))
-    end, sent = time.monotonic() + float(seconds), 0
-    while time.monotonic() < end:
+    start, sent = time.monotonic(), 0
+    while time.monotonic() < start + float(seconds):
+        time.sleep(max(0, start + sent / float(rate) - time.monotonic()))
         for _ in range(64):
             source, from_port, sequence = first + random.getrandbits(17), 1024 + random.getrandbits(15), random.getrandbits(32)
             address = (source >> 16) + (source & 0xFFFF)
