@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use super::key::{Addresses, Tuple};
 use super::kind::Kind;
-use super::nat::nat_at;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
@@ -78,13 +77,7 @@ impl Entry<'_> {
         }
         let kind = Kind::new(tuple, flow.two_way, flow.nat);
         if let Some(nat) = flow.nat {
-            let at = nat_at(kind);
-            self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
-            // An entry without them is smaller.
-            if kind.tells() {
-                self.set(at + 1, nat.start);
-                self.set(at + 2, u32::from(nat.client_address.number()) << 8 | u32::from(nat.shift));
-            }
+            self.create_nat(kind, nat);
         }
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
     }

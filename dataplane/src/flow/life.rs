@@ -66,18 +66,6 @@ impl Entry<'_> {
         self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Release);
     }
 
-    /// Whether the backend has what the box puts in front of the client's stream.
-    pub(crate) fn has_acknowledged_header(&self) -> bool {
-        self.seen().has_acknowledged_header()
-    }
-
-    /// The backend has it.
-    pub(crate) fn mark_header_acknowledged(&self) {
-        if !self.has_acknowledged_header() {
-            self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
-        }
-    }
-
     /// Where the flow is in its life.
     #[inline(always)]
     pub(crate) fn state(&self) -> crate::engine::FlowState {

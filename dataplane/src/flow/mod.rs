@@ -24,6 +24,7 @@
 //!   worker. While RSS changes its mind a count may be lost, never a flow.
 
 mod block;
+mod bucket;
 mod entry;
 mod index;
 mod keeper;

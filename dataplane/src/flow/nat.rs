@@ -1,11 +1,14 @@
-//! What a flow with full NAT remembers besides.
+//! What a flow with full NAT remembers besides, behind the words that all flows have.
+
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::entry::{Entry, NARROW};
 use super::kind::Kind;
+use super::tcp_state::Seen;
 use crate::snapshot::ClientAddress;
 use crate::types::{Port, SnatId};
 
-/// See the module's head.
+/// What a flow with full NAT remembers besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nat {
     /// Where it comes from, as the backend sees it.
@@ -27,6 +30,17 @@ impl Nat {
 }
 
 impl Entry<'_> {
+    /// Fills the words of an entry that nobody can see yet.
+    pub(super) fn create_nat(&self, kind: Kind, nat: Nat) {
+        let at = nat_at(kind);
+        self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
+        // An entry without them is smaller.
+        if kind.tells() {
+            self.set(at + 1, nat.start);
+            self.set(at + 2, u32::from(nat.client_address.number()) << 8 | u32::from(nat.shift));
+        }
+    }
+
     /// Where a flow with full NAT comes from, as the backend sees it.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
@@ -53,10 +67,22 @@ impl Entry<'_> {
         let client_address = ClientAddress::from_number((told >> 8) as u8);
         Some(Nat { address, port, start, shift: told as u8, client_address })
     }
+
+    /// Whether the backend has what the box puts in front of the client's stream.
+    pub(crate) fn has_acknowledged_header(&self) -> bool {
+        self.seen().has_acknowledged_header()
+    }
+
+    /// The backend has it.
+    pub(crate) fn mark_header_acknowledged(&self) {
+        if !self.has_acknowledged_header() {
+            self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
+        }
+    }
 }
 
 /// Where the words for full NAT begin.
 #[inline(always)]
-pub(super) fn nat_at(kind: Kind) -> usize {
+fn nat_at(kind: Kind) -> usize {
     if kind.is_v6() { 14 } else { NARROW }
 }

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
+use super::bucket::Slot;
 use super::entry::{Direction, Entry};
-use super::index::{Index, Peeked, Slot};
+use super::index::{Index, Peeked};
 use super::keeper::Keeper;
 use super::key::{Addresses, FlowHash, Tuple};
 use super::memory;
