@@ -1,5 +1,8 @@
 //! What the benches share: random flows, and criterion set for a small, noisy machine.
 
+pub mod clock;
+pub mod figures;
+
 use std::time::Duration;
 
 use criterion::Criterion;
