@@ -3,9 +3,9 @@
 # network namespaces of its own, and removes them however it ends; traffic stays inside them.
 set -euo pipefail
 
-readonly box_core=${BOX_CORE:-1} outer_core=${OUTER_CORE:-0}
-readonly bench=pbn$$
-directory=
+BOX_CORE=${BOX_CORE:-1} OUTER_CORE=${OUTER_CORE:-0}
+BENCH=pbn$$ # the prefix of the namespaces' names
+BENCH_DIR=
 namespaces=()
 
 fail() {
@@ -24,7 +24,7 @@ clean_up() {
     done
     ip netns delete "$namespace" || true
   done
-  [[ -z $directory ]] || rm -rf "$directory"
+  [[ -z $BENCH_DIR ]] || rm -rf "$BENCH_DIR"
   exit "$status"
 }
 
@@ -32,23 +32,23 @@ begin() {
   [[ $EUID -eq 0 ]] || fail 'run this as root: it builds network namespaces'
   trap clean_up EXIT
   trap 'exit 130' INT TERM
-  directory=$(mktemp -d)
-  mkdir "$directory/run"
+  BENCH_DIR=$(mktemp -d)
+  mkdir "$BENCH_DIR/run"
 }
 
 # namespace NAME
 namespace() {
-  ip netns add "$bench-$1"
-  namespaces+=("$bench-$1")
+  ip netns add "$BENCH-$1"
+  namespaces+=("$BENCH-$1")
   # No frames but ours, and no guesses about where they come from.
-  ip netns exec "$bench-$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
+  ip netns exec "$BENCH-$1" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 \
     net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 \
     net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0
-  ip -n "$bench-$1" link set lo up
+  ip -n "$BENCH-$1" link set lo up
 }
 
 in_() {
-  local namespace=$bench-$1
+  local namespace=$BENCH-$1
   shift
   ip netns exec "$namespace" "$@"
 }
@@ -56,12 +56,12 @@ in_() {
 # veth_pair NAMESPACE DEVICE MAC NAMESPACE DEVICE MAC: of one queue. Checksums by hand: what leaves by
 # AF_XDP is never completed by anybody.
 veth_pair() {
-  ip link add "$2" netns "$bench-$1" address "$3" numrxqueues 1 numtxqueues 1 type veth \
-    peer name "$5" netns "$bench-$4" address "$6" numrxqueues 1 numtxqueues 1
+  ip link add "$2" netns "$BENCH-$1" address "$3" numrxqueues 1 numtxqueues 1 type veth \
+    peer name "$5" netns "$BENCH-$4" address "$6" numrxqueues 1 numtxqueues 1
   in_ "$1" ethtool -K "$2" tx off >/dev/null
   in_ "$4" ethtool -K "$5" tx off >/dev/null
-  ip -n "$bench-$1" link set "$2" up
-  ip -n "$bench-$4" link set "$5" up
+  ip -n "$BENCH-$1" link set "$2" up
+  ip -n "$BENCH-$4" link set "$5" up
 }
 
 # receive_on NAMESPACE DEVICE CORE: what the device receives is worked on by a kernel thread on that
@@ -75,6 +75,7 @@ receive_on() {
     cut -d/ -f3)
   [[ -n $pid ]] || fail "$2 has no thread to receive by"
   taskset --cpu-list --pid "$3" "$pid" >/dev/null
+  # Ahead of all processes, as softirqs would be.
   chrt --rr --pid 2 "$pid"
 }
 
@@ -94,6 +95,7 @@ need() {
 
 # Apart from each other: together, the daemon would be built with the bench's features.
 build() {
+  [[ -z ${NO_BUILD:-} ]] || return 0 # for many short runs in a row
   cargo build --release --quiet --package penstock-mgmt --bins
   cargo build --release --quiet --package penstock-benches --bins
 }

@@ -37,6 +37,8 @@ pub(crate) struct Load {
 pub(crate) struct Done {
     pub(crate) completed: u32,
     pub(crate) failed: u32,
+    /// Why the first of them did.
+    pub(crate) reason: Option<String>,
     pub(crate) seconds: f64,
     /// The time from `connect` to the reply's last byte, ordered.
     pub(crate) times: Vec<Duration>,
@@ -81,12 +83,17 @@ async fn connect_again_and_again(load: Load, start: Stopwatch, next: Rc<Cell<u32
         let began = Stopwatch::start();
         let outcome = timeout(LIMIT, connect(load, number)).await;
         let mut done = done.borrow_mut();
-        if let Ok(Ok(())) = outcome {
-            done.completed += 1;
-            done.times.push(began.elapsed());
-        } else {
-            done.failed += 1;
-        }
+        let reason = match outcome {
+            Ok(Ok(())) => {
+                done.completed += 1;
+                done.times.push(began.elapsed());
+                continue;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no reply in time".into(),
+        };
+        done.failed += 1;
+        done.reason.get_or_insert(reason);
     }
 }
 

@@ -81,6 +81,18 @@ impl<'p> Contestant<'p> {
         Ok(contestant)
     }
 
+    /// Makes the kernel look at what has arrived at most every so many microseconds, as network cards do
+    /// that pause between interrupts.
+    pub(crate) fn pause_between_interrupts(&self, microseconds: u32) -> Result<()> {
+        let device = format!("/sys/class/net/{}", self.place.device);
+        let looks = u32::from(microseconds > 0); // without a frame, before interrupts are on again
+        let nanoseconds = u64::from(microseconds) * 1000;
+        let script = format!(
+            "echo {looks} >{device}/napi_defer_hard_irqs && echo {nanoseconds} >{device}/gro_flush_timeout"
+        );
+        succeeds(self.inside().args(["sh", "-c", &script]))
+    }
+
     /// Its process.
     pub(crate) fn process(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)

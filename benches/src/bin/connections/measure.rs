@@ -1,6 +1,7 @@
 //! The windows: each contestant in turn, again and again.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::Args;
@@ -32,9 +33,10 @@ pub(crate) struct Options {
     /// Connections at a time
     #[arg(long)]
     pub(crate) at_a_time: u32,
-    /// Connections per second, 0 for as many as there can be; each for windows of its own
+    /// RATE/PAUSE: connections per second, 0 for as many as there can be, and the microseconds between two
+    /// looks at what has arrived for the box; each for windows of its own
     #[arg(long, value_delimiter = ',')]
-    pub(crate) rates: Vec<u32>,
+    pub(crate) loads: Vec<Pace>,
     /// The virtual IP and port
     #[arg(long, default_value = "10.0.0.100:80")]
     to: SocketAddrV4,
@@ -46,11 +48,31 @@ pub(crate) struct Options {
     sources: u32,
 }
 
+/// How fast connections come, and how often the box is told of what has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// Connections per second; 0: as fast as they go.
+    pub(crate) rate: u32,
+    /// As network cards pause between interrupts, in microseconds.
+    pub(crate) pause: u32,
+}
+
+impl FromStr for Pace {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let numbers =
+            text.split_once('/').and_then(|(rate, pause)| rate.parse().ok().zip(pause.parse().ok()));
+        let (rate, pause) = numbers.ok_or("a rate and a pause are wanted, as 0/50")?;
+        Ok(Self { rate, pause })
+    }
+}
+
 /// One window. Times are in seconds of CPU per connection.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) kind: Kind,
-    pub(crate) rate: u32,
+    pub(crate) pace: Pace,
     pub(crate) done: Done,
     /// All threads that work for the box.
     pub(crate) threads: f64,
@@ -64,9 +86,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut samples = Vec::new();
     report::print_setting(options);
     for _ in 0..options.windows {
-        for &rate in &options.rates {
+        for &pace in &options.loads {
             for &kind in &options.contestants {
-                let sample = window(kind, rate, options)?;
+                let sample = window(kind, pace, options)?;
                 report::print_sample(&sample);
                 samples.push(sample);
             }
@@ -76,15 +98,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     report::keep(options, &samples)
 }
 
-fn window(kind: Kind, rate: u32, options: &Options) -> Result<Sample> {
+fn window(kind: Kind, pace: Pace, options: &Options) -> Result<Sample> {
     let contestant = Contestant::start(kind, &options.place)?;
     let load = Load {
         to: options.to,
         from: (options.from, options.sources),
         connections: options.connections,
         at_a_time: options.at_a_time,
-        rate,
+        rate: pace.rate,
     };
+    contestant.pause_between_interrupts(pace.pause)?;
     wait_until_it_connects(load)?;
     let account = Account::open(contestant.process(), &options.place.device, options.place.core)?;
     let before_idle = account.read()?;
@@ -93,13 +116,13 @@ fn window(kind: Kind, rate: u32, options: &Options) -> Result<Sample> {
     let done = client::run(load)?;
     let cost = account.read()?.since(&before);
     if done.failed > done.completed / 1000 {
-        return Err(format!("{}: {} connections failed", kind.name(), done.failed).into());
+        let reason = done.reason.unwrap_or_default();
+        return Err(format!("{}: {} connections failed: {reason}", kind.name(), done.failed).into());
     }
     let idle = before.since(&before_idle).busy / IDLE.as_secs_f64() * done.seconds;
     let each = |seconds: f64| seconds / f64::from(done.completed);
-    let (threads, receiving, core) =
-        (each(cost.total()), each(cost.of("receiving")), each(cost.busy - idle));
-    Ok(Sample { kind, rate, done, threads, receiving, core })
+    let (threads, receiving, core) = (each(cost.total()), each(cost.of("receiving")), each(cost.busy - idle));
+    Ok(Sample { kind, pace, done, threads, receiving, core })
 }
 
 fn wait_until_it_connects(load: Load) -> Result<()> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::Result;
 use crate::contestant::Kind;
-use crate::measure::{Options, Sample};
+use crate::measure::{Options, Pace, Sample};
 
 /// What penstockd should cost at most, as a part of what a peer costs.
 const TARGETS: [(Kind, f64); 2] = [(Kind::Haproxy, 0.25), (Kind::Nftables, 1.0)];
@@ -37,19 +37,19 @@ pub(crate) fn print_sample(sample: &Sample) {
 
 /// Medians, spread and ratios, for each rate.
 pub(crate) fn print_result(options: &Options, samples: &[Sample]) {
-    for &rate in &options.rates {
-        println!("\n  {:40} {:>8} {:>8} {:>8} {:>8}", title(rate), "median", "lowest", "highest", "core");
+    for &pace in &options.loads {
+        println!("\n  {:52} {:>8} {:>8} {:>8} {:>8}", title(pace), "median", "lowest", "highest", "core");
         for &kind in &options.contestants {
-            let [threads, core] = spreads(samples, kind, rate);
+            let [threads, core] = spreads(samples, kind, pace);
             let Spread { median, low, high } = threads;
-            println!("  {:40} {median:8.1} {low:8.1} {high:8.1} {:8.1}", kind.name(), core.median);
+            println!("  {:52} {median:8.1} {low:8.1} {high:8.1} {:8.1}", kind.name(), core.median);
         }
         for (peer, target) in TARGETS {
-            let [ratio, core] = ratios(samples, peer, rate);
+            let [ratio, core] = ratios(samples, peer, pace);
             if ratio.median.is_finite() {
                 let Spread { median, low, high } = ratio;
                 let what = format!("penstockd / {} (target {target})", peer.name());
-                println!("  {what:40.40} {median:8.2} {low:8.2} {high:8.2} {:8.2}", core.median);
+                println!("  {what:52} {median:8.2} {low:8.2} {high:8.2} {:8.2}", core.median);
             }
         }
     }
@@ -57,45 +57,47 @@ pub(crate) fn print_result(options: &Options, samples: &[Sample]) {
 
 /// Writes what the plot reads.
 pub(crate) fn keep(options: &Options, samples: &[Sample]) -> Result<()> {
-    let of_rate = |&rate: &u32| -> Value {
+    let of_pace = |&pace: &Pace| -> Value {
         let bars = options.contestants.iter().map(|&kind| {
-            let [threads, core] = spreads(samples, kind, rate);
+            let [threads, core] = spreads(samples, kind, pace);
             json!({"name": kind.name(), "threads": threads.json(), "core": core.json()})
         });
         let ratios = TARGETS.iter().map(|&(peer, target)| {
-            let [ratio, _] = ratios(samples, peer, rate);
+            let [ratio, _] = ratios(samples, peer, pace);
             json!({"peer": peer.name(), "target": target, "ratio": ratio.json()})
         });
         json!({
-            "title": title(rate),
+            "title": title(pace),
             "bars": bars.collect::<Vec<_>>(),
             "ratios": ratios.collect::<Vec<_>>(),
         })
     };
-    let rates: Vec<Value> = options.rates.iter().map(of_rate).collect();
-    let results = json!({"machine": figures::machine(), "unit": "µs of CPU per connection", "loads": rates});
+    let loads: Vec<Value> = options.loads.iter().map(of_pace).collect();
+    let results = json!({"machine": figures::machine(), "unit": "µs of CPU per connection", "loads": loads});
     Ok(figures::keep("connections.json", &results)?)
 }
 
-fn title(rate: u32) -> String {
-    if rate == 0 { "as fast as they go".into() } else { format!("{rate} connections/s") }
+fn title(pace: Pace) -> String {
+    let Pace { rate, pause } = pace;
+    let rate = if rate == 0 { "as fast as they go".into() } else { format!("{rate} connections/s") };
+    format!("{rate}, {pause} µs between interrupts")
 }
 
-fn of(samples: &[Sample], kind: Kind, rate: u32) -> impl Iterator<Item = &Sample> {
-    samples.iter().filter(move |sample| sample.kind == kind && sample.rate == rate)
+fn of(samples: &[Sample], kind: Kind, pace: Pace) -> impl Iterator<Item = &Sample> {
+    samples.iter().filter(move |sample| sample.kind == kind && sample.pace == pace)
 }
 
 /// By threads and by the whole core.
-fn spreads(samples: &[Sample], kind: Kind, rate: u32) -> [Spread; 2] {
+fn spreads(samples: &[Sample], kind: Kind, pace: Pace) -> [Spread; 2] {
     [
-        Spread::of(of(samples, kind, rate).map(|sample| micro(sample.threads))),
-        Spread::of(of(samples, kind, rate).map(|sample| micro(sample.core))),
+        Spread::of(of(samples, kind, pace).map(|sample| micro(sample.threads))),
+        Spread::of(of(samples, kind, pace).map(|sample| micro(sample.core))),
     ]
 }
 
 /// Of neighbouring windows.
-fn ratios(samples: &[Sample], peer: Kind, rate: u32) -> [Spread; 2] {
-    let pairs = || of(samples, Kind::Penstockd, rate).zip(of(samples, peer, rate));
+fn ratios(samples: &[Sample], peer: Kind, pace: Pace) -> [Spread; 2] {
+    let pairs = || of(samples, Kind::Penstockd, pace).zip(of(samples, peer, pace));
     [
         Spread::of(pairs().map(|(own, peer)| own.threads / peer.threads)),
         Spread::of(pairs().map(|(own, peer)| own.core / peer.core)),
