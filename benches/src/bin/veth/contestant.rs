@@ -169,6 +169,7 @@ fn testpmd(options: &Options) -> Result<Vec<String>> {
         "--nb-cores=1",
         "--auto-start",
         "--no-mlockall",
+        "--total-num-mbufs=32768",
     ];
     Ok(words.map(str::to_owned).into())
 }
