@@ -17,9 +17,7 @@ const WINDOW: Duration = Duration::from_millis(500);
 const CORES: [usize; 2] = [0, 1];
 
 fn main() {
-    println!(
-        "Mpps, median of {ROUNDS} rounds: one worker (mean of two cores), two, and their ratio (target 1.8)"
-    );
+    println!("Mpps, median of {ROUNDS} rounds: one worker (mean of two cores), two, and their ratio");
     let mut rows = Vec::new();
     for subject in [Subject::Dsr, Subject::Router, Subject::OneArm] {
         for (size, flows) in SIZES {

@@ -26,10 +26,10 @@ use crate::tick::Tick;
 use crate::types::WorkerId;
 use crate::xdp::Wake;
 
-/// How long an adaptive worker spins without a frame before it sleeps: about what falling asleep and
-/// waking up cost, so that it never spends more than twice what foresight would. Frames of a moderate
-/// load come further apart than that, and a longer spin would be paid for each of them.
-const SPIN_NANOS: u64 = 5_000;
+/// How long an adaptive worker spins without a frame before it sleeps: a few looks. Below full load frames come
+/// in batches, as far apart as a NIC pauses between interrupts, and a longer spin, which would hardly ever
+/// meet the next batch, would be paid for each.
+const SPIN_NANOS: u64 = 1_000;
 /// How long it sleeps at most: idle flows still have to expire.
 const SLEEP: Duration = Duration::from_millis(100);
 

@@ -48,6 +48,21 @@ impl Results {
         self.list(file, place)?.iter().map(bar).collect()
     }
 
+    /// The lines that a file has at `place`: each one's name and the medians of its figures.
+    pub(crate) fn rows<const N: usize>(
+        &self,
+        file: &str,
+        place: &str,
+        figures: [&str; N],
+    ) -> Result<Vec<(String, [f64; N])>> {
+        let row = |value: &Value| {
+            let name = value["name"].as_str().unwrap_or("?").to_owned();
+            let medians = figures.map(|figure| number(&value[figure]["median"]).unwrap_or(f64::NAN));
+            (name, medians)
+        };
+        Ok(self.list(file, place)?.iter().map(row).collect())
+    }
+
     /// The texts under `key` of what a file has at `place`.
     pub(crate) fn texts(&self, file: &str, place: &str, key: &str) -> Result<Vec<String>> {
         let list = self.list(file, place)?;

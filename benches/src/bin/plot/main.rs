@@ -1,10 +1,11 @@
 //! Draws what the benches have measured: `benches/plots/*.svg`, from `benches/results` and from criterion's
-//! folder. What has not been measured is left as it is.
+//! folder; and prints the in-memory figures as tables. What has not been measured is left as it is.
 
 mod bars;
 mod data;
 mod lines;
 mod svg;
+mod tables;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
             }
         }
     }
+    tables::print(&criterion, &results);
     status
 }
 
