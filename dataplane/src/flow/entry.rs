@@ -23,9 +23,8 @@ use super::kind::Kind;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
-use crate::snapshot::ClientAddress;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol, SnatId};
+use crate::types::{BackendId, Port, Protocol};
 use crate::wire::tcp::Flags;
 
 /// Words of an IPv4 entry: half a cache line.
@@ -33,27 +32,6 @@ pub(super) const NARROW: usize = 8;
 /// Words of the largest entry, of IPv6 with full NAT that tells backends of their clients: two lines.
 /// Between them are those of IPv4 with full NAT, and of IPv6, with one line.
 pub(super) const EXTENDED: usize = 32;
-
-/// What a flow with full NAT remembers besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nat {
-    /// Where it comes from, as the backend sees it.
-    pub(crate) address: SnatId,
-    pub(crate) port: Port,
-    /// The sequence number of the first byte that the client sends.
-    pub(crate) start: u32,
-    /// Bytes that the box puts in front of the client's stream.
-    pub(crate) shift: u8,
-    /// How the backend is told of the client: a flow keeps what it began with.
-    pub(crate) client_address: ClientAddress,
-}
-
-impl Nat {
-    /// Whether the backend is told of the client.
-    pub(super) fn tells(self) -> bool {
-        self.client_address != ClientAddress::None
-    }
-}
 
 /// Which way a packet of a flow goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +48,12 @@ pub(crate) struct Entry<'t>(pub(super) &'t [AtomicU32; EXTENDED]);
 
 impl Entry<'_> {
     #[inline(always)]
-    fn word(&self, at: usize) -> u32 {
+    pub(super) fn word(&self, at: usize) -> u32 {
         self.0[at].load(Relaxed)
     }
 
     #[inline(always)]
-    fn set(&self, at: usize, value: u32) {
+    pub(super) fn set(&self, at: usize, value: u32) {
         self.0[at].store(value, Relaxed);
     }
 
@@ -83,7 +61,7 @@ impl Entry<'_> {
     pub(super) fn create(&self, flow: &NewFlow<'_>, now: Tick) {
         let tuple = flow.tuple;
         let seen = Seen::at_birth(tuple.protocol, flow.flags);
-        self.set(1, u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0));
+        self.set(1, ports(tuple));
         self.set(2, now.0);
         self.set(3, now.0 & !0xff | u32::from(seen.0));
         self.set(4, 0);
@@ -100,35 +78,9 @@ impl Entry<'_> {
         }
         let kind = Kind::new(tuple, flow.two_way, flow.nat);
         if let Some(nat) = flow.nat {
-            let at = nat_at(kind);
-            self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
-            // An entry without them is smaller.
-            if kind.tells() {
-                self.set(at + 1, nat.start);
-                self.set(at + 2, u32::from(nat.client_address.number()) << 8 | u32::from(nat.shift));
-            }
+            self.create_nat(kind, nat);
         }
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
-    }
-
-    /// What full NAT needs, if the flow has it.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
-    pub(crate) fn nat(&self) -> Option<Nat> {
-        let kind = self.kind();
-        if !kind.has_nat() {
-            return None;
-        }
-        let at = nat_at(kind);
-        let place = self.word(at);
-        let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
-        Some(Nat {
-            address: SnatId((place >> 16) as u16),
-            port: Port(place as u16),
-            start,
-            shift: told as u8,
-            client_address: ClientAddress::from_number((told >> 8) as u8),
-        })
     }
 
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
@@ -142,7 +94,7 @@ impl Entry<'_> {
     }
 
     #[inline(always)]
-    fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         Kind((self.word(0) >> 24) as u8)
     }
 
@@ -200,8 +152,8 @@ impl Entry<'_> {
     pub(crate) fn return_tuple(&self, endpoints: &impl Endpoints) -> Option<Tuple> {
         let forward = self.forward_tuple();
         let (address, port) = endpoints.endpoint(self.backend())?;
-        let (destination, destination_port) = match self.nat() {
-            Some(nat) => (endpoints.snat(nat.address)?, nat.port),
+        let (destination, destination_port) = match self.snat() {
+            Some((address, port)) => (endpoints.snat(address)?, port),
             None => (forward.addresses.source(), forward.source_port),
         };
         Some(Tuple {
@@ -212,10 +164,29 @@ impl Entry<'_> {
         })
     }
 
-    /// Whether a packet of `tuple` belongs to this flow, in the client's direction.
+    /// Whether a packet of `tuple` belongs to this flow, in the client's direction. All is compared at once:
+    /// whether the first words differ is as good as random where a tag has misled.
     #[inline(always)]
     pub(super) fn is_forward(&self, tuple: &Tuple) -> bool {
-        self.is_live() && self.forward_tuple() == *tuple
+        let kind = self.kind().identity() ^ Kind::of(tuple).identity();
+        let ports = self.word(1) ^ ports(tuple);
+        match tuple.addresses {
+            Addresses::V4 { source, destination } => {
+                let addresses = self.word(6) ^ source.to_bits() | self.word(7) ^ destination.to_bits();
+                u32::from(kind) | ports | addresses == 0
+            }
+            Addresses::V6 { source, destination } => {
+                let client = self.address6(6).to_bits() ^ source.to_bits();
+                let vip = self.address6(10).to_bits() ^ destination.to_bits();
+                u32::from(kind) | ports == 0 && client | vip == 0
+            }
+        }
+    }
+
+    /// Whether a packet of `tuple` belongs to this flow, in the backend's direction.
+    #[inline(always)]
+    pub(super) fn is_return(&self, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+        self.is_live() && self.return_tuple(endpoints).is_some_and(|own| own == *tuple)
     }
 
     /// Notes a packet.
@@ -227,9 +198,15 @@ impl Entry<'_> {
         }
         let count = if direction == Direction::Forward { 4 } else { 5 };
         self.set(count, self.word(count).wrapping_add(1));
+        let seen = self.seen();
+        if !seen.is_unchanged_by(flags) {
+            self.note_flags(seen, direction, flags);
+        }
+    }
+
+    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) {
         let kind = self.kind();
         if kind.protocol() == Protocol::Tcp {
-            let seen = self.seen();
             let with = seen.and_seen(direction, flags, !kind.is_two_way());
             if with != seen {
                 self.0[3].fetch_or(u32::from(with.0), Relaxed);
@@ -246,18 +223,6 @@ impl Entry<'_> {
     /// Tells the owner that the entry has left the index.
     pub(super) fn mark_unlinked(&self) {
         self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), std::sync::atomic::Ordering::Release);
-    }
-
-    /// Whether the backend has what the box puts in front of the client's stream.
-    pub(crate) fn has_acknowledged_header(&self) -> bool {
-        self.seen().has_acknowledged_header()
-    }
-
-    /// The backend has it.
-    pub(crate) fn mark_header_acknowledged(&self) {
-        if !self.has_acknowledged_header() {
-            self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
-        }
     }
 
     /// Where the flow is in its life.
@@ -285,13 +250,13 @@ impl Entry<'_> {
             idle: now.since(self.last_packet()),
             packets_in: self.word(4),
             packets_out: self.word(5),
-            snat: self.nat().map(|nat| (nat.address, nat.port)),
+            snat: self.snat(),
         }
     }
 }
 
-/// Where the words for full NAT begin.
+/// The word of a tuple's ports.
 #[inline(always)]
-fn nat_at(kind: Kind) -> usize {
-    if kind.is_v6() { 14 } else { NARROW }
+fn ports(tuple: &Tuple) -> u32 {
+    u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0)
 }

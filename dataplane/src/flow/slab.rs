@@ -9,7 +9,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use super::entry::{EXTENDED, Entry, NARROW, Nat};
+use super::entry::{EXTENDED, Entry, NARROW};
+use super::nat::Nat;
 use crate::mem::{Words, prefetch};
 
 /// Units of 32 bytes in a block.
@@ -145,8 +146,9 @@ impl Slab {
     #[inline(always)]
     pub(super) fn entry(&self, entry: EntryRef) -> Entry<'_> {
         static NOBODY: [AtomicU32; EXTENDED] = [const { AtomicU32::new(0) }; EXTENDED];
-        let words = self.words.get(entry.0 as usize * NARROW..);
-        Entry(words.and_then(<[_]>::first_chunk).unwrap_or(&NOBODY))
+        let start = entry.0 as usize * NARROW;
+        let words = self.words.get(start..start + EXTENDED);
+        Entry(words.and_then(|words| words.try_into().ok()).unwrap_or(&NOBODY))
     }
 
     /// Starts loading an entry.

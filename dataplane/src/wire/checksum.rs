@@ -13,11 +13,22 @@ pub(crate) fn sum(sum: u64, bytes: &[u8]) -> u64 {
     }
 }
 
+/// Whether the checksum inside a header without options is right. Summed in the machine's own byte order, which
+/// moves bytes and carries alike and leaves a sum of all ones what it is (RFC 1071 section 2, B).
+#[inline(always)]
+pub(crate) fn is_right_over(header: &[u8; 20]) -> bool {
+    let (words, _) = header.as_chunks::<4>();
+    let sum = words.iter().fold(0, |sum, word| sum + u64::from(u32::from_ne_bytes(*word)));
+    let sum = (sum >> 32) + (sum & 0xffff_ffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    (sum >> 16) + (sum & 0xffff) == 0xffff
+}
+
 /// Folds a sum to 16 bits, carries added back in.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "folded to 16 bits")]
 pub(crate) fn fold(mut sum: u64) -> u16 {
-    sum = (sum >> 32) + (sum & 0xffff_ffff);
+    // Below 2^33, then 0x30000, then 0x10003, then 0x10000.
     sum = (sum >> 32) + (sum & 0xffff_ffff);
     sum = (sum >> 16) + (sum & 0xffff);
     sum = (sum >> 16) + (sum & 0xffff);
