@@ -73,8 +73,9 @@ impl Subject {
 
 /// Backends of the service.
 const BACKENDS: u8 = 16;
-/// Addresses of the pool: a million flows take more ports than one address has towards 16 backends.
-const POOL: u16 = 4;
+/// Addresses of the pool: an address has a million ports towards 16 backends, and ten million flows are
+/// not spread evenly over them.
+const POOL: u16 = 16;
 
 /// The VIP that a subject's clients talk to.
 pub(super) fn vip(v6: bool) -> IpAddr {
