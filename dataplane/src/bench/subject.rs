@@ -1,13 +1,13 @@
 //! What a bench of the whole worker is about: one service in one mode, and the network around it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::admission::{Admission, Meters, ServiceMeter, SynProxy};
 use crate::schedule::{Candidate, Kind, Schedule};
 use crate::snapshot::{
     Backend, ClientAddress, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm, PoolPart,
-    PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
+    PortClasses, PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
 };
 use crate::testing::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, backend_mac};
 use crate::types::{BackendId, BridgeId, Port, PortRange, Prefix, Protocol, ServiceId, SnatId};
@@ -149,7 +149,9 @@ fn forwarding(subject: Subject, destination: IpAddr) -> Forwarding {
         Subject::Bridge => Forwarding::Bridge,
         Subject::Router => Forwarding::Router,
         Subject::OneArm | Subject::OneArmAcross => {
-            let ports = |_| Arc::new(PortSet::new(Arc::default()));
+            // One layout for all, as management has it: that of the NIC.
+            static LAYOUT: LazyLock<Arc<PortClasses>> = LazyLock::new(Arc::default);
+            let ports = |_| Arc::new(PortSet::new(Arc::clone(&LAYOUT)));
             let part =
                 |place| PoolPart { address: SnatId(place), ports: ports(place), owners: None, open: true };
             let client_address = ClientAddress::None;

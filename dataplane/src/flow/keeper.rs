@@ -256,18 +256,23 @@ impl Keeper {
         let at = self.sweep_block.min(self.blocks.len() - 1);
         let (id, size) = (self.blocks[at].id, self.blocks[at].size);
         let end = (self.sweep_place + STEP).min(size.per_block());
-        for place in self.sweep_place..end {
-            if !self.blocks[at].is_used(place) {
-                continue;
-            }
+        // Where they stand in the index loads for all of them, before the first is taken out.
+        let mut due = 0_u64;
+        for place in (self.sweep_place..end).filter(|place| self.blocks[at].is_used(*place)) {
             let reference = id.entry(place, size);
             let entry = table.entry(reference);
             let idle = now.millis_since(entry.last_packet());
             // A packet on another worker may be a little ahead of this worker's clock.
             let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
             if entry.is_live() && (entry.seen().is_unlinked() || is_idle) {
-                expired(self.expire(table, endpoints, reference, size));
+                table.prefetch_places(reference, endpoints);
+                due |= 1 << (place - self.sweep_place);
             }
+        }
+        while due != 0 {
+            let reference = id.entry(self.sweep_place + due.trailing_zeros(), size);
+            expired(self.expire(table, endpoints, reference, size));
+            due &= due - 1;
         }
         self.sweep_place = end;
         if end >= size.per_block() {

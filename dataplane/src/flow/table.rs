@@ -185,17 +185,17 @@ impl FlowTable {
         now: Tick,
     ) -> Inserted {
         for _ in 0..INSERT_TRIES {
-            if let Some(found) = self.find(flow.hash, flow.tuple, endpoints) {
-                return Inserted::Existing(found);
-            }
             if let Some(outcome) = self.try_insert(keeper, flow, endpoints, now) {
                 return outcome;
+            }
+            if let Some(found) = self.find(flow.hash, flow.tuple, endpoints) {
+                return Inserted::Existing(found);
             }
         }
         Inserted::Full
     }
 
-    /// One try; `None`: another worker put the same tuple in at the same moment.
+    /// One try; `None`: the same tuple is in the table, or was when this came.
     fn try_insert(
         &self,
         keeper: &mut Keeper,
@@ -205,7 +205,18 @@ impl FlowTable {
     ) -> Option<Inserted> {
         let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat);
         let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
-        self.entry(reference).create(flow, now);
+        let entry = self.entry(reference);
+        entry.create(flow, now);
+        // Its bucket loads while the other direction gets in.
+        let back = flow.two_way.then(|| entry.return_tuple(endpoints)).flatten().map(|tuple| {
+            let hash = self.hash(&tuple);
+            self.index.prefetch(hash);
+            (hash, tuple)
+        });
+        if flow.two_way && back.is_none() {
+            keeper.give(self, reference, size);
+            return Some(Inserted::TupleInUse);
+        }
         let forward = Slot::new(Direction::Forward, reference);
         if !self.index.insert(flow.hash, forward) {
             keeper.give(self, reference, size);
@@ -216,8 +227,8 @@ impl FlowTable {
             keeper.retire(self, reference, size);
             return None;
         }
-        if flow.two_way
-            && let Err(why) = self.insert_return(reference, endpoints)
+        if let Some((hash, tuple)) = back
+            && let Err(why) = self.insert_return(reference, hash, &tuple, endpoints)
         {
             self.index.remove(flow.hash, forward);
             keeper.retire(self, reference, size);
@@ -227,26 +238,32 @@ impl FlowTable {
         Some(Inserted::Created(reference))
     }
 
-    fn insert_return(&self, reference: EntryRef, endpoints: &impl Endpoints) -> Result<(), Inserted> {
-        let entry = self.entry(reference);
-        let Some(tuple) = entry.return_tuple(endpoints) else { return Err(Inserted::TupleInUse) };
-        let hash = self.hash(&tuple);
-        if let Some(found) = self.find(hash, &tuple, endpoints) {
-            // A flow that is closing gives way, as it does to a SYN of its own tuple.
-            if !self.entry(found.entry).state().is_closing() {
-                return Err(Inserted::TupleInUse);
-            }
-            self.end(found.entry, endpoints);
-        }
+    fn insert_return(
+        &self,
+        reference: EntryRef,
+        hash: FlowHash,
+        tuple: &Tuple,
+        endpoints: &impl Endpoints,
+    ) -> Result<(), Inserted> {
         let slot = Slot::new(Direction::Return, reference);
-        if !self.index.insert(hash, slot) {
-            return Err(Inserted::Full);
-        }
-        if !self.is_alone(hash, slot, &tuple, endpoints) {
+        for _ in 0..INSERT_TRIES {
+            if !self.index.insert(hash, slot) {
+                return Err(Inserted::Full);
+            }
+            if self.is_alone(hash, slot, tuple, endpoints) {
+                return Ok(());
+            }
             self.index.remove(hash, slot);
-            return Err(Inserted::TupleInUse);
+            match self.find(hash, tuple, endpoints) {
+                // A flow that is closing gives way, as it does to a SYN of its own tuple.
+                Some(found) if self.entry(found.entry).state().is_closing() => {
+                    self.end(found.entry, endpoints)
+                }
+                Some(_) => return Err(Inserted::TupleInUse),
+                None => {}
+            }
         }
-        Ok(())
+        Err(Inserted::TupleInUse)
     }
 
     /// Whether no other word leads to the same tuple.
@@ -257,6 +274,18 @@ impl FlowTable {
     fn is_alone(&self, hash: FlowHash, own: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
         fence(Ordering::SeqCst);
         !self.index.candidates(hash).any(|slot| slot != own && self.is_of(slot, tuple, endpoints))
+    }
+
+    /// Starts loading the buckets that an entry is in.
+    #[inline(always)]
+    pub(super) fn prefetch_places(&self, reference: EntryRef, endpoints: &impl Endpoints) {
+        let entry = self.entry(reference);
+        self.index.prefetch(self.hash(&entry.forward_tuple()));
+        if entry.is_two_way()
+            && let Some(tuple) = entry.return_tuple(endpoints)
+        {
+            self.index.prefetch(self.hash(&tuple));
+        }
     }
 
     /// Takes an entry's words out of the index. Any worker may, also twice.
