@@ -3,7 +3,7 @@
 //! All of it is asked for new flows alone; a packet of a known flow meets none of it. In this order:
 //!
 //! 1. [`AccessList`]: may this client use the service at all?
-//! 2. [`Rate`] and [`Sources`]: new flows a second, of the service and of one client.
+//! 2. [`Rate`], and one of each source: new flows a second, of the service and of one client.
 //! 3. [`ServiceMeter`]: the service's own limit of flows, and its share of the flow table: room of
 //!    its own, and what is left of the room that all have in common ([`Commons`]).
 //! 4. [`BackendMeter`]: a backend that has as many flows as it may takes no more.

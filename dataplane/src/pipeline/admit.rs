@@ -29,9 +29,10 @@ pub(super) struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// The first packet of a connection, or a datagram.
+    /// The first packet of a connection, a datagram, or what a SYN proxy lets begin: where addresses are
+    /// translated, nothing else comes here.
     fn is_beginning(&self) -> bool {
-        self.tuple.protocol == Protocol::Udp || self.flags.opens()
+        self.tuple.protocol == Protocol::Udp || self.flags.opens() || self.service.mode.is_two_way()
     }
 
     fn is_handshake(&self) -> bool {
