@@ -5,7 +5,7 @@
 //!
 //! | word | IPv4 | IPv6 | |
 //! | --- | --- | --- | --- |
-//! | 0 | kind 8, backend 24 | the same | identity; 0: not in use |
+//! | 0 | kind 8, backend 24 | the same | identity |
 //! | 1 | client port 16, VIP port 16 | the same | identity |
 //! | 2 | tick of the last packet | the same | |
 //! | 3 | tick of the first packet / 256: 24, seen: 8 | the same | |
@@ -85,11 +85,6 @@ impl Entry<'_> {
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
     pub(super) fn end(&self) {
         self.0[0].fetch_and(!(u32::from(Kind::LIVE) << 24), Relaxed);
-    }
-
-    /// Marks it as not in use, when nobody can hold it any more.
-    pub(super) fn clear(&self) {
-        self.set(0, 0);
     }
 
     #[inline(always)]

@@ -148,7 +148,12 @@ impl Keeper {
 
     /// Gives back an entry that never got into the index.
     pub(super) fn give(&mut self, table: &FlowTable, entry: EntryRef, size: Size) {
-        table.entry(entry).clear();
+        table.entry(entry).end();
+        self.free(table, entry, size);
+    }
+
+    /// Nobody can hold it any more. It has ended as a flow, and whoever takes it next writes all of it anew.
+    fn free(&mut self, table: &FlowTable, entry: EntryRef, size: Size) {
         let (id, place) = entry.place(size);
         let at = self.place_of[id.index()] as usize;
         self.blocks[at].give(place);
@@ -204,7 +209,7 @@ impl Keeper {
                 return;
             }
             while let Some((entry, size)) = self.waiting.pop() {
-                self.give(table, entry, size);
+                self.free(table, entry, size);
             }
         }
         if !self.unmarked.is_empty() {

@@ -71,9 +71,16 @@ fn choose(
     Ok(admit::begin(packet, context, headers, Candidate { service, tuple, flags })?)
 }
 
-fn service<'a>(context: &Context<'a>, tuple: &Tuple) -> Option<&'a Service> {
+/// The service that a packet asks for. Many new flows at a time are most often of one service, so the last
+/// answer is tried first.
+fn service<'a>(context: &mut Context<'a>, tuple: &Tuple) -> Option<&'a Service> {
     let (address, port) = (tuple.addresses.destination(), tuple.destination_port);
-    let id = context.snapshot.endpoints.get(&Endpoint { address, port, protocol: tuple.protocol })?;
+    let endpoint = Endpoint { address, port, protocol: tuple.protocol };
+    let id = match context.asked {
+        Some((asked, id)) if asked == endpoint => id,
+        _ => context.snapshot.endpoints.get(&endpoint)?,
+    };
+    context.asked = Some((endpoint, id));
     context.snapshot.services.get(id.index())
 }
 
@@ -108,7 +115,7 @@ fn is_from_backend(context: &Context<'_>, tuple: &Tuple) -> bool {
 
 /// An ICMP error begins no flow. Where the packet alone says which backend it is for, it gets there all
 /// the same.
-fn about_no_flow(context: &Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
+fn about_no_flow(context: &mut Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
     match service(context, tuple) {
         Some(service) if takes_strays(service, Flags::default()) => {
             Ok(Route::Backend(admit::unremembered(context, service, tuple)?))

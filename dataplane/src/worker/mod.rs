@@ -169,6 +169,7 @@ impl<I: PacketIo> Worker<I> {
             fragments: &mut self.fragments,
             answers: &mut self.answers,
             spares: &mut self.spares,
+            asked: None,
             missing: None,
             station: None,
         };
