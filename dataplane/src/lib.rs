@@ -29,7 +29,7 @@ mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
-#[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not call it yet"))]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the pipeline does not call it yet"))]
 mod syn_proxy;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]

@@ -11,7 +11,7 @@ use crate::tick::Tick;
 use crate::wire::tcp::{Flags, Sequence};
 
 /// Turns the frame into the answer to its SYN, in the service's name, to be sent by the interface that it
-/// came from. After an error it is as it was, and to be dropped.
+/// came from. After an error it is to be dropped.
 ///
 /// The window is zero: there is nobody yet who would take the client's data (RFC 9293 section 3.8.6.1 has
 /// it probe until there is). Data that the SYN carries (RFC 7413) is not acknowledged, so that the client sends it again, and

@@ -29,8 +29,9 @@ const STRIPS_SACK: u32 = 1 << 16;
 impl Translation {
     /// As a flow entry keeps it.
     pub(crate) fn to_words(self) -> [u32; 3] {
-        let [windows, ..] = [u16::from_be_bytes([self.window_to_backend, self.window_to_client.cast_unsigned()])];
-        [self.delta, self.ts_delta, u32::from(windows) | if self.strips_sack { STRIPS_SACK } else { 0 }]
+        let windows = [0, 0, self.window_to_backend, self.window_to_client.cast_unsigned()];
+        let strips = if self.strips_sack { STRIPS_SACK } else { 0 };
+        [self.delta, self.ts_delta, u32::from_be_bytes(windows) | strips]
     }
 
     pub(crate) fn from_words([delta, ts_delta, rest]: [u32; 3]) -> Self {
