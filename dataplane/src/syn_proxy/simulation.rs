@@ -230,7 +230,8 @@ fn stream(dice: &mut Dice, length: usize) -> Vec<u8> {
     (0..length).map(|_| u8::try_from(dice.roll(256)).unwrap()).collect()
 }
 
-/// A connection; where the backend has no timestamps and the client was promised some, a second one.
+/// Connections, until one has stood: where the backend has no timestamps and the client was promised some, that
+/// is the second one.
 fn talk(v6: bool, client: Traits, server: Traits, network: Network, lengths: (usize, usize), seed: u64) {
     let mut dice = Dice(seed | 1);
     let mut proxy = Proxy::new(v6);
@@ -245,8 +246,14 @@ fn talk(v6: bool, client: Traits, server: Traits, network: Network, lengths: (us
         connect(proxy, client, server, network, &mut dice, start)
     };
     let breaks = client.timestamps && !server.timestamps;
-    assert_eq!(run(&mut proxy), if breaks { End::Reset } else { End::Whole });
-    assert_eq!(run(&mut proxy), End::Whole);
+    if network.loss == 0 {
+        assert_eq!(run(&mut proxy), if breaks { End::Reset } else { End::Whole });
+        assert_eq!(run(&mut proxy), End::Whole);
+    } else {
+        // Three SYNs in a row may be lost, and the client told that there is nobody: it tries again.
+        let tries = (0..20).take_while(|_| run(&mut proxy) == End::Reset).count();
+        assert!(tries < 20, "no connection comes about");
+    }
 }
 
 const QUIET: Network = Network { loss: 0, repeats: 0, delay: 1 };
@@ -268,7 +275,6 @@ fn streams_arrive_over_a_quiet_network() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
     fn streams_arrive_intact_over_any_network(
         v6: bool, client in traits(), server in traits(), loss in 0..25_u64, repeats in 0..20_u64, delay in 1..120_u64,
