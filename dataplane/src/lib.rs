@@ -29,7 +29,8 @@ mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the pipeline does not call it yet"))]
+#[expect(unused_imports, reason = "the pipeline does not call it yet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the same"))]
 mod syn_proxy;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
