@@ -52,6 +52,7 @@ pub(crate) struct WorkerCounters {
     /// First segments that had no room for the client's address.
     pub(crate) toa_omitted: Counter,
     backends: Box<[BackendCounters]>,
+    nobody: BackendCounters,
 }
 
 /// What one worker counts per backend. A cache line, so that a packet touches one.
@@ -83,13 +84,15 @@ impl WorkerCounters {
             flows_refused: Counter::default(),
             toa_omitted: Counter::default(),
             backends: std::iter::repeat_with(BackendCounters::default).take(backends).collect(),
+            nobody: BackendCounters::default(),
         }
     }
 
     /// The counters of one backend.
+    #[inline(always)]
     pub(crate) fn backend(&self, id: BackendId) -> &BackendCounters {
-        // An id beyond the table cannot come from a snapshot; it would share the last place.
-        &self.backends[id.index().min(self.backends.len() - 1)]
+        // An id beyond the table cannot come from a snapshot.
+        self.backends.get(id.index()).unwrap_or(&self.nobody)
     }
 
     pub(crate) fn read(&self, id: WorkerId) -> WorkerStats {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::engine::HugePages;
-use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Slot, Timeouts, Tuple};
+use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Peeked, Timeouts, Tuple};
 use crate::limits::BATCH;
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
@@ -61,7 +61,7 @@ impl Table {
     pub fn look_up(&self, flows: &[u32; BATCH]) -> usize {
         let tuples = flows.map(tuple);
         let mut hashes = [FlowHash::default(); BATCH];
-        let mut peeked: [Option<Slot>; BATCH] = [None; BATCH];
+        let mut peeked = [Peeked::Nobody; BATCH];
         for (hash, tuple) in hashes.iter_mut().zip(&tuples) {
             *hash = self.table.hash(tuple);
             self.table.prefetch(*hash);
@@ -69,9 +69,12 @@ impl Table {
         for (slot, hash) in peeked.iter_mut().zip(hashes) {
             *slot = self.table.peek(hash);
         }
-        let found = (0..BATCH)
-            .filter(|&i| self.table.confirm(peeked[i], hashes[i], &tuples[i], &OneBackend).is_some());
-        found.count()
+        let is_known = |i: &usize| {
+            let (peeked, hash, tuple) = (peeked[*i], hashes[*i], &tuples[*i]);
+            self.table.confirm(peeked, tuple, &OneBackend).is_some()
+                || peeked != Peeked::Nobody && self.table.find(hash, tuple, &OneBackend).is_some()
+        };
+        (0..BATCH).filter(is_known).count()
     }
 
     /// Inserts a new flow, with one word or two in the index.

@@ -1,5 +1,7 @@
 //! Parsing and checksums alone.
 
+use crate::engine::HugePages;
+use crate::flow::FlowTable;
 use crate::io::Frame;
 use crate::limits::BATCH;
 use crate::pipeline::{self, Batch};
@@ -11,7 +13,7 @@ use crate::xdp::Umem;
 
 /// A batch of frames to parse again and again.
 #[derive(Debug)]
-pub struct Parser(Batch);
+pub struct Parser(Batch, FlowTable);
 
 impl Parser {
     /// A batch of TCP segments.
@@ -29,13 +31,14 @@ impl Parser {
             frame.fill(&bytes);
             batch.push(ETH0, frame);
         }
-        Self(batch)
+        Self(batch, FlowTable::new(1 << 16, 1, HugePages::Auto).expect("memory"))
     }
 
     /// Parses all frames of the batch; returns their number.
     #[inline(never)]
     pub fn parse(&mut self) -> usize {
-        pipeline::parse_batch(&mut self.0);
+        self.0.begin();
+        pipeline::parse_batch(&mut self.0, &self.1);
         BATCH
     }
 }

@@ -83,7 +83,7 @@ impl Entry<'_> {
     pub(super) fn create(&self, flow: &NewFlow<'_>, now: Tick) {
         let tuple = flow.tuple;
         let seen = Seen::at_birth(tuple.protocol, flow.flags);
-        self.set(1, u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0));
+        self.set(1, ports(tuple));
         self.set(2, now.0);
         self.set(3, now.0 & !0xff | u32::from(seen.0));
         self.set(4, 0);
@@ -212,10 +212,29 @@ impl Entry<'_> {
         })
     }
 
-    /// Whether a packet of `tuple` belongs to this flow, in the client's direction.
+    /// Whether a packet of `tuple` belongs to this flow, in the client's direction. All is compared at once:
+    /// whether the first words differ is as good as random where a tag has misled.
     #[inline(always)]
     pub(super) fn is_forward(&self, tuple: &Tuple) -> bool {
-        self.is_live() && self.forward_tuple() == *tuple
+        let kind = self.kind().identity() ^ Kind::of(tuple).identity();
+        let ports = self.word(1) ^ ports(tuple);
+        match tuple.addresses {
+            Addresses::V4 { source, destination } => {
+                let addresses = self.word(6) ^ source.to_bits() | self.word(7) ^ destination.to_bits();
+                u32::from(kind) | ports | addresses == 0
+            }
+            Addresses::V6 { source, destination } => {
+                let client = self.address6(6).to_bits() ^ source.to_bits();
+                let vip = self.address6(10).to_bits() ^ destination.to_bits();
+                u32::from(kind) | ports == 0 && client | vip == 0
+            }
+        }
+    }
+
+    /// Whether a packet of `tuple` belongs to this flow, in the backend's direction.
+    #[inline(always)]
+    pub(super) fn is_return(&self, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+        self.is_live() && self.return_tuple(endpoints).is_some_and(|own| own == *tuple)
     }
 
     /// Notes a packet.
@@ -227,9 +246,15 @@ impl Entry<'_> {
         }
         let count = if direction == Direction::Forward { 4 } else { 5 };
         self.set(count, self.word(count).wrapping_add(1));
+        let seen = self.seen();
+        if !seen.is_unchanged_by(flags) {
+            self.note_flags(seen, direction, flags);
+        }
+    }
+
+    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) {
         let kind = self.kind();
         if kind.protocol() == Protocol::Tcp {
-            let seen = self.seen();
             let with = seen.and_seen(direction, flags, !kind.is_two_way());
             if with != seen {
                 self.0[3].fetch_or(u32::from(with.0), Relaxed);
@@ -288,6 +313,12 @@ impl Entry<'_> {
             snat: self.nat().map(|nat| (nat.address, nat.port)),
         }
     }
+}
+
+/// The word of a tuple's ports.
+#[inline(always)]
+fn ports(tuple: &Tuple) -> u32 {
+    u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0)
 }
 
 /// Where the words for full NAT begin.

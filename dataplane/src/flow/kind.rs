@@ -16,13 +16,25 @@ impl Kind {
     const NAT: u8 = 0x08;
     const TELLS: u8 = 0x10;
 
-    pub(super) fn new(tuple: &Tuple, two_way: bool, nat: Option<Nat>) -> Self {
+    /// That of a live flow of `tuple`, as far as the tuple tells.
+    #[inline(always)]
+    pub(super) fn of(tuple: &Tuple) -> Self {
         let v6 = if matches!(tuple.addresses, Addresses::V6 { .. }) { Self::V6 } else { 0 };
         let udp = if tuple.protocol == Protocol::Udp { Self::UDP } else { 0 };
+        Self(Self::LIVE | v6 | udp)
+    }
+
+    /// What [`Self::of`] tells.
+    #[inline(always)]
+    pub(super) fn identity(self) -> u8 {
+        self.0 & (Self::LIVE | Self::V6 | Self::UDP)
+    }
+
+    pub(super) fn new(tuple: &Tuple, two_way: bool, nat: Option<Nat>) -> Self {
         let two_way = if two_way { Self::TWO_WAY } else { 0 };
         let tells = if nat.is_some_and(|nat| nat.tells()) { Self::TELLS } else { 0 };
         let nat = if nat.is_some() { Self::NAT } else { 0 };
-        Self(Self::LIVE | v6 | udp | two_way | nat | tells)
+        Self(Self::of(tuple).0 | two_way | nat | tells)
     }
 
     pub(super) fn is_live(self) -> bool {

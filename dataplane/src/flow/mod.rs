@@ -1,17 +1,18 @@
 //! The connection table: one for all workers, lock-free, fixed at start.
 //!
 //! Two arrays in one mapping, linked by numbers, never by pointers:
-//! * the **index** ([`index`]): buckets of one cache line, eight words each; a word is a tag of the
-//!   hash, a direction and the number of an entry. A flow of router mode has two words, one for
-//!   each direction's tuple; a flow whose replies bypass the box has one.
+//! * the **index** ([`index`]): buckets of one cache line with twelve places each; a place has a tag of the hash,
+//!   a direction and the number of an entry. A flow of router mode has two places, one for each direction's
+//!   tuple; a flow whose replies bypass the box has one.
 //! * the **slab** ([`slab`]): entries of half a cache line (IPv4) or a whole one (IPv6), with the exact
 //!   addresses and ports ([`entry`]).
 //!
-//! A hit therefore reads one line of the index and one of the slab. Each tuple has three buckets it
-//! may be in; it is put into the second only if the first is full, which happens to less than one flow
-//! in a hundred of a full table, and those cost one line more; the third is for one in ten thousand.
+//! A hit therefore reads one line of the index and one of the slab, and a new flow's first packet finds out from
+//! one line that it is new. Each tuple has three buckets it may be in; it is put into the second only if the
+//! first is full, which happens to two flows in a thousand of a full table, and those cost one line more; the
+//! third is for one in a million.
 //!
-//! Bytes per flow, both directions included: index 32, slab 32 (IPv4), 64 (IPv6, or full NAT) or 128 (IPv6
+//! Bytes per flow, both directions included: index 22, slab 32 (IPv4), 64 (IPv6, or full NAT) or 128 (IPv6
 //! with full NAT that tells backends of their clients). Memory is for the configured number of flows of up to 64.
 //!
 //! Who may do what:
@@ -35,9 +36,10 @@ mod table;
 mod tcp_state;
 
 pub(crate) use entry::{Direction, Nat};
-pub(crate) use index::Slot;
+pub(crate) use index::Peeked;
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
+pub(crate) use slab::EntryRef;
 
 pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
 

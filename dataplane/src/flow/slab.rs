@@ -145,8 +145,9 @@ impl Slab {
     #[inline(always)]
     pub(super) fn entry(&self, entry: EntryRef) -> Entry<'_> {
         static NOBODY: [AtomicU32; EXTENDED] = [const { AtomicU32::new(0) }; EXTENDED];
-        let words = self.words.get(entry.0 as usize * NARROW..);
-        Entry(words.and_then(<[_]>::first_chunk).unwrap_or(&NOBODY))
+        let start = entry.0 as usize * NARROW;
+        let words = self.words.get(start..start + EXTENDED);
+        Entry(words.and_then(|words| words.try_into().ok()).unwrap_or(&NOBODY))
     }
 
     /// Starts loading an entry.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
 use super::entry::{Direction, Entry, Nat};
-use super::index::{Index, Slot};
+use super::index::{Index, Peeked, Slot};
 use super::keeper::Keeper;
 use super::key::{Addresses, FlowHash, Tuple};
 use super::memory;
@@ -44,6 +44,8 @@ pub(crate) struct FlowTable {
 pub(crate) struct Found {
     pub(crate) entry: EntryRef,
     pub(crate) direction: Direction,
+    /// Whose flow it is.
+    pub(crate) backend: BackendId,
 }
 
 /// A flow to be.
@@ -120,42 +122,41 @@ impl FlowTable {
     /// First pass over a batch: starts loading the bucket.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: FlowHash) {
-        self.index.prefetch_first(hash);
+        self.index.prefetch(hash);
     }
 
     /// Second pass: reads the bucket and starts loading what the third will read.
     #[inline(always)]
-    pub(crate) fn peek(&self, hash: FlowHash) -> Option<Slot> {
-        let slot = self.index.peek(hash);
-        match slot {
-            Some(slot) => self.slab.prefetch(slot.entry()),
-            None => self.index.prefetch_second(hash),
+    pub(crate) fn peek(&self, hash: FlowHash) -> Peeked {
+        let peeked = self.index.peek(hash);
+        match peeked {
+            Peeked::Somebody(slot) => self.slab.prefetch(slot.entry()),
+            Peeked::Elsewhere => self.index.prefetch_second(hash),
+            Peeked::Nobody => {}
         }
-        slot
+        peeked
     }
 
-    /// Third pass: compares the exact tuple.
+    /// Third pass: compares the exact tuple. `None`: who was peeked at is not it, which says nothing of others.
     #[inline(always)]
-    pub(crate) fn confirm(
-        &self,
-        peeked: Option<Slot>,
-        hash: FlowHash,
-        tuple: &Tuple,
-        endpoints: &impl Endpoints,
-    ) -> Option<Found> {
+    pub(crate) fn confirm(&self, peeked: Peeked, tuple: &Tuple, endpoints: &impl Endpoints) -> Option<Found> {
         match peeked {
-            Some(slot) if self.is_of(slot, tuple, endpoints) => {
-                Some(Found { entry: slot.entry(), direction: slot.direction() })
-            }
-            _ => self.find(hash, tuple, endpoints),
+            Peeked::Somebody(slot) if self.is_of(slot, tuple, endpoints) => Some(self.found(slot)),
+            Peeked::Nobody | Peeked::Somebody(_) | Peeked::Elsewhere => None,
         }
+    }
+
+    #[inline(always)]
+    fn found(&self, slot: Slot) -> Found {
+        let (entry, direction) = (slot.entry(), slot.direction());
+        Found { entry, direction, backend: self.slab.entry(entry).backend() }
     }
 
     /// Looks a single tuple up.
+    #[inline(never)]
     pub(crate) fn find(&self, hash: FlowHash, tuple: &Tuple, endpoints: &impl Endpoints) -> Option<Found> {
         let mut slots = self.index.candidates(hash);
-        let slot = slots.find(|slot| self.is_of(*slot, tuple, endpoints))?;
-        Some(Found { entry: slot.entry(), direction: slot.direction() })
+        slots.find(|slot| self.is_of(*slot, tuple, endpoints)).map(|slot| self.found(slot))
     }
 
     #[inline(always)]
@@ -163,7 +164,7 @@ impl FlowTable {
         let entry = self.slab.entry(slot.entry());
         match slot.direction() {
             Direction::Forward => entry.is_forward(tuple),
-            Direction::Return => entry.is_live() && entry.return_tuple(endpoints) == Some(*tuple),
+            Direction::Return => entry.is_return(tuple, endpoints),
         }
     }
 
@@ -203,7 +204,7 @@ impl FlowTable {
         let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat);
         let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
         self.entry(reference).create(flow, now);
-        let forward = Slot::new(flow.hash, Direction::Forward, reference);
+        let forward = Slot::new(Direction::Forward, reference);
         if !self.index.insert(flow.hash, forward) {
             keeper.give(self, reference, size);
             return Some(Inserted::Full);
@@ -234,7 +235,7 @@ impl FlowTable {
             }
             self.end(found.entry, endpoints);
         }
-        let slot = Slot::new(hash, Direction::Return, reference);
+        let slot = Slot::new(Direction::Return, reference);
         if !self.index.insert(hash, slot) {
             return Err(Inserted::Full);
         }
@@ -260,12 +261,12 @@ impl FlowTable {
         let entry = self.entry(reference);
         let tuple = entry.forward_tuple();
         let hash = self.hash(&tuple);
-        self.index.remove(hash, Slot::new(hash, Direction::Forward, reference));
+        self.index.remove(hash, Slot::new(Direction::Forward, reference));
         if entry.is_two_way()
             && let Some(tuple) = entry.return_tuple(endpoints)
         {
             let hash = self.hash(&tuple);
-            self.index.remove(hash, Slot::new(hash, Direction::Return, reference));
+            self.index.remove(hash, Slot::new(Direction::Return, reference));
         }
     }
 

@@ -65,6 +65,12 @@ impl Seen {
         Self(bits)
     }
 
+    /// Whether a segment with these flags adds nothing, for sure: in the middle of a connection most don't.
+    #[inline(always)]
+    pub(crate) fn is_unchanged_by(self, flags: Flags) -> bool {
+        self.0 & ESTABLISHED != 0 && flags.0 & (Flags::SYN | Flags::FIN | Flags::RST) == 0
+    }
+
     pub(crate) fn has_acknowledged_header(self) -> bool {
         self.0 & HEADER_ACKNOWLEDGED != 0
     }
@@ -125,6 +131,19 @@ mod tests {
             assert_eq!(after(false, &[(Forward, ACK), (side, RST)]), Closed);
             assert_eq!(after(false, &[(Forward, OPEN), (side, RST), (Forward, ACK)]), Closed);
         }
+    }
+
+    #[test]
+    fn what_is_said_to_add_nothing_adds_nothing() {
+        for (seen, flags) in
+            (0..=u8::MAX).flat_map(|seen| (0..64).map(move |flags| (Seen(seen), Flags(flags))))
+        {
+            for (side, one_way) in [(Forward, false), (Forward, true), (Return, false)] {
+                let unchanged = seen.and_seen(side, flags, one_way) == seen;
+                assert!(unchanged || !seen.is_unchanged_by(flags), "{seen:?} {side:?} {flags:?}");
+            }
+        }
+        assert!(Seen(ANSWERED | ESTABLISHED).is_unchanged_by(ACK));
     }
 
     #[test]

@@ -136,8 +136,14 @@ fn both_directions_lead_to_one_entry() {
             panic!("no room")
         };
         let back = bench.table.entry(entry).return_tuple(&Backends).unwrap();
-        assert_eq!(bench.find(&forward), Some(Found { entry, direction: Direction::Forward }));
-        assert_eq!(bench.find(&back), Some(Found { entry, direction: Direction::Return }));
+        assert_eq!(
+            bench.find(&forward),
+            Some(Found { entry, direction: Direction::Forward, backend: BackendId(backend) })
+        );
+        assert_eq!(
+            bench.find(&back),
+            Some(Found { entry, direction: Direction::Return, backend: BackendId(backend) })
+        );
         bench.table.end(entry, &Backends);
         assert_eq!((bench.find(&forward), bench.find(&back)), (None, None));
     }

@@ -1,6 +1,7 @@
 //! A frame in a chunk of UMEM.
 
 use crate::limits::CHUNK;
+use crate::mem::prefetch;
 use crate::xdp::Chunk;
 
 /// A frame and the chunk it lives in, with free space in front of it for an outer header.
@@ -13,6 +14,7 @@ pub(crate) struct Frame {
 
 impl Frame {
     /// A frame of `length` bytes that begins `start` bytes into `chunk`; what would not fit is cut.
+    #[inline(always)]
     pub(crate) fn new(chunk: Chunk, start: usize, length: usize) -> Self {
         let start = start.min(CHUNK);
         let length = length.min(CHUNK - start);
@@ -39,28 +41,41 @@ impl Frame {
     }
 
     /// The frame, from its Ethernet header on.
+    #[inline(always)]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.chunk.bytes()[usize::from(self.start)..][..usize::from(self.length)]
     }
 
     /// The same, to rewrite.
+    #[inline(always)]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         let (start, length) = (usize::from(self.start), usize::from(self.length));
         &mut self.chunk.bytes_mut()[start..][..length]
     }
 
+    /// Starts loading the headers.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        if let Some(first) = self.chunk.bytes().get(usize::from(self.start)) {
+            prefetch(first);
+        }
+    }
+
     /// Where the frame begins in its chunk.
+    #[inline(always)]
     pub(crate) fn start(&self) -> usize {
         usize::from(self.start)
     }
 
     /// Its length in bytes.
+    #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         usize::from(self.length)
     }
 
     /// Makes room for `n` bytes in front, where an outer header goes; what they hold is left over from
     /// earlier frames. `None`, and no change: the chunk has not as many free.
+    #[inline(always)]
     pub(crate) fn prepend(&mut self, n: usize) -> Option<()> {
         let n = u16::try_from(n).ok()?;
         self.start = self.start.checked_sub(n)?;
@@ -107,11 +122,13 @@ impl Frame {
     }
 
     /// Cuts the frame to `length` bytes; one that is shorter stays as it is.
+    #[inline(always)]
     pub(crate) fn truncate(&mut self, length: usize) {
         self.length = u16::try_from(length).map_or(self.length, |length| self.length.min(length));
     }
 
     /// The chunk alone, to give back or to hand to a ring.
+    #[inline(always)]
     pub(crate) fn into_chunk(self) -> Chunk {
         self.chunk
     }

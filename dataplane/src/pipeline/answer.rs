@@ -112,8 +112,8 @@ pub(super) fn verdict(
 }
 
 fn error(packet: &mut Packet, context: &mut Context<'_>, headers: &Headers, error: IcmpError) -> Option<()> {
-    let Content::Segment { tuple, .. } = headers.content else { return None };
-    let from = own_address(context, &tuple.addresses)?;
+    let Content::Segment { .. } = headers.content else { return None };
+    let from = own_address(context, &headers.tuple.addresses)?;
     if headers.piece.is_later() || !context.answers.take(context.now) {
         return None;
     }

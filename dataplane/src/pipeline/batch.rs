@@ -2,13 +2,14 @@
 
 use super::headers::Headers;
 use super::verdict::{DropReason, Verdict};
-use crate::flow::{FlowHash, Found, Slot};
+use crate::flow::{FlowHash, Found, Peeked};
 use crate::io::Frame;
 use crate::limits::BATCH;
 use crate::types::{BackendId, InterfaceId};
 
-/// A frame and what the stages have found out about it.
+/// A frame and what the stages have found out about it. A cache line.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Packet {
     pub(crate) frame: Frame,
     /// Where it came in.
@@ -16,7 +17,7 @@ pub(crate) struct Packet {
     pub(crate) verdict: Verdict,
     /// From `lookup` on.
     pub(crate) hash: FlowHash,
-    pub(super) peeked: Option<Slot>,
+    pub(super) peeked: Peeked,
     /// From `lookup` or `choose` on.
     pub(crate) route: Route,
 }
@@ -39,7 +40,7 @@ impl Packet {
             ingress,
             verdict: Verdict::Undecided,
             hash: FlowHash::default(),
-            peeked: None,
+            peeked: Peeked::Nobody,
             route: Route::AsItIs,
         }
     }
@@ -54,48 +55,138 @@ impl Packet {
     }
 }
 
+/// Some of a batch's frames, a bit each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Set(u64);
+
+impl Set {
+    #[inline(always)]
+    fn insert(&mut self, place: usize) {
+        self.0 |= 1 << place;
+    }
+
+    #[inline(always)]
+    fn remove(&mut self, place: usize) {
+        self.0 &= !(1 << place);
+    }
+}
+
+/// The places of the frames in the set.
+impl Iterator for Set {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        (self.0 != 0).then(|| {
+            let place = self.0.trailing_zeros() as usize;
+            self.0 &= self.0 - 1;
+            place
+        })
+    }
+}
+
 /// See the module's head. Its memory is allocated once.
 ///
 /// Headers are beside the packets, not in them: so a stage reads the ones while it changes the others,
-/// and nobody copies them.
+/// and nobody copies them. A stage that most frames do not need finds those that do in a set.
 #[derive(Debug)]
 pub(crate) struct Batch {
     packets: Vec<Packet>,
     /// From `parse` on, for frames that are not decided there.
-    headers: Vec<Option<Headers>>,
+    headers: Box<[Headers; BATCH]>,
+    /// Frames that no stage has decided about.
+    undecided: Set,
+    /// Of these, what is not simply a segment of a connection.
+    pub(super) unusual: Set,
+    /// Of these, what no flow is known for, or what may begin one anew.
+    pub(super) flowless: Set,
 }
+
+const _: () = assert!(BATCH <= u64::BITS as usize, "a bit of a set for each frame");
 
 impl Batch {
     pub(crate) fn new() -> Self {
-        Self { packets: Vec::with_capacity(BATCH), headers: Vec::with_capacity(BATCH) }
-    }
-
-    /// What stands in for a batch while its frames are delivered: no memory of its own.
-    pub(crate) fn none() -> Self {
-        Self { packets: Vec::new(), headers: Vec::new() }
+        let none = Set::default();
+        Self {
+            packets: Vec::with_capacity(BATCH),
+            headers: Box::new([Headers::NONE; BATCH]),
+            undecided: none,
+            unusual: none,
+            flowless: none,
+        }
     }
 
     /// Puts a frame in; the caller takes no more than [`BATCH`] from a ring.
-    pub(crate) fn push(&mut self, ingress: InterfaceId, frame: Frame) {
-        self.packets.push(Packet::new(ingress, frame));
-        self.headers.push(None);
-    }
-
-    /// Takes all frames out.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Packet, Option<Headers>)> {
-        self.packets.drain(..).zip(self.headers.drain(..))
-    }
-
-    /// The frames that no stage has decided about, with their headers.
     #[inline(always)]
-    pub(super) fn undecided(&mut self) -> impl Iterator<Item = (&mut Packet, &mut Headers)> {
-        let all = self.packets.iter_mut().zip(&mut self.headers);
-        let undecided = all.filter(|(packet, _)| packet.verdict == Verdict::Undecided);
-        undecided.filter_map(|(packet, headers)| Some((packet, headers.as_mut()?)))
+    pub(crate) fn push(&mut self, ingress: InterfaceId, frame: Frame) {
+        frame.prefetch();
+        self.packets.push(Packet::new(ingress, frame));
     }
 
-    /// All frames, for the first stage.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&mut Packet, &mut Option<Headers>)> {
-        self.packets.iter_mut().zip(&mut self.headers)
+    /// Begins: no frame is decided about.
+    pub(crate) fn begin(&mut self) {
+        let all =
+            (0..self.packets.len()).rev().next().map_or(0, |last| u64::MAX >> (u64::BITS - 1 - last as u32));
+        (self.undecided, self.unusual, self.flowless) = (Set(all), Set(0), Set(0));
+    }
+
+    /// Takes all frames out, each with its headers.
+    #[inline(always)]
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Packet, &Headers)> {
+        self.packets.drain(..).zip(self.headers.iter())
+    }
+
+    /// Shows a stage the frames that nothing is decided about.
+    #[inline(always)]
+    pub(super) fn visit(&mut self, stage: impl FnMut(&mut Packet, &mut Headers, Marks<'_>)) {
+        self.visit_some(self.undecided, stage);
+    }
+
+    /// Shows a stage that decides nothing the frames that nothing is decided about.
+    #[inline(always)]
+    pub(super) fn look_at(&mut self, mut stage: impl FnMut(&mut Packet)) {
+        for place in self.undecided {
+            if let Some(packet) = self.packets.get_mut(place) {
+                stage(packet);
+            }
+        }
+    }
+
+    /// Shows a stage some of these.
+    #[inline(always)]
+    pub(super) fn visit_some(
+        &mut self,
+        which: Set,
+        mut stage: impl FnMut(&mut Packet, &mut Headers, Marks<'_>),
+    ) {
+        for place in Set(which.0 & self.undecided.0) {
+            let (Some(packet), Some(headers)) = (self.packets.get_mut(place), self.headers.get_mut(place))
+            else {
+                continue;
+            };
+            stage(packet, headers, Marks { place, unusual: &mut self.unusual, flowless: &mut self.flowless });
+            if packet.verdict != Verdict::Undecided {
+                self.undecided.remove(place);
+            }
+        }
+    }
+}
+
+/// Where a stage says that a frame needs a later one.
+pub(super) struct Marks<'b> {
+    place: usize,
+    unusual: &'b mut Set,
+    flowless: &'b mut Set,
+}
+
+impl Marks<'_> {
+    #[inline(always)]
+    pub(super) fn unusual(self) {
+        self.unusual.insert(self.place);
+    }
+
+    #[inline(always)]
+    pub(super) fn flowless(self) {
+        self.flowless.insert(self.place);
     }
 }

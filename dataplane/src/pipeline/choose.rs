@@ -13,24 +13,20 @@ use crate::snapshot::{Endpoint, Forwarding, MissingState, Service};
 use crate::types::{BackendId, Protocol};
 use crate::wire::tcp::Flags;
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
-    for (packet, headers) in batch.undecided() {
-        let chosen = match headers.content {
-            Content::Segment { tuple, flags } => match packet.route {
-                Route::Flow(found) if !is_reopened(context, found, flags) => continue,
-                _ => choose(packet, context, headers, &tuple, flags),
-            },
-            Content::Error { tuple } => match packet.route {
-                Route::Flow(_) => continue,
-                _ => about_no_flow(context, &tuple).map_err(Stop::Drop),
-            },
-            Content::Echo { .. } | Content::Fragment { .. } => continue,
+    batch.visit_some(batch.flowless, |packet, headers, _| {
+        let chosen = match (headers.content, packet.route) {
+            (Content::Segment { flags }, Route::Flow(found)) if !is_reopened(context, found, flags) => return,
+            (Content::Segment { flags }, _) => choose(packet, context, headers, flags),
+            (Content::Error, Route::Flow(_)) | (Content::Echo | Content::Fragment, _) => return,
+            (Content::Error, _) => about_no_flow(context, &headers.tuple).map_err(Stop::Drop),
         };
         match chosen {
             Ok(route) => packet.route = route,
             Err(stop) => packet.verdict = answer::verdict(packet, context, headers, stop),
         }
-    }
+    });
 }
 
 /// A SYN on a flow that is closing: the client uses its port again, and gets a new flow.
@@ -49,9 +45,9 @@ fn choose(
     packet: &Packet,
     context: &mut Context<'_>,
     headers: &Headers,
-    tuple: &Tuple,
     flags: Flags,
 ) -> Result<Route, Stop> {
+    let tuple = &headers.tuple;
     let Some(service) = service(context, tuple) else {
         return Ok(without_service(context, headers, tuple)?);
     };
@@ -107,7 +103,7 @@ fn insert(
             let counters = context.counters.backend(id);
             counters.active_flows.add(1);
             counters.total_flows.add(1);
-            Ok(Found { entry, direction: Direction::Forward })
+            Ok(Found { entry, direction: Direction::Forward, backend: id })
         }
         Inserted::Full => {
             context.counters.flows_refused.add(1);

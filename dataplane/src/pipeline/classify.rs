@@ -6,17 +6,16 @@ use super::headers::{Content, Headers};
 use super::verdict::{DropReason, Verdict};
 use crate::mode;
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
-    for (packet, headers) in batch.undecided() {
-        match headers.content {
-            Content::Echo { destination } => match context.snapshot.vips.get(destination) {
-                Some(vip) if vip.echo => answer(packet, headers),
-                Some(_) => packet.drop_for(DropReason::ServiceDown),
-                None => packet.drop_for(DropReason::NotOurs),
-            },
-            Content::Segment { .. } | Content::Error { .. } | Content::Fragment { .. } => {}
-        }
-    }
+    batch.visit_some(batch.unusual, |packet, headers, _| match headers.content {
+        Content::Echo => match context.snapshot.vips.get(headers.tuple.addresses.destination()) {
+            Some(vip) if vip.echo => answer(packet, headers),
+            Some(_) => packet.drop_for(DropReason::ServiceDown),
+            None => packet.drop_for(DropReason::NotOurs),
+        },
+        Content::Segment { .. } | Content::Error | Content::Fragment => {}
+    });
 }
 
 /// The reply leaves by the way the request came: it counts as a frame forwarded.

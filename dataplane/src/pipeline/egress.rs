@@ -7,7 +7,7 @@ use super::batch::Packet;
 use super::context::{Context, Missing, Station};
 use super::headers::Headers;
 use super::verdict::DropReason;
-use crate::snapshot::{Backend, Forwarding, Hop, NextHop, Snapshot};
+use crate::snapshot::{Backend, Forwarding, Hop, Interface, NextHop, Snapshot};
 use crate::types::{BridgeId, InterfaceId, Mac};
 use crate::wire::ethernet::{self, Ethernet};
 
@@ -18,15 +18,34 @@ pub(super) struct Growth {
     pub(super) less: u16,
 }
 
-/// The next hop towards a backend.
+/// The way out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'a> {
+    next_hop: &'a NextHop,
+    interface: &'a Interface,
+}
+
+impl Way<'_> {
+    /// The longest packet that it takes.
+    pub(super) fn mtu(&self) -> u16 {
+        self.interface.mtu
+    }
+
+    /// Which interface that is.
+    pub(super) fn interface(&self) -> InterfaceId {
+        self.next_hop.interface
+    }
+}
+
+/// The way to a backend.
 #[inline(always)]
-pub(super) fn to_backend(
-    context: &mut Context<'_>,
+pub(super) fn to_backend<'a>(
+    context: &mut Context<'a>,
     headers: &Headers,
-    backend: &Backend,
+    backend: &'a Backend,
     growth: Growth,
-) -> Result<NextHop, Stop> {
-    match backend.next_hop {
+) -> Result<Way<'a>, Stop> {
+    match &backend.next_hop {
         Some(next_hop) => fitting(context, headers, next_hop, growth),
         None => without_next_hop(context, headers, backend, growth),
     }
@@ -34,12 +53,13 @@ pub(super) fn to_backend(
 
 /// A router's MAC is of no use in DSR: the packet is still addressed to the virtual IP, and the router
 /// would bring it back.
-fn without_next_hop(
-    context: &mut Context<'_>,
+#[inline(never)]
+fn without_next_hop<'a>(
+    context: &mut Context<'a>,
     headers: &Headers,
     backend: &Backend,
     growth: Growth,
-) -> Result<NextHop, Stop> {
+) -> Result<Way<'a>, Stop> {
     let neighbour = context.snapshot.fib.neighbour_towards(backend.address);
     let is_routed = neighbour.is_some_and(|(_, address)| address != backend.address);
     if is_routed && matches!(backend.forwarding, Forwarding::Dsr(None)) {
@@ -48,34 +68,38 @@ fn without_next_hop(
     resolve(context, headers, backend.address, growth)
 }
 
-/// The next hop towards any address.
-pub(super) fn resolve(
-    context: &mut Context<'_>,
+/// The way to any address.
+pub(super) fn resolve<'a>(
+    context: &mut Context<'a>,
     headers: &Headers,
     destination: IpAddr,
     growth: Growth,
-) -> Result<NextHop, Stop> {
-    match context.snapshot.fib.lookup(destination) {
-        Hop::Known(next_hop) => fitting(context, headers, next_hop, growth),
-        Hop::NoRoute => Err(DropReason::NoRoute.into()),
-        Hop::NeighbourMissing { interface, address } => {
+) -> Result<Way<'a>, Stop> {
+    match context.snapshot.fib.next_hop(destination) {
+        Ok(next_hop) => fitting(context, headers, next_hop, growth),
+        Err(Hop::NeighbourMissing { interface, address }) => {
             context.missing = Some(Missing { interface, address });
             Err(DropReason::NeighbourMissing.into())
         }
+        Err(Hop::Known(_) | Hop::NoRoute) => Err(DropReason::NoRoute.into()),
     }
 }
 
-/// The next hop, if its interface takes the packet once it is rewritten.
+/// The way by a next hop, if its interface takes the packet once it is rewritten.
 #[inline(always)]
-fn fitting(
-    context: &Context<'_>,
+fn fitting<'a>(
+    context: &Context<'a>,
     headers: &Headers,
-    next_hop: NextHop,
+    next_hop: &'a NextHop,
     growth: Growth,
-) -> Result<NextHop, Stop> {
+) -> Result<Way<'a>, Stop> {
     let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
     let room = interface.mtu.saturating_add(growth.less).saturating_sub(growth.more);
-    if headers.packet_length > room { Err(Stop::TooBig { mtu: room }) } else { Ok(next_hop) }
+    if headers.packet_length > room {
+        Err(Stop::TooBig { mtu: room })
+    } else {
+        Ok(Way { next_hop, interface })
+    }
 }
 
 /// The box's own MAC is the source of whatever it sends on: with a foreign one, switches would learn
@@ -85,10 +109,9 @@ pub(super) fn readdress(
     packet: &mut Packet,
     context: &mut Context<'_>,
     headers: &Headers,
-    next_hop: NextHop,
+    Way { next_hop, interface }: Way<'_>,
 ) -> Result<InterfaceId, Stop> {
-    let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
-    ethernet::readdress(packet.frame.bytes_mut(), next_hop.mac, interface.mac);
+    ethernet::readdress(packet.frame.bytes_mut(), &next_hop.mac, &interface.mac);
     match interface.bridge {
         None => Ok(next_hop.interface),
         Some(bridge) => Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), None)?),
@@ -101,10 +124,10 @@ pub(super) fn redirect(
     packet: &mut Packet,
     context: &mut Context<'_>,
     headers: &Headers,
-    next_hop: NextHop,
+    Way { next_hop, interface }: Way<'_>,
 ) -> Result<InterfaceId, Stop> {
     note_station(packet, context);
-    let bridge = bridge_of(context, next_hop.interface).ok_or(DropReason::InterfaceGone)?;
+    let bridge = interface.bridge.ok_or(DropReason::InterfaceGone)?;
     ethernet::redirect(packet.frame.bytes_mut(), next_hop.mac);
     let ingress = Some(packet.ingress);
     Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), ingress)?)

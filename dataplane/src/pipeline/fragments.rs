@@ -6,70 +6,58 @@ use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
 use crate::fragment::Key;
-use crate::types::Protocol;
+use crate::io::Frame;
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{Extensions, Ipv6};
 use crate::wire::tcp::Flags;
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
-    for (packet, headers) in batch.undecided() {
-        if headers.piece == Piece::Whole {
-            continue;
-        }
+    batch.visit_some(batch.unusual, |packet, headers, _| {
         let outcome = match (headers.content, headers.piece) {
-            (Content::Segment { tuple, .. }, Piece::First { .. }) => first(packet, context, *headers, &tuple),
-            (Content::Fragment { addresses, protocol }, _) => {
-                later(packet, context, *headers, addresses, protocol)
-            }
-            _ => continue,
+            (Content::Segment { .. }, Piece::First { .. }) => first(packet, context, *headers),
+            (Content::Fragment, _) => later(packet, context, *headers),
+            _ => return,
         };
         match outcome {
-            Some(with_ports) => *headers = with_ports,
+            Some(with_ports) => {
+                packet.hash = context.table.hash(&with_ports.tuple);
+                *headers = with_ports;
+            }
             None => packet.drop_for(DropReason::Fragment),
         }
-    }
+    });
 }
 
-fn first(packet: &Packet, context: &mut Context<'_>, headers: Headers, tuple: &Tuple) -> Option<Headers> {
-    let key = key(packet, &headers, tuple.addresses, tuple.protocol)?;
+fn first(packet: &Packet, context: &mut Context<'_>, headers: Headers) -> Option<Headers> {
+    let (key, tuple) = (key(&packet.frame, &headers)?, headers.tuple);
     let ports = (tuple.source_port, tuple.destination_port);
     let first = context.fragments.first(&key, ports, context.now)?;
     Some(Headers { piece: Piece::First { id: Some(first.id) }, ..headers })
 }
 
 /// A later fragment gets the ports; one that came too early waits.
-fn later(
-    packet: &mut Packet,
-    context: &mut Context<'_>,
-    headers: Headers,
-    addresses: Addresses,
-    protocol: Protocol,
-) -> Option<Headers> {
-    let key = key(packet, &headers, addresses, protocol)?;
+fn later(packet: &mut Packet, context: &mut Context<'_>, headers: Headers) -> Option<Headers> {
+    let key = key(&packet.frame, &headers)?;
     let Some(first) = context.fragments.find(&key, context.now) else {
         packet.verdict = Verdict::Hold;
         return Some(headers);
     };
     let (source_port, destination_port) = (first.source_port, first.destination_port);
-    let tuple = Tuple { addresses, source_port, destination_port, protocol };
-    let content = Content::Segment { tuple, flags: Flags::default() };
-    Some(Headers { content, piece: Piece::Later { id: Some(first.id) }, ..headers })
+    let tuple = Tuple { source_port, destination_port, ..headers.tuple };
+    let content = Content::Segment { flags: Flags::default() };
+    Some(Headers { tuple, content, piece: Piece::Later { id: Some(first.id) }, ..headers })
 }
 
 /// What a fragment that waits has in common with the first one of its packet.
-pub(crate) fn key_of_waiting(packet: &Packet, headers: &Headers) -> Option<Key> {
-    let Content::Fragment { addresses, protocol } = headers.content else { return None };
-    key(packet, headers, addresses, protocol)
+pub(crate) fn key_of_waiting(frame: &Frame, headers: &Headers) -> Option<Key> {
+    (headers.content == Content::Fragment).then(|| key(frame, headers))?
 }
 
 /// What all fragments of this one's packet have.
-pub(super) fn key(
-    packet: &Packet,
-    headers: &Headers,
-    addresses: Addresses,
-    protocol: Protocol,
-) -> Option<Key> {
-    let bytes = packet.frame.bytes().get(usize::from(headers.network)..)?;
+fn key(frame: &Frame, headers: &Headers) -> Option<Key> {
+    let Tuple { addresses, protocol, .. } = headers.tuple;
+    let bytes = frame.bytes().get(usize::from(headers.network)..)?;
     let identification = match addresses {
         Addresses::V4 { .. } => Ipv4::new_checked(bytes).ok()?.0.fragment()?.identification,
         Addresses::V6 { .. } => {

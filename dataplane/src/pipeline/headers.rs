@@ -1,14 +1,21 @@
 //! What parsing finds out about a frame, for the stages behind it.
 
-use std::net::IpAddr;
+use std::net::Ipv4Addr;
 
 use crate::flow::{Addresses, Tuple};
-use crate::types::{Protocol, VlanId};
+use crate::types::{Port, Protocol, VlanId};
 use crate::wire::tcp::Flags;
 
-/// What a frame with an IP packet is, and where its parts begin.
+const _: () = assert!(size_of::<Headers>() == 64);
+
+/// What a frame with an IP packet is, and where its parts begin. A cache line.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(crate) struct Headers {
+    /// By what the packet's flow is known. Of an ICMP error: the tuple that packets of its own direction have,
+    /// which is the reverse of the quoted packet's. A fragment without a transport header, and an echo request,
+    /// have no ports.
+    pub(crate) tuple: Tuple,
     pub(crate) content: Content,
     /// Where the IP header begins in the frame: behind the Ethernet header and its VLAN tags.
     pub(crate) network: u16,
@@ -22,29 +29,46 @@ pub(crate) struct Headers {
     pub(crate) vlan: VlanId,
 }
 
-/// What an IP packet carries.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Content {
-    /// TCP or UDP.
-    Segment { tuple: Tuple, flags: Flags },
-    /// An ICMP echo request.
-    Echo { destination: IpAddr },
-    /// An ICMP error: with the tuple that packets of its own direction have, which is the reverse of the
-    /// quoted packet's.
-    Error { tuple: Tuple },
-    /// A fragment without a transport header: its ports are still to be found.
-    Fragment { addresses: Addresses, protocol: Protocol },
+impl Headers {
+    /// Of a frame that has none, or that nobody has looked at.
+    pub(super) const NONE: Self = Self {
+        tuple: Tuple {
+            addresses: Addresses::V4 { source: Ipv4Addr::UNSPECIFIED, destination: Ipv4Addr::UNSPECIFIED },
+            source_port: Port(0),
+            destination_port: Port(0),
+            protocol: Protocol::Tcp,
+        },
+        content: Content::Fragment,
+        network: 0,
+        transport: 0,
+        packet_length: 0,
+        ttl: 0,
+        piece: Piece::Whole,
+        vlan: VlanId(0),
+    };
+
+    /// Whether it is a whole TCP segment, or the first fragment of one.
+    pub(crate) fn has_tcp_header(&self) -> bool {
+        matches!(self.content, Content::Segment { .. })
+            && self.tuple.protocol == Protocol::Tcp
+            && !self.piece.is_later()
+    }
 }
 
-impl Content {
-    /// By what its flow is known.
-    #[inline(always)]
-    pub(crate) fn tuple(&self) -> Option<Tuple> {
-        match *self {
-            Self::Segment { tuple, .. } | Self::Error { tuple } => Some(tuple),
-            Self::Echo { .. } | Self::Fragment { .. } => None,
-        }
-    }
+/// What an IP packet carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// TCP or UDP.
+    Segment {
+        /// TCP's.
+        flags: Flags,
+    },
+    /// An ICMP echo request.
+    Echo,
+    /// An ICMP error.
+    Error,
+    /// A fragment without a transport header: its ports are still to be found.
+    Fragment,
 }
 
 /// Whether a packet is whole.

@@ -1,27 +1,43 @@
 //! Which flow a segment belongs to.
 //!
-//! Three passes over the batch, so that no frame waits for memory alone: hash all and start loading
-//! their buckets; read the buckets and start loading the entries; read the entries.
+//! No frame waits for memory alone: while frames were parsed their buckets began to load; one pass reads the
+//! buckets and starts loading the entries, the next one reads the entries.
 
-use super::batch::{Batch, Route};
+use super::batch::{Batch, Marks, Packet, Route};
 use super::context::Context;
+use super::headers::{Content, Headers};
+use crate::flow::{Direction, Found, Peeked};
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     let table = context.table;
-    for (packet, headers) in batch.undecided() {
-        if let Some(tuple) = headers.content.tuple() {
-            packet.hash = table.hash(&tuple);
-            table.prefetch(packet.hash);
+    batch.look_at(|packet| packet.peeked = table.peek(packet.hash));
+    batch.visit(|packet, headers, marks| {
+        if let Some(found) = table.confirm(packet.peeked, &headers.tuple, context.snapshot) {
+            belongs(packet, headers, marks, found);
+        } else if packet.peeked == Peeked::Nobody {
+            marks.flowless();
+        } else {
+            search(packet, headers, marks, context);
         }
+    });
+}
+
+#[inline(always)]
+fn belongs(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, found: Found) {
+    packet.route = Route::Flow(found);
+    // A SYN may begin a flow anew.
+    let opens = matches!(headers.content, Content::Segment { flags } if flags.opens());
+    if opens && found.direction == Direction::Forward {
+        marks.flowless();
     }
-    for (packet, _) in batch.undecided() {
-        packet.peeked = table.peek(packet.hash);
-    }
-    for (packet, headers) in batch.undecided() {
-        if let Some(tuple) = headers.content.tuple()
-            && let Some(found) = table.confirm(packet.peeked, packet.hash, &tuple, context.snapshot)
-        {
-            packet.route = Route::Flow(found);
-        }
+}
+
+/// Another flow has the same tag, or the tuple's first bucket is full: both are rare.
+#[inline(never)]
+fn search(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, context: &Context<'_>) {
+    match context.table.find(packet.hash, &headers.tuple, context.snapshot) {
+        Some(found) => belongs(packet, headers, marks, found),
+        None => marks.flowless(),
     }
 }

@@ -46,6 +46,7 @@ pub(crate) const STAGES: [Stage; 6] = [
 
 /// Runs all stages over a batch.
 pub(crate) fn run(batch: &mut Batch, context: &mut Context<'_>) {
+    batch.begin();
     for stage in STAGES {
         stage(batch, context);
     }

@@ -1,10 +1,14 @@
 //! Frame to headers. Every length that later stages rely on is checked here, once.
+//!
+//! What the flow table will be asked for starts loading at once, behind the parsing of the next frames.
 
-use super::batch::{Batch, Packet};
+mod ordinary;
+
+use super::batch::{Batch, Marks, Packet};
 use super::context::Context;
 use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
-use crate::flow::{Addresses, Tuple};
+use crate::flow::{Addresses, FlowTable, Tuple};
 use crate::mode::icmp_error::Quoted;
 use crate::types::{Port, Protocol};
 use crate::wire::ethernet::{self, ethertype};
@@ -30,26 +34,42 @@ impl From<WireError> for DropReason {
     }
 }
 
-pub(super) fn run(batch: &mut Batch, _: &mut Context<'_>) {
-    parse_batch(batch);
+#[inline(never)]
+pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
+    parse_batch(batch, context.table);
 }
 
-/// The stage needs nothing but the frames.
-pub(crate) fn parse_batch(batch: &mut Batch) {
-    batch.iter_mut().for_each(|(packet, headers)| parse(packet, headers));
+/// The stage needs nothing but the frames and the table.
+pub(crate) fn parse_batch(batch: &mut Batch, table: &FlowTable) {
+    batch.visit(|packet, headers, marks| {
+        let hash = &mut packet.hash;
+        let ordinary = ordinary::parse(packet.frame.bytes(), |found| {
+            *hash = table.hash(&found.tuple);
+            table.prefetch(*hash);
+            *headers = found;
+        });
+        if ordinary.is_none() {
+            parse(packet, headers, marks, table);
+        }
+    });
 }
 
-#[inline(always)]
-fn parse(packet: &mut Packet, found: &mut Option<Headers>) {
-    match parse_frame(packet.frame.bytes()) {
-        Ok(Parsed::Headers(headers)) => *found = Some(headers),
+#[inline(never)]
+fn parse(packet: &mut Packet, headers: &mut Headers, marks: Marks<'_>, table: &FlowTable) {
+    match parse_whole(packet.frame.bytes()) {
+        Ok(Parsed::Headers(found)) => {
+            packet.hash = table.hash(&found.tuple);
+            *headers = found;
+            if !matches!((found.content, found.piece), (Content::Segment { .. }, Piece::Whole)) {
+                marks.unusual();
+            }
+        }
         Ok(Parsed::Control) => packet.verdict = Verdict::Punt,
         Err(reason) => packet.drop_for(reason),
     }
 }
 
-#[inline(always)]
-fn parse_frame(frame: &[u8]) -> Result<Parsed, DropReason> {
+fn parse_whole(frame: &[u8]) -> Result<Parsed, DropReason> {
     let payload = ethernet::payload(frame)?;
     let packet = frame.get(payload.offset..).unwrap_or_default();
     let found = match payload.ethertype {
@@ -62,7 +82,8 @@ fn parse_frame(frame: &[u8]) -> Result<Parsed, DropReason> {
     #[expect(clippy::cast_possible_truncation, reason = "offsets in a frame of at most CHUNK bytes")]
     Ok(match found {
         Found::Control => Parsed::Control,
-        Found::Packet { content, piece, ttl, transport, length } => Parsed::Headers(Headers {
+        Found::Packet { tuple, content, piece, ttl, transport, length } => Parsed::Headers(Headers {
+            tuple,
             content,
             network: payload.offset as u16,
             transport: (payload.offset + transport) as u16,
@@ -76,7 +97,7 @@ fn parse_frame(frame: &[u8]) -> Result<Parsed, DropReason> {
 
 /// What is behind an IP header; offsets and lengths are the packet's.
 enum Found {
-    Packet { content: Content, piece: Piece, ttl: u8, transport: usize, length: usize },
+    Packet { tuple: Tuple, content: Content, piece: Piece, ttl: u8, transport: usize, length: usize },
     Control,
 }
 
@@ -99,20 +120,22 @@ fn ipv4(packet: &[u8]) -> Result<Found, DropReason> {
     let (transport, ttl) = (ipv4.header_length(), ipv4.ttl());
     let length = transport + payload.len();
     let piece = ipv4.fragment().map_or(Piece::Whole, piece);
-    let content = match ipv4.protocol() {
-        number::TCP | number::UDP if piece.is_later() => fragment(addresses, ipv4.protocol()),
+    let (tuple, content) = match ipv4.protocol() {
+        number::TCP | number::UDP if piece.is_later() => {
+            (portless(addresses, ipv4.protocol()), Content::Fragment)
+        }
         number::TCP => tcp(addresses, payload)?,
         number::UDP => udp(addresses, payload, piece)?,
         number::VRRP => return Ok(Found::Control),
         number::ICMP if piece != Piece::Whole => return Err(DropReason::Fragment),
         number::ICMP => match Icmp::new_checked(payload)?.kind() {
-            icmp::v4::ECHO_REQUEST => Content::Echo { destination: addresses.destination() },
+            icmp::v4::ECHO_REQUEST => (portless(addresses, number::TCP), Content::Echo),
             kind if icmp::v4::ERRORS.contains(&kind) => error(packet, transport)?,
             _ => return Err(DropReason::UnknownProtocol),
         },
         _ => return Err(DropReason::UnknownProtocol),
     };
-    Ok(Found::Packet { content, piece, ttl, transport, length })
+    Ok(Found::Packet { tuple, content, piece, ttl, transport, length })
 }
 
 #[inline(always)]
@@ -121,14 +144,14 @@ fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
     let addresses = Addresses::V6 { source: ipv6.source(), destination: ipv6.destination() };
     let (protocol, offset, piece) = upper(ipv6.next_header(), payload)?;
     let segment = payload.get(offset..).unwrap_or_default();
-    let content = match protocol {
-        number::TCP | number::UDP if piece.is_later() => fragment(addresses, protocol),
+    let (tuple, content) = match protocol {
+        number::TCP | number::UDP if piece.is_later() => (portless(addresses, protocol), Content::Fragment),
         number::TCP => tcp(addresses, segment)?,
         number::UDP => udp(addresses, segment, piece)?,
         number::VRRP => return Ok(Found::Control),
         number::ICMPV6 if piece != Piece::Whole => return Err(DropReason::Fragment),
         number::ICMPV6 => match Icmp::new_checked(segment)?.kind() {
-            icmp::v6::ECHO_REQUEST => Content::Echo { destination: addresses.destination() },
+            icmp::v6::ECHO_REQUEST => (portless(addresses, number::TCP), Content::Echo),
             icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => {
                 return Ok(Found::Control);
             }
@@ -138,7 +161,7 @@ fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
         _ => return Err(DropReason::UnknownProtocol),
     };
     let (transport, length) = (ipv6::LENGTH + offset, ipv6::LENGTH + payload.len());
-    Ok(Found::Packet { content, piece, ttl: ipv6.hop_limit(), transport, length })
+    Ok(Found::Packet { tuple, content, piece, ttl: ipv6.hop_limit(), transport, length })
 }
 
 /// The upper-layer protocol, where in the payload it begins, and whether the packet is whole.
@@ -161,40 +184,34 @@ fn piece(fragment: Fragment) -> Piece {
     }
 }
 
-fn fragment(addresses: Addresses, protocol: u8) -> Content {
-    let protocol = if protocol == number::TCP { Protocol::Tcp } else { Protocol::Udp };
-    Content::Fragment { addresses, protocol }
+/// What has no ports: a later fragment, or no segment at all.
+fn portless(addresses: Addresses, protocol: u8) -> Tuple {
+    let protocol = if protocol == number::UDP { Protocol::Udp } else { Protocol::Tcp };
+    Tuple { addresses, source_port: Port(0), destination_port: Port(0), protocol }
 }
 
 #[inline(always)]
-fn tcp(addresses: Addresses, segment: &[u8]) -> Result<Content, WireError> {
+fn tcp(addresses: Addresses, segment: &[u8]) -> Result<(Tuple, Content), WireError> {
     let tcp = Tcp::new_checked(segment)?;
-    Ok(segment_of(addresses, Protocol::Tcp, tcp.source_port(), tcp.destination_port(), tcp.flags()))
+    let (source_port, destination_port) = (tcp.source_port(), tcp.destination_port());
+    let tuple = Tuple { addresses, source_port, destination_port, protocol: Protocol::Tcp };
+    Ok((tuple, Content::Segment { flags: tcp.flags() }))
 }
 
 #[inline(always)]
-fn udp(addresses: Addresses, datagram: &[u8], piece: Piece) -> Result<Content, WireError> {
+fn udp(addresses: Addresses, datagram: &[u8], piece: Piece) -> Result<(Tuple, Content), WireError> {
     let udp = if piece == Piece::Whole { Udp::new_checked(datagram) } else { Udp::new_first(datagram) }?;
-    Ok(segment_of(addresses, Protocol::Udp, udp.source_port(), udp.destination_port(), Flags::default()))
+    let (source_port, destination_port) = (udp.source_port(), udp.destination_port());
+    let tuple = Tuple { addresses, source_port, destination_port, protocol: Protocol::Udp };
+    Ok((tuple, Content::Segment { flags: Flags::default() }))
 }
 
 /// An error about a packet: it goes to where that came from, or it is a forgery.
-fn error(packet: &[u8], icmp: usize) -> Result<Content, DropReason> {
+fn error(packet: &[u8], icmp: usize) -> Result<(Tuple, Content), DropReason> {
     let quoted = Quoted::new_checked(packet, icmp)?;
     let tuple = quoted.reversed();
     if quoted.outer.destination() != tuple.addresses.destination() {
         return Err(DropReason::IcmpError);
     }
-    Ok(Content::Error { tuple })
-}
-
-#[inline(always)]
-fn segment_of(
-    addresses: Addresses,
-    protocol: Protocol,
-    source_port: Port,
-    destination_port: Port,
-    flags: Flags,
-) -> Content {
-    Content::Segment { tuple: Tuple { addresses, source_port, destination_port, protocol }, flags }
+    Ok((tuple, Content::Error))
 }

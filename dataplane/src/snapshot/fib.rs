@@ -92,11 +92,13 @@ impl Fib {
     /// The next hop towards `destination`.
     #[must_use]
     pub fn lookup(&self, destination: IpAddr) -> Hop {
-        let Some((interface, address)) = self.neighbour_towards(destination) else { return Hop::NoRoute };
-        match self.neighbours.get(&(interface, address)) {
-            Some(next_hop) => Hop::Known(*next_hop),
-            None => Hop::NeighbourMissing { interface, address },
-        }
+        self.next_hop(destination).map_or_else(|why| why, |next_hop| Hop::Known(*next_hop))
+    }
+
+    /// The same, or why there is none.
+    pub(crate) fn next_hop(&self, destination: IpAddr) -> Result<&NextHop, Hop> {
+        let (interface, address) = self.neighbour_towards(destination).ok_or(Hop::NoRoute)?;
+        self.neighbours.get(&(interface, address)).ok_or(Hop::NeighbourMissing { interface, address })
     }
 }
 

@@ -13,6 +13,17 @@ pub(crate) fn sum(sum: u64, bytes: &[u8]) -> u64 {
     }
 }
 
+/// Whether the checksum inside a header without options is right. Summed in the machine's own byte order, which
+/// moves bytes and carries alike and leaves a sum of all ones what it is (RFC 1071 section 2, B).
+#[inline(always)]
+pub(crate) fn is_right_over(header: &[u8; 20]) -> bool {
+    let (words, _) = header.as_chunks::<4>();
+    let sum = words.iter().fold(0, |sum, word| sum + u64::from(u32::from_ne_bytes(*word)));
+    let sum = (sum >> 32) + (sum & 0xffff_ffff);
+    let sum = (sum >> 16) + (sum & 0xffff);
+    (sum >> 16) + (sum & 0xffff) == 0xffff
+}
+
 /// Folds a sum to 16 bits, carries added back in.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "folded to 16 bits")]

@@ -95,7 +95,7 @@ pub(crate) fn redirect(frame: &mut [u8], destination: Mac) {
 
 /// Gives a frame new addresses; a frame shorter than the header stays as it is.
 #[inline(always)]
-pub(crate) fn readdress(frame: &mut [u8], destination: Mac, source: Mac) {
+pub(crate) fn readdress(frame: &mut [u8], destination: &Mac, source: &Mac) {
     if let Some(header) = frame.first_chunk_mut::<12>() {
         header[..6].copy_from_slice(&destination.0);
         header[6..].copy_from_slice(&source.0);
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn addresses_and_type_are_where_the_wire_has_them() {
         let mut frame = vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x08, 0x06, 0xaa];
-        readdress(&mut frame, Mac([2, 0, 0, 0, 0, 9]), Mac([2, 0, 0, 0, 0, 8]));
+        readdress(&mut frame, &Mac([2, 0, 0, 0, 0, 9]), &Mac([2, 0, 0, 0, 0, 8]));
         let (ethernet, payload) = Ethernet::new_checked(&frame).unwrap();
         assert_eq!((frame[5], frame[11]), (9, 8));
         assert_eq!((ethernet.ethertype(), payload), (ethertype::ARP, &[0xaa][..]));

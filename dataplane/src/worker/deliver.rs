@@ -1,10 +1,12 @@
 //! Carrying out the verdicts of a batch, each counted exactly once.
 
 use super::Worker;
-use super::punt::{ControlFrame, Punt};
+use super::punt::{Channel, ControlFrame, Punt};
+use crate::fragment::Fragments;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::BATCH;
 use crate::pipeline::{DropReason, Headers, Packet, Verdict, key_of_waiting};
+use crate::stats::WorkerCounters;
 use crate::tick::Tick;
 use crate::types::InterfaceId;
 
@@ -16,87 +18,97 @@ struct Tally {
     drops: [u16; DropReason::COUNT],
 }
 
+impl Tally {
+    fn add_to(&self, counters: &WorkerCounters, frames: u64) {
+        counters.forwarded.add(self.forwarded);
+        counters.punted.add(self.punted);
+        counters.originated.add(self.originated);
+        // Most batches lose nothing.
+        if self.forwarded + self.punted < frames {
+            for (counter, dropped) in counters.drops.iter().zip(self.drops).filter(|(_, n)| *n > 0) {
+                counter.add(u64::from(dropped));
+            }
+        }
+    }
+}
+
+/// All that it takes to carry out a verdict.
+struct Delivery<'w, I> {
+    io: &'w mut I,
+    fragments: &'w mut Fragments,
+    punts: &'w Channel<Punt>,
+    now: Tick,
+    tally: Tally,
+}
+
+impl<I: PacketIo> Delivery<'_, I> {
+    #[inline(always)]
+    fn one(&mut self, Packet { frame, ingress, verdict, .. }: Packet, headers: &Headers) {
+        if let Verdict::Transmit(interface) = verdict {
+            match self.io.transmit(interface, frame) {
+                Ok(()) => self.tally.forwarded += 1,
+                Err((frame, refused)) => self.drop(frame, reason_of(refused)),
+            }
+        } else {
+            self.other(frame, ingress, verdict, headers);
+        }
+    }
+
+    #[inline(never)]
+    fn other(&mut self, frame: Frame, ingress: InterfaceId, verdict: Verdict, headers: &Headers) {
+        match verdict {
+            Verdict::Punt => {
+                let copy = ControlFrame::new(ingress, frame.bytes());
+                if copy.is_some_and(|copy| self.punts.send(Punt::Frame(copy))) {
+                    self.io.recycle(frame);
+                    self.tally.punted += 1;
+                } else {
+                    self.drop(frame, DropReason::PuntQueueFull);
+                }
+            }
+            Verdict::Drop(reason) => self.drop(frame, reason),
+            Verdict::Answer(interface, reason) => {
+                match self.io.transmit(interface, frame) {
+                    Ok(()) => self.tally.originated += 1,
+                    Err((frame, _)) => self.io.recycle(frame),
+                }
+                self.tally.drops[reason.index()] += 1;
+            }
+            Verdict::Hold => {
+                let refused = match key_of_waiting(&frame, headers) {
+                    Some(key) => self.fragments.hold(key, ingress, frame, self.now),
+                    None => Some(frame),
+                };
+                // One that waits is counted when its time has come.
+                if let Some(frame) = refused {
+                    self.drop(frame, DropReason::Fragment);
+                }
+            }
+            // The last stage decides about everything that reaches it.
+            Verdict::Transmit(_) | Verdict::Undecided => self.drop(frame, DropReason::NotOurs),
+        }
+    }
+
+    fn drop(&mut self, frame: Frame, reason: DropReason) {
+        self.io.recycle(frame);
+        self.tally.drops[reason.index()] += 1;
+    }
+}
+
 impl<I: PacketIo> Worker<I> {
     /// Sends, punts or drops every frame of the batch.
     pub(super) fn deliver(&mut self, now: Tick) {
-        let mut tally = Tally { forwarded: 0, punted: 0, originated: 0, drops: [0; DropReason::COUNT] };
-        let mut batch = std::mem::replace(&mut self.batch, crate::pipeline::Batch::none());
-        for (packet, headers) in batch.drain() {
-            self.deliver_one(packet, headers, now, &mut tally);
+        let tally = Tally { forwarded: 0, punted: 0, originated: 0, drops: [0; DropReason::COUNT] };
+        let (io, fragments, punts) = (&mut self.io, &mut self.fragments, &*self.links.punts);
+        let mut delivery = Delivery { io, fragments, punts, now, tally };
+        let mut frames = 0;
+        for (packet, headers) in self.batch.drain() {
+            delivery.one(packet, headers);
+            frames += 1;
         }
-        self.batch = batch;
-        let counters = &self.links.counters;
-        counters.forwarded.add(tally.forwarded);
-        counters.punted.add(tally.punted);
-        counters.originated.add(tally.originated);
-        for (counter, dropped) in counters.drops.iter().zip(tally.drops).filter(|(_, dropped)| *dropped > 0) {
-            counter.add(u64::from(dropped));
-        }
-    }
-
-    #[inline(always)]
-    fn deliver_one(&mut self, packet: Packet, headers: Option<Headers>, now: Tick, tally: &mut Tally) {
-        let reason = match packet.verdict {
-            Verdict::Transmit(interface) => match self.io.transmit(interface, packet.frame) {
-                Ok(()) => {
-                    tally.forwarded += 1;
-                    return;
-                }
-                Err((frame, refused)) => {
-                    self.io.recycle(frame);
-                    reason_of(refused)
-                }
-            },
-            Verdict::Punt => {
-                let sent = self.punt(packet.ingress, &packet.frame);
-                self.io.recycle(packet.frame);
-                if sent {
-                    tally.punted += 1;
-                    return;
-                }
-                DropReason::PuntQueueFull
-            }
-            Verdict::Drop(reason) => {
-                self.io.recycle(packet.frame);
-                reason
-            }
-            Verdict::Answer(interface, reason) => {
-                match self.io.transmit(interface, packet.frame) {
-                    Ok(()) => tally.originated += 1,
-                    Err((frame, _)) => self.io.recycle(frame),
-                }
-                reason
-            }
-            Verdict::Hold => match self.hold(packet, headers, now) {
-                // It is counted when its time has come.
-                None => return,
-                Some(frame) => {
-                    self.io.recycle(frame);
-                    DropReason::Fragment
-                }
-            },
-            // The last stage decides about everything that reaches it.
-            Verdict::Undecided => {
-                self.io.recycle(packet.frame);
-                DropReason::NotOurs
-            }
-        };
-        tally.drops[reason.index()] += 1;
-    }
-
-    /// Keeps a fragment until the first one of its packet comes; gives it back if it can't.
-    fn hold(&mut self, packet: Packet, headers: Option<Headers>, now: Tick) -> Option<Frame> {
-        match headers.and_then(|headers| key_of_waiting(&packet, &headers)) {
-            Some(key) => self.fragments.hold(key, packet.ingress, packet.frame, now),
-            None => Some(packet.frame),
-        }
-    }
-
-    fn punt(&mut self, ingress: InterfaceId, frame: &Frame) -> bool {
-        let frame = ControlFrame::new(ingress, frame.bytes());
-        let sent = frame.is_some_and(|frame| self.links.punts.send(Punt::Frame(frame)));
-        self.punted |= sent;
-        sent
+        let tally = delivery.tally;
+        self.punted |= tally.punted > 0;
+        tally.add_to(&self.links.counters, frames);
     }
 
     /// Sends the copies that the stages have made.

@@ -8,24 +8,25 @@ use std::net::IpAddr;
 use super::answer::Stop;
 use super::batch::{Batch, Packet, Route};
 use super::context::Context;
-use super::egress::{self, Growth};
+use super::egress::{self, Growth, Way};
 use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
-use crate::flow::{Addresses, Direction, Found, Nat, Tuple};
+use crate::flow::{Addresses, Direction, EntryRef, Found, Nat, Tuple};
 use crate::mode::nat::{self, Hop};
 use crate::mode::{client_address, tunnel};
-use crate::snapshot::{Backend, ClientAddress, Forwarding, NextHop};
-use crate::types::{BackendId, InterfaceId, Port, Protocol};
+use crate::snapshot::{Backend, ClientAddress, Dscp, Forwarding, Tunnel};
+use crate::types::{BackendId, InterfaceId, Port};
 use translate::Rewrite;
 
+#[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
-    for (packet, headers) in batch.undecided() {
-        let Some(tuple) = headers.content.tuple() else { continue };
-        packet.verdict = match forward(packet, context, headers, &tuple) {
+    batch.visit(|packet, headers, _| {
+        let tuple = &headers.tuple;
+        packet.verdict = match forward(packet, context, headers, tuple) {
             Ok(interface) => Verdict::Transmit(interface),
-            Err(stop) => split::stopped(packet, context, headers, &tuple, stop),
+            Err(stop) => split::stopped(packet, context, headers, tuple, stop),
         };
-    }
+    });
 }
 
 #[inline(always)]
@@ -54,17 +55,18 @@ fn of_flow(
     tuple: &Tuple,
     flow: Found,
 ) -> Result<InterfaceId, Stop> {
-    let entry = context.table.entry(flow.entry);
-    let id = entry.backend();
-    let interface = match flow.direction {
-        Direction::Forward => to_backend(packet, context, headers, tuple, id, Some(flow))?,
-        Direction::Return => to_client(packet, context, headers, tuple, id, flow)?,
+    let (id, entry) = (flow.backend, flow.entry);
+    let sent = match flow.direction {
+        Direction::Forward => to_backend(packet, context, headers, tuple, id, Some(entry)),
+        Direction::Return => to_client(packet, context, headers, tuple, id, entry),
     };
-    if let Content::Segment { flags, .. } = headers.content {
-        entry.note(flow.direction, flags, context.now);
+    if sent.is_ok() {
+        if let Content::Segment { flags } = headers.content {
+            context.table.entry(entry).note(flow.direction, flags, context.now);
+        }
+        count(context, id, flow.direction, headers.packet_length);
     }
-    count(context, id, flow.direction, headers.packet_length);
-    Ok(interface)
+    sent
 }
 
 /// `flow`: none where the packet alone has decided, which happens in modes that translate nothing.
@@ -75,77 +77,118 @@ fn to_backend(
     headers: &Headers,
     tuple: &Tuple,
     id: BackendId,
-    flow: Option<Found>,
+    flow: Option<EntryRef>,
 ) -> Result<InterfaceId, Stop> {
     let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
     match &backend.forwarding {
         Forwarding::Dsr(None) => {
-            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
+            let way = egress::to_backend(context, headers, backend, Growth::default())?;
             clamp(packet, headers, backend);
-            egress::readdress(packet, context, headers, next_hop)
+            egress::readdress(packet, context, headers, way)
         }
-        Forwarding::Tunnel(tunnel) => {
-            let growth = Growth { more: tunnel.overhead(), less: 0 };
-            let next_hop = egress::to_backend(context, headers, backend, growth)?;
-            clamp(packet, headers, backend);
-            let (network, id) = (usize::from(headers.network), context.fragments.next_identification());
-            tunnel::encapsulate(&mut packet.frame, network, tunnel, packet.hash.0, id)?;
-            egress::readdress(packet, context, headers, next_hop)
-        }
-        Forwarding::Router => {
-            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
-            let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
-            Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
-            clamp(packet, headers, backend);
-            egress::readdress(packet, context, headers, next_hop)
-        }
-        Forwarding::Bridge => {
-            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
-            let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
-            // A client from elsewhere than the bridge is routed there.
-            let is_inline = egress::is_of_one_bridge(context, packet.ingress, next_hop.interface);
-            let hop = if is_inline { Hop::Transparent } else { Hop::Counted };
-            Rewrite::new(tuple, &to, hop).apply(packet, context, headers)?;
-            clamp(packet, headers, backend);
-            if is_inline {
-                egress::redirect(packet, context, headers, next_hop)
-            } else {
-                egress::readdress(packet, context, headers, next_hop)
-            }
-        }
+        Forwarding::Tunnel(tunnel) => through_tunnel(packet, context, headers, backend, tunnel),
+        Forwarding::Router => routed_to_backend(packet, context, headers, tuple, backend),
+        Forwarding::Bridge => bridged_to_backend(packet, context, headers, tuple, backend),
         Forwarding::Dsr(Some(code_point)) => {
-            let next_hop = egress::to_backend(context, headers, backend, Growth::default())?;
-            let addresses = Addresses::new(tuple.addresses.source(), backend.address);
-            let to = Tuple { addresses: addresses.ok_or(DropReason::NoBackend)?, ..*tuple };
-            let rewrite = Rewrite { keeps_quote: true, ..Rewrite::new(tuple, &to, Hop::Counted) };
-            rewrite.apply(packet, context, headers)?;
-            nat::set_code_point(packet.frame.bytes_mut(), headers, *code_point)?;
-            clamp(packet, headers, backend);
-            egress::readdress(packet, context, headers, next_hop)
+            marked_to_backend(packet, context, headers, tuple, backend, *code_point)
         }
         Forwarding::OneArm(_) => one_arm_to_backend(packet, context, headers, tuple, backend, flow),
     }
 }
 
-fn one_arm_to_backend(
+#[inline(never)]
+fn through_tunnel<'a>(
     packet: &mut Packet,
-    context: &mut Context<'_>,
+    context: &mut Context<'a>,
+    headers: &Headers,
+    backend: &'a Backend,
+    tunnel: &'a Tunnel,
+) -> Result<InterfaceId, Stop> {
+    let growth = Growth { more: tunnel.overhead(), less: 0 };
+    let way = egress::to_backend(context, headers, backend, growth)?;
+    clamp(packet, headers, backend);
+    let (network, id) = (usize::from(headers.network), context.fragments.next_identification());
+    tunnel::encapsulate(&mut packet.frame, network, tunnel, packet.hash.0, id)?;
+    egress::readdress(packet, context, headers, way)
+}
+
+#[inline(never)]
+fn routed_to_backend<'a>(
+    packet: &mut Packet,
+    context: &mut Context<'a>,
     headers: &Headers,
     tuple: &Tuple,
-    backend: &Backend,
-    flow: Option<Found>,
+    backend: &'a Backend,
 ) -> Result<InterfaceId, Stop> {
-    let entry = context.table.entry(flow.ok_or(DropReason::NoFlow)?.entry);
+    let way = egress::to_backend(context, headers, backend, Growth::default())?;
+    let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
+    Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+    clamp(packet, headers, backend);
+    egress::readdress(packet, context, headers, way)
+}
+
+#[inline(never)]
+fn bridged_to_backend<'a>(
+    packet: &mut Packet,
+    context: &mut Context<'a>,
+    headers: &Headers,
+    tuple: &Tuple,
+    backend: &'a Backend,
+) -> Result<InterfaceId, Stop> {
+    let way = egress::to_backend(context, headers, backend, Growth::default())?;
+    let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
+    // A client from elsewhere than the bridge is routed there.
+    let is_inline = egress::is_of_one_bridge(context, packet.ingress, way.interface());
+    let hop = if is_inline { Hop::Transparent } else { Hop::Counted };
+    Rewrite::new(tuple, &to, hop).apply(packet, context, headers)?;
+    clamp(packet, headers, backend);
+    if is_inline {
+        egress::redirect(packet, context, headers, way)
+    } else {
+        egress::readdress(packet, context, headers, way)
+    }
+}
+
+/// L3 DSR.
+#[inline(never)]
+fn marked_to_backend<'a>(
+    packet: &mut Packet,
+    context: &mut Context<'a>,
+    headers: &Headers,
+    tuple: &Tuple,
+    backend: &'a Backend,
+    code_point: Dscp,
+) -> Result<InterfaceId, Stop> {
+    let way = egress::to_backend(context, headers, backend, Growth::default())?;
+    let addresses = Addresses::new(tuple.addresses.source(), backend.address);
+    let to = Tuple { addresses: addresses.ok_or(DropReason::NoBackend)?, ..*tuple };
+    let rewrite = Rewrite { keeps_quote: true, ..Rewrite::new(tuple, &to, Hop::Counted) };
+    rewrite.apply(packet, context, headers)?;
+    nat::set_code_point(packet.frame.bytes_mut(), headers, code_point)?;
+    clamp(packet, headers, backend);
+    egress::readdress(packet, context, headers, way)
+}
+
+#[inline(never)]
+fn one_arm_to_backend<'a>(
+    packet: &mut Packet,
+    context: &mut Context<'a>,
+    headers: &Headers,
+    tuple: &Tuple,
+    backend: &'a Backend,
+    flow: Option<EntryRef>,
+) -> Result<InterfaceId, Stop> {
+    let entry = context.table.entry(flow.ok_or(DropReason::NoFlow)?);
     let nat = entry.nat().ok_or(DropReason::NoFlow)?;
     let to = towards(backend, tuple, source(context, &nat)).ok_or(DropReason::NoBackend)?;
     let growth = translate::growth(tuple, &to, headers);
-    let next_hop = egress::to_backend(context, headers, backend, growth)?;
+    let way = egress::to_backend(context, headers, backend, growth)?;
     let headers = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     clamp(packet, &headers, backend);
     if nat.client_address != ClientAddress::None
         && let Some(place) = stream(&headers)
     {
-        let longest = longest(context, &headers, next_hop);
+        let longest = longest(&headers, way);
         let acknowledged = entry.has_acknowledged_header();
         let frame = &mut packet.frame;
         let told = client_address::tell(frame, place, tuple, &nat, acknowledged, longest)?;
@@ -153,39 +196,35 @@ fn one_arm_to_backend(
             context.counters.toa_omitted.add(1);
         }
     }
-    egress::readdress(packet, context, &headers, next_hop)
+    egress::readdress(packet, context, &headers, way)
 }
 
 /// Where the segment is, if it is one of TCP.
 fn stream(headers: &Headers) -> Option<client_address::Place> {
-    match headers.content {
-        Content::Segment { tuple, .. } if tuple.protocol == Protocol::Tcp && !headers.piece.is_later() => {
-            let network = usize::from(headers.network);
-            let end = network + usize::from(headers.packet_length);
-            Some(client_address::Place { network, transport: headers.transport.into(), end })
-        }
-        _ => None,
-    }
+    headers.has_tcp_header().then(|| {
+        let network = usize::from(headers.network);
+        let end = network + usize::from(headers.packet_length);
+        client_address::Place { network, transport: headers.transport.into(), end }
+    })
 }
 
 /// How long the packet may become. A fragment cannot grow: the others know where they belong.
-fn longest(context: &Context<'_>, headers: &Headers, next_hop: NextHop) -> usize {
-    let mtu = context.snapshot.interface(next_hop.interface).map_or(0, |interface| interface.mtu);
-    usize::from(if headers.piece == Piece::Whole { mtu } else { headers.packet_length })
+fn longest(headers: &Headers, way: Way<'_>) -> usize {
+    usize::from(if headers.piece == Piece::Whole { way.mtu() } else { headers.packet_length })
 }
 
 /// A packet of the backend: it seems to come from the virtual IP, to the client.
-#[inline(always)]
+#[inline(never)]
 fn to_client(
     packet: &mut Packet,
     context: &mut Context<'_>,
     headers: &Headers,
     tuple: &Tuple,
     id: BackendId,
-    flow: Found,
+    flow: EntryRef,
 ) -> Result<InterfaceId, Stop> {
     let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
-    let entry = context.table.entry(flow.entry);
+    let entry = context.table.entry(flow);
     let to = entry.forward_tuple().reversed();
     if matches!(backend.forwarding, Forwarding::Bridge) && egress::is_passing(packet, context) {
         // Where it leaves comes last: that may be by several ports, which get copies.
@@ -194,7 +233,7 @@ fn to_client(
         return Ok(egress::switch(packet, context, headers)?);
     }
     let growth = translate::growth(tuple, &to, headers);
-    let next_hop = egress::resolve(context, headers, to.addresses.destination(), growth)?;
+    let way = egress::resolve(context, headers, to.addresses.destination(), growth)?;
     let headers = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     clamp(packet, &headers, backend);
     if let Some(nat) = entry.nat().filter(|nat| nat.shift > 0)
@@ -206,7 +245,7 @@ fn to_client(
             entry.mark_header_acknowledged();
         }
     }
-    egress::readdress(packet, context, &headers, next_hop)
+    egress::readdress(packet, context, &headers, way)
 }
 
 /// What a client's packet becomes on its way to the backend; `source`: its new one.
@@ -242,6 +281,7 @@ fn clamp(packet: &mut Packet, headers: &Headers, backend: &Backend) {
 }
 
 /// A backend's own traffic: forwarded as a router does, or as a bridge does.
+#[inline(never)]
 fn as_it_is(
     packet: &mut Packet,
     context: &mut Context<'_>,
@@ -251,9 +291,9 @@ fn as_it_is(
     if egress::is_passing(packet, context) {
         return Ok(egress::switch(packet, context, headers)?);
     }
-    let next_hop = egress::resolve(context, headers, tuple.addresses.destination(), Growth::default())?;
+    let way = egress::resolve(context, headers, tuple.addresses.destination(), Growth::default())?;
     nat::decrement_ttl(packet.frame.bytes_mut(), headers, tuple.addresses)?;
-    egress::readdress(packet, context, headers, next_hop)
+    egress::readdress(packet, context, headers, way)
 }
 
 #[inline(always)]

@@ -140,7 +140,7 @@ fn split(
     become_part(rest.bytes_mut(), place.network, rest_length, place.rest_field);
     become_part(packet.frame.bytes_mut(), place.network, first_length, place.first_field);
     let (piece, rest_piece) = pieces(headers.piece, context);
-    let content = Content::Segment { tuple: *tuple, flags: Flags::default() };
+    let content = Content::Segment { flags: Flags::default() };
     let rest_headers = Headers { content, piece: rest_piece, packet_length: rest_length, ..*headers };
     Some(Parts {
         first: Headers { piece, packet_length: first_length, ..*headers },

@@ -11,7 +11,6 @@ use crate::io::Frame;
 use crate::mode::family::{self, Identification, MAX_ERROR, Mtus, NewHeader};
 use crate::mode::icmp_error::{self, Change, Quoted};
 use crate::mode::nat::{self, Hop};
-use crate::types::Protocol;
 use crate::wire::ethernet::ethertype;
 use crate::wire::tcp_options::{self, Mss};
 use crate::wire::{ipv4, ipv6};
@@ -40,7 +39,7 @@ impl<'a> Rewrite<'a> {
         context: &mut Context<'_>,
         headers: &Headers,
     ) -> Result<Headers, Stop> {
-        let is_error = matches!(headers.content, Content::Error { .. });
+        let is_error = headers.content == Content::Error;
         if is_error || crosses(self.from, self.to) {
             return self.apply_rarely(packet, context, headers, is_error);
         }
@@ -181,8 +180,7 @@ fn mtus(context: &Context<'_>) -> Mtus {
 
 /// The TCP segment in the frame, header and all.
 fn segment<'p>(packet: &'p mut Packet, headers: &Headers) -> Option<&'p mut [u8]> {
-    let is_tcp = matches!(headers.content, Content::Segment { tuple, .. } if tuple.protocol == Protocol::Tcp);
-    if !is_tcp || headers.piece.is_later() {
+    if !headers.has_tcp_header() {
         return None;
     }
     let end = usize::from(headers.network) + usize::from(headers.packet_length);
