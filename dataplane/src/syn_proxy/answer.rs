@@ -14,8 +14,9 @@ use crate::wire::tcp::{Flags, Sequence};
 /// came from. After an error it is to be dropped.
 ///
 /// The window is zero: there is nobody yet who would take the client's data (RFC 9293 section 3.8.6.1 has
-/// it probe until there is). Data that the SYN carries (RFC 7413) is not acknowledged, so that the client sends it again, and
-/// ECN is not agreed on (RFC 3168 section 6.1.1): what the backend thinks of it comes too late.
+/// it probe until there is). Data that the SYN carries (RFC 7413) is not acknowledged, so that the client
+/// sends it again, and ECN is not agreed on (RFC 3168 section 6.1.1): what the backend thinks of it comes
+/// too late.
 pub(crate) fn answer(
     frame: &mut Frame,
     place: &Place,
@@ -35,10 +36,9 @@ pub(crate) fn answer(
     let (isn, client) = (tcp.sequence(), SynOptions::read(segment));
     let agreed = offer.agree(&client);
     let issued = secret.issue(&Claim { tuple: &place.tuple, isn, agreed }, client.mss, now);
-    let timestamps = agreed.zip(client.timestamps).map(|(agreed, theirs)| Timestamps {
-        value: issued.timestamp | agreed.encode(),
-        echo: theirs.value,
-    });
+    let timestamps = agreed
+        .zip(client.timestamps)
+        .map(|(agreed, theirs)| Timestamps { value: issued.timestamp | agreed.encode(), echo: theirs.value });
     let scales = agreed.and_then(|agreed| agreed.scales);
     let options = SynOptions {
         mss: Some(offer.mss),

@@ -108,7 +108,6 @@ impl Secret {
 
     /// Whether this secret has issued `cookie` for the claim, in this period or in the last one.
     pub(crate) fn knows(&self, claim: &Claim<'_>, cookie: Sequence, now: Tick) -> bool {
-        #[expect(clippy::cast_possible_truncation, reason = "three bits")]
         let size = Size((cookie.0 & SIZE_BITS) as u8);
         let this = Period::of(now);
         let period = if this.bit() == cookie.0 & PERIOD_BIT { this } else { this.last() };
@@ -140,7 +139,6 @@ impl Secret {
 }
 
 /// The part of a hash that a cookie shows.
-#[expect(clippy::cast_possible_truncation, reason = "the upper half")]
 fn mac(hash: u64) -> u32 {
     (hash >> 32) as u32 & MAC_BITS
 }
@@ -149,7 +147,6 @@ fn mac(hash: u64) -> u32 {
 struct Period(u16);
 
 impl Period {
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half")]
     fn of(now: Tick) -> Self {
         Self((now.0 >> 16) as u16)
     }

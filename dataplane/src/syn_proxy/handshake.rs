@@ -86,7 +86,8 @@ pub(crate) fn open(frame: &[u8], place: &Place, secret: &Secret, now: Tick) -> R
         None => None,
     };
     let (cookie, sequence) = (before(tcp.acknowledgement()), tcp.sequence());
-    let is_known = |isn: &Sequence| secret.knows(&Claim { tuple: &place.tuple, isn: *isn, agreed }, cookie, now);
+    let is_known =
+        |isn: &Sequence| secret.knows(&Claim { tuple: &place.tuple, isn: *isn, agreed }, cookie, now);
     let is_probe = segment.len() == tcp.header_length() && !flags.has(Flags::FIN);
     let tried = [Some(before(sequence)), is_probe.then_some(sequence)];
     let isn = tried.into_iter().flatten().find(is_known).ok_or(Reason::BadCookie)?;

@@ -182,7 +182,6 @@ impl Agreed {
     }
 
     /// What a timestamp of the box says; nothing where it can't be the box's.
-    #[expect(clippy::cast_possible_truncation, reason = "four bits each")]
     pub(crate) fn decode(timestamp: u32) -> Option<Self> {
         let (client, promised) = ((timestamp & 15) as u8, (timestamp >> 5 & 15) as u8);
         let scales = match (client, promised) {
@@ -230,12 +229,12 @@ mod tests {
     fn strange_options_are_taken_for_what_they_are() {
         let mss = |value| SynOptions { mss: Some(Mss(value)), ..SynOptions::default() };
         for (options, expected) in [
-            (&[2, 4, 1, 0, 2, 4, 2, 0][..], mss(512)),                      // the last one counts
-            (&[2, 4, 1, 0, 0, 4, 2, 0], mss(256)),                          // the list has ended
-            (&[2, 3, 9, 1, 2, 4, 1, 0], mss(256)),                          // of another length
+            (&[2, 4, 1, 0, 2, 4, 2, 0][..], mss(512)), // the last one counts
+            (&[2, 4, 1, 0, 0, 4, 2, 0], mss(256)),     // the list has ended
+            (&[2, 3, 9, 1, 2, 4, 1, 0], mss(256)),     // of another length
             (&[8, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], SynOptions::default()), // the same
-            (&[2, 4, 1, 0, 3, 0, 4, 2], mss(256)),                          // without a length
-            (&[2, 4, 1, 0, 3, 9, 4, 2], mss(256)),                          // beyond the header
+            (&[2, 4, 1, 0, 3, 0, 4, 2], mss(256)),     // without a length
+            (&[2, 4, 1, 0, 3, 9, 4, 2], mss(256)),     // beyond the header
         ] {
             assert_eq!(SynOptions::read(&segment(options)), expected, "{options:?}");
         }

@@ -113,7 +113,6 @@ fn to_word(offer: Offer) -> u32 {
         | offer.window_scale.map_or(NO_SCALE, |scale| scale.shift().into())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "parts of a word")]
 fn from_word(word: u32) -> Offer {
     let scale = word & 15;
     Offer {

@@ -162,7 +162,8 @@ mod tests {
                     // What was in the frame before may be of the other family, and shorter or longer.
                     for before in [("10.0.0.1", "10.0.0.2", 0), ("fd00::1", "fd00::2", 1400)] {
                         let (source, destination, length) = before;
-                        let old = frame((NEAR, source), (FAR, destination)).tags(tags).payload(&vec![7; length]);
+                        let old =
+                            frame((NEAR, source), (FAR, destination)).tags(tags).payload(&vec![7; length]);
                         let mut frame = Frame::copied(chunk(), &old.build());
                         let network = 14 + 4 * tags.len();
                         segment.put(&mut frame, network, &tuple(v6)).unwrap();
@@ -194,8 +195,7 @@ mod tests {
     #[test]
     fn damage_anywhere_in_a_segment_is_noticed() {
         for v6 in [false, true] {
-            let (client, vip) =
-                if v6 { ("2001:db8::7", "fd00::64") } else { ("192.0.2.7", "10.0.0.100") };
+            let (client, vip) = if v6 { ("2001:db8::7", "fd00::64") } else { ("192.0.2.7", "10.0.0.100") };
             let mut bytes = frame((NEAR, client), (FAR, vip)).tcp(40000, 80, Flags::ACK).build();
             let place = place(v6, &bytes, false);
             bytes.extend([1, 2, 3]);

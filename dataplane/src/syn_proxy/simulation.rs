@@ -66,7 +66,7 @@ impl Proxy {
         Self { v6, secret: Secret::random(), promise: Promise::new(v6), flow: Flow::None, frame }
     }
 
-    fn from_client(&mut self, bytes: &[u8], now: Tick) -> Vec<(To, Vec<u8>)> {
+    fn on_client(&mut self, bytes: &[u8], now: Tick) -> Vec<(To, Vec<u8>)> {
         let at = place(self.v6, bytes, false);
         match self.flow {
             Flow::None if bytes[at.transport + 13] & 0x12 == 0x02 => {
@@ -95,7 +95,7 @@ impl Proxy {
         }
     }
 
-    fn from_server(&mut self, bytes: &[u8]) -> Vec<(To, Vec<u8>)> {
+    fn on_server(&mut self, bytes: &[u8]) -> Vec<(To, Vec<u8>)> {
         let at = place(self.v6, bytes, true);
         match self.flow {
             Flow::None => Vec::new(),
@@ -128,7 +128,7 @@ impl Proxy {
                 let acknowledgement = self.put(link, opened.acknowledgement, false);
                 let update = self.put(link, opened.update, true);
                 // Both go the way of all segments.
-                [self.from_client(&acknowledgement, Tick(0)), self.from_server(&update)].concat()
+                [self.on_client(&acknowledgement, Tick(0)), self.on_server(&update)].concat()
             }
             Step::End { to_client, to_backend } => {
                 self.flow = Flow::None;
@@ -169,7 +169,14 @@ enum End {
 type Queue = BinaryHeap<Reverse<(u64, u64, To, Vec<u8>)>>;
 
 /// Runs one connection; `start`: the box's clock.
-fn connect(proxy: &mut Proxy, client: &mut Peer, server: &mut Peer, network: Network, dice: &mut Dice, start: u32) -> End {
+fn connect(
+    proxy: &mut Proxy,
+    client: &mut Peer,
+    server: &mut Peer,
+    network: Network,
+    dice: &mut Dice,
+    start: u32,
+) -> End {
     let mut queue = Queue::new();
     let mut count = 0_u64;
     let mut send = |queue: &mut Queue, dice: &mut Dice, now: u64, to: To, bytes: Vec<u8>| {
@@ -189,8 +196,8 @@ fn connect(proxy: &mut Proxy, client: &mut Peer, server: &mut Peer, network: Net
             match to {
                 To::Client => out.extend(client.receive(&bytes, now).into_iter().map(|f| (To::Inward, f))),
                 To::Server => out.extend(server.receive(&bytes, now).into_iter().map(|f| (To::Outward, f))),
-                To::Inward => out.extend(proxy.from_client(&bytes, tick)),
-                To::Outward => out.extend(proxy.from_server(&bytes)),
+                To::Inward => out.extend(proxy.on_client(&bytes, tick)),
+                To::Outward => out.extend(proxy.on_server(&bytes)),
             }
         }
         if now % 10 == 0 {
@@ -257,8 +264,15 @@ fn talk(v6: bool, client: Traits, server: Traits, network: Network, lengths: (us
 }
 
 const QUIET: Network = Network { loss: 0, repeats: 0, delay: 1 };
-const ORDINARY: Traits =
-    Traits { mss: 1460, scale: Some(7), sack: true, timestamps: true, buffer: 65_535, reads: 5000, probes_with_data: false };
+const ORDINARY: Traits = Traits {
+    mss: 1460,
+    scale: Some(7),
+    sack: true,
+    timestamps: true,
+    buffer: 65_535,
+    reads: 5000,
+    probes_with_data: false,
+};
 
 #[test]
 fn streams_arrive_over_a_quiet_network() {
@@ -266,7 +280,8 @@ fn streams_arrive_over_a_quiet_network() {
         for length in [1, 1000, 100_000] {
             talk(v6, ORDINARY, ORDINARY, QUIET, (length, length), 7);
             let plain = Traits { scale: None, sack: false, timestamps: false, ..ORDINARY };
-            for server in [plain, Traits { timestamps: true, ..plain }, Traits { scale: Some(2), ..ORDINARY }] {
+            for server in [plain, Traits { timestamps: true, ..plain }, Traits { scale: Some(2), ..ORDINARY }]
+            {
                 talk(v6, ORDINARY, server, QUIET, (length, 0), 8);
                 talk(v6, plain, server, QUIET, (length, 10), 9);
             }

@@ -58,7 +58,7 @@ impl Translation {
     /// A segment of the backend becomes one for the client. The checksum follows by difference; what is no
     /// TCP header stays as it is.
     #[inline(always)]
-    pub(crate) fn to_client(&self, segment: &mut [u8]) {
+    pub(crate) fn to_client(self, segment: &mut [u8]) {
         let Some(header) = Header::of(segment) else { return };
         let mut delta = Delta::default();
         let options = if header.has_options { Walk::new(segment) } else { None };
@@ -81,7 +81,7 @@ impl Translation {
 
     /// A segment of the client becomes one for the backend.
     #[inline(always)]
-    pub(crate) fn to_backend(&self, segment: &mut [u8]) {
+    pub(crate) fn to_backend(self, segment: &mut [u8]) {
         let Some(header) = Header::of(segment) else { return };
         let mut delta = Delta::default();
         let acknowledges = header.flags.has(Flags::ACK);

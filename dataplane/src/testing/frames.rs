@@ -39,9 +39,19 @@ enum Transport {
         window: u16,
         options: Vec<u8>,
     },
-    Udp { source: u16, destination: u16, no_checksum: bool },
-    Icmp { kind: u8, code: u8, rest: [u8; 4] },
-    Other { number: u8 },
+    Udp {
+        source: u16,
+        destination: u16,
+        no_checksum: bool,
+    },
+    Icmp {
+        kind: u8,
+        code: u8,
+        rest: [u8; 4],
+    },
+    Other {
+        number: u8,
+    },
 }
 
 /// A frame from one station to another.
@@ -248,15 +258,7 @@ impl Build {
 
     fn segment(&self) -> Vec<u8> {
         let (mut segment, at) = match self.transport {
-            Transport::Tcp {
-                source,
-                destination,
-                flags,
-                sequence,
-                acknowledgement,
-                window,
-                ref options,
-            } => {
+            Transport::Tcp { source, destination, flags, sequence, acknowledgement, window, ref options } => {
                 let mut segment = [source, destination].map(u16::to_be_bytes).concat();
                 segment.extend([sequence, acknowledgement].map(u32::to_be_bytes).concat());
                 let words = u8::try_from(5 + options.len() / 4).unwrap_or(15);

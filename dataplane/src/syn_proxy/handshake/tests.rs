@@ -333,8 +333,7 @@ fn a_backend_with_another_window_scale_is_translated() {
         assert_eq!((translation.window_to_client, translation.window_to_backend), (shift, 0));
         assert_eq!(update.window, 64_000 >> scale);
     }
-    let Opened { translation, update, .. } =
-        client.opened(SynOptions { window_scale: None, ..answer(0) });
+    let Opened { translation, update, .. } = client.opened(SynOptions { window_scale: None, ..answer(0) });
     assert_eq!((translation.window_to_client, translation.window_to_backend), (-7, 3), "neither side scales");
     assert_eq!(update.window, 64_000);
     let unscaled = Client::new(false, Some(Agreed { scales: None, sack: true }));

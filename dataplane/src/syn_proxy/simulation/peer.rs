@@ -81,13 +81,45 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(v6: bool, is_client: bool, traits: Traits, data: Vec<u8>, isn: u32, clock: u32) -> Self {
+    pub(super) fn new(
+        v6: bool,
+        is_client: bool,
+        traits: Traits,
+        data: Vec<u8>,
+        isn: u32,
+        clock: u32,
+    ) -> Self {
         let state = if is_client { State::Closed } else { State::Listening };
         Self {
-            v6, is_client, traits, state, isn, clock, now: 0, data, acknowledged: 0, next: 0, furthest: 0, edge: 0,
-            updated_by: (0, 0), deadline: 0, patience: 1000, their_isn: 0, their_mss: 0, their_scale: 0, own_scale: 0,
-            sack: false, timestamps: false, recent: 0, received: Vec::new(), unread: 0, early: BTreeMap::new(),
-            fin_at: None, has_fin: false, promised: 0, last_window: 0,
+            v6,
+            is_client,
+            traits,
+            state,
+            isn,
+            clock,
+            now: 0,
+            data,
+            acknowledged: 0,
+            next: 0,
+            furthest: 0,
+            edge: 0,
+            updated_by: (0, 0),
+            deadline: 0,
+            patience: 1000,
+            their_isn: 0,
+            their_mss: 0,
+            their_scale: 0,
+            own_scale: 0,
+            sack: false,
+            timestamps: false,
+            recent: 0,
+            received: Vec::new(),
+            unread: 0,
+            early: BTreeMap::new(),
+            fin_at: None,
+            has_fin: false,
+            promised: 0,
+            last_window: 0,
         }
     }
 
@@ -128,7 +160,15 @@ impl Peer {
         i64::from(number.wrapping_sub(isn.wrapping_add(1)).cast_signed())
     }
 
-    fn build(&self, flags: u8, sequence: u32, window: u16, options: &OptionBytes, extra: &[u8], data: &[u8]) -> Vec<u8> {
+    fn build(
+        &self,
+        flags: u8,
+        sequence: u32,
+        window: u16,
+        options: &OptionBytes,
+        extra: &[u8],
+        data: &[u8],
+    ) -> Vec<u8> {
         let ((client, service), mac) = (ends(self.v6), Mac::default());
         let acknowledgement = if flags & ACK == 0 { 0 } else { Self::number(self.their_isn, self.arrived()) };
         let (build, from, to) = if self.is_client {
@@ -153,7 +193,11 @@ impl Peer {
         let window = u16::try_from(self.room()).unwrap_or(u16::MAX);
         let options = SynOptions {
             mss: Some(Mss(self.traits.mss)),
-            window_scale: self.traits.scale.filter(|_| !answers || self.their_scale != NONE).map(WindowScale::new),
+            window_scale: self
+                .traits
+                .scale
+                .filter(|_| !answers || self.their_scale != NONE)
+                .map(WindowScale::new),
             sack_permitted: if answers { self.sack } else { self.traits.sack },
             timestamps: if answers {
                 self.stamps()
@@ -172,7 +216,8 @@ impl Peer {
         self.promised = self.promised.max(self.arrived() + self.last_window);
         let mut blocks = Vec::new();
         if self.sack && !self.early.is_empty() {
-            let edges: Vec<_> = self.early.iter().take(2).flat_map(|(at, bytes)| [*at, at + bytes.len()]).collect();
+            let edges: Vec<_> =
+                self.early.iter().take(2).flat_map(|(at, bytes)| [*at, at + bytes.len()]).collect();
             blocks.extend([1, 1, kind::SACK, u8::try_from(2 + 4 * edges.len()).unwrap()]);
             blocks.extend(edges.iter().flat_map(|edge| Self::number(self.their_isn, *edge).to_be_bytes()));
         }
@@ -387,7 +432,10 @@ impl Peer {
                 assert!(self.sack, "blocks that were not permitted");
                 for edge in segment[option.value..][..option.length].as_chunks::<4>().0 {
                     let place = Self::place(self.isn, u32::from_be_bytes(*edge));
-                    assert!((0..=i64::try_from(self.furthest).unwrap()).contains(&place), "a block of nothing");
+                    assert!(
+                        (0..=i64::try_from(self.furthest).unwrap()).contains(&place),
+                        "a block of nothing"
+                    );
                 }
             }
         }
