@@ -111,24 +111,31 @@ impl Entry<'_> {
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
     }
 
-    /// What full NAT needs, if the flow has it.
+    /// Where a flow with full NAT comes from, as the backend sees it.
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
+    pub(crate) fn snat(&self) -> Option<(SnatId, Port)> {
+        let kind = self.kind();
+        kind.has_nat().then(|| {
+            let place = self.word(nat_at(kind));
+            (SnatId((place >> 16) as u16), Port(place as u16))
+        })
+    }
+
+    /// Whether the backend is told of the client.
+    #[inline(always)]
+    pub(crate) fn tells(&self) -> bool {
+        self.kind().tells()
+    }
+
+    /// All that full NAT needs, if the flow has it.
     #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
     pub(crate) fn nat(&self) -> Option<Nat> {
-        let kind = self.kind();
-        if !kind.has_nat() {
-            return None;
-        }
-        let at = nat_at(kind);
-        let place = self.word(at);
+        let (address, port) = self.snat()?;
+        let (kind, at) = (self.kind(), nat_at(self.kind()));
         let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
-        Some(Nat {
-            address: SnatId((place >> 16) as u16),
-            port: Port(place as u16),
-            start,
-            shift: told as u8,
-            client_address: ClientAddress::from_number((told >> 8) as u8),
-        })
+        let client_address = ClientAddress::from_number((told >> 8) as u8);
+        Some(Nat { address, port, start, shift: told as u8, client_address })
     }
 
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
@@ -200,8 +207,8 @@ impl Entry<'_> {
     pub(crate) fn return_tuple(&self, endpoints: &impl Endpoints) -> Option<Tuple> {
         let forward = self.forward_tuple();
         let (address, port) = endpoints.endpoint(self.backend())?;
-        let (destination, destination_port) = match self.nat() {
-            Some(nat) => (endpoints.snat(nat.address)?, nat.port),
+        let (destination, destination_port) = match self.snat() {
+            Some((address, port)) => (endpoints.snat(address)?, port),
             None => (forward.addresses.source(), forward.source_port),
         };
         Some(Tuple {
@@ -310,7 +317,7 @@ impl Entry<'_> {
             idle: now.since(self.last_packet()),
             packets_in: self.word(4),
             packets_out: self.word(5),
-            snat: self.nat().map(|nat| (nat.address, nat.port)),
+            snat: self.snat(),
         }
     }
 }

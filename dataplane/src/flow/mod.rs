@@ -35,7 +35,7 @@ mod slab;
 mod table;
 mod tcp_state;
 
-pub(crate) use entry::{Direction, Nat};
+pub(crate) use entry::{Direction, Entry, Nat};
 pub(crate) use index::Peeked;
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};

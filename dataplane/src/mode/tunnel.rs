@@ -16,7 +16,7 @@ use crate::snapshot::Tunnel;
 use inner::Inner;
 use outer::Outer;
 
-/// Wraps the IP packet that begins `network` bytes into the frame. What stands before it, VLAN tags
+/// Wraps the IP packet that begins `network` bytes into the frame and has `length`. What stands before it, VLAN tags
 /// included, then stands before the outer header; padding behind the packet is left out. The caller has
 /// seen to it that the outer packet fits the MTU.
 ///
@@ -26,13 +26,13 @@ use outer::Outer;
 #[inline(always)]
 pub(crate) fn encapsulate(
     frame: &mut Frame,
-    network: usize,
+    (network, length): (usize, u16),
     tunnel: &Tunnel,
     entropy: u64,
     identification: u16,
 ) -> Result<(), DropReason> {
     let packet = frame.bytes().get(network..).ok_or(DropReason::Truncated)?;
-    let inner = Inner::new(packet)?;
+    let inner = Inner::new(packet, length)?;
     let overhead = usize::from(tunnel.overhead());
     frame.truncate(network + usize::from(inner.length));
     frame.insert(network, overhead).ok_or(DropReason::TooLong)?;

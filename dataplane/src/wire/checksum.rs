@@ -28,7 +28,7 @@ pub(crate) fn is_right_over(header: &[u8; 20]) -> bool {
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "folded to 16 bits")]
 pub(crate) fn fold(mut sum: u64) -> u16 {
-    sum = (sum >> 32) + (sum & 0xffff_ffff);
+    // Below 2^33, then 0x30000, then 0x10003, then 0x10000.
     sum = (sum >> 32) + (sum & 0xffff_ffff);
     sum = (sum >> 16) + (sum & 0xffff);
     sum = (sum >> 16) + (sum & 0xffff);

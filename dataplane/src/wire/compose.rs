@@ -35,9 +35,10 @@ pub(crate) fn ipv4(
     let first = u32::from_be_bytes([0x45, payload.traffic_class, 0, 0]) | u32::from(total_length);
     let second = u32::from(identification) << 16 | u32::from(flags);
     let third = u32::from_be_bytes([TTL, payload.protocol, 0, 0]);
-    let addresses = [source.to_bits(), destination.to_bits()];
-    let sum = [first, second, third].iter().chain(&addresses).map(|word| u64::from(*word)).sum();
-    words([first, second, third | u32::from(!fold(sum)), addresses[0], addresses[1]])
+    let mut header = [first, second, third, source.to_bits(), destination.to_bits()];
+    let sum = header.iter().fold(0, |sum, word| sum + u64::from(*word));
+    header[2] |= u32::from(!fold(sum));
+    words(header)
 }
 
 /// An IPv6 header. Of `flow_label` the lower 20 bits count.

@@ -23,32 +23,25 @@ pub(super) struct Inner {
 }
 
 impl Inner {
+    /// Of a packet of that length, which has been parsed.
     #[inline(always)]
-    pub(super) fn new(bytes: &[u8]) -> Result<Self, WireError> {
-        match bytes.first().ok_or(WireError::Truncated)? >> 4 {
-            4 => {
-                let (header, payload) = Ipv4::new_checked(bytes)?;
-                let fixed = bytes.first_chunk::<{ ipv4::LENGTH }>().ok_or(WireError::Truncated)?;
-                Ok(Self {
-                    length: length(header.header_length() + payload.len())?,
-                    traffic_class: fixed[1],
-                    dont_fragment: fixed[6] & 0x40 != 0,
-                    protocol: 4,
-                    ethertype: ethertype::IPV4,
-                })
-            }
-            _ => {
-                let (_, payload) = Ipv6::new_checked(bytes)?;
-                let fixed = bytes.first_chunk::<{ ipv6::LENGTH }>().ok_or(WireError::Truncated)?;
-                Ok(Self {
-                    length: length(ipv6::LENGTH + payload.len())?,
-                    traffic_class: fixed[0] << 4 | fixed[1] >> 4,
-                    dont_fragment: true,
-                    protocol: 41,
-                    ethertype: ethertype::IPV6,
-                })
-            }
+    pub(super) fn new(packet: &[u8], length: u16) -> Result<Self, WireError> {
+        let fixed = packet.first_chunk::<{ ipv4::LENGTH }>().ok_or(WireError::Truncated)?;
+        if packet.len() < usize::from(length) {
+            return Err(WireError::Truncated);
         }
+        let v4 = match fixed[0] >> 4 {
+            4 => true,
+            6 => false,
+            _ => return Err(WireError::Malformed),
+        };
+        Ok(Self {
+            length,
+            traffic_class: if v4 { fixed[1] } else { fixed[0] << 4 | fixed[1] >> 4 },
+            dont_fragment: !v4 || fixed[6] & 0x40 != 0,
+            protocol: if v4 { 4 } else { 41 },
+            ethertype: if v4 { ethertype::IPV4 } else { ethertype::IPV6 },
+        })
     }
 
     /// The one's complement sum over `packet`, which this was read from, for a checksum that covers it.
@@ -84,11 +77,6 @@ impl Inner {
         let pseudo = pseudo_header(packet.get(addresses)?, protocol, segment.len());
         Some(sum(u64::from(!fold(pseudo)), header))
     }
-}
-
-#[inline(always)]
-fn length(length: usize) -> Result<u16, WireError> {
-    u16::try_from(length).map_err(|_| WireError::Malformed)
 }
 
 /// Whether a checksum covers the segment to its last byte.

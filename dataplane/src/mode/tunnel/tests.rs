@@ -84,9 +84,20 @@ fn frame_of(bytes: &[u8]) -> Frame {
     Frame::copied(Umem::new(1).unwrap().take().unwrap(), bytes)
 }
 
+/// Where the packet in a frame is, as the parser has it.
+fn place(bytes: &[u8], network: usize) -> (usize, u16) {
+    let packet = bytes.get(network..).unwrap_or_default();
+    let length = match packet {
+        [first, _, a, b, ..] if first >> 4 == 4 => u16::from_be_bytes([*a, *b]),
+        [first, _, _, _, a, b, ..] if first >> 4 == 6 => u16::from_be_bytes([*a, *b]).saturating_add(40),
+        _ => u16::try_from(packet.len()).unwrap(),
+    };
+    (network, length)
+}
+
 fn encapsulated(bytes: &[u8], network: usize, tunnel: &Tunnel) -> Vec<u8> {
     let mut frame = frame_of(bytes);
-    encapsulate(&mut frame, network, tunnel, ENTROPY, IDENTIFICATION).unwrap();
+    encapsulate(&mut frame, place(bytes, network), tunnel, ENTROPY, IDENTIFICATION).unwrap();
     frame.bytes().to_vec()
 }
 
@@ -212,7 +223,7 @@ fn flow_labels_come_of_the_entropy_and_are_never_zero() {
     let bytes = inner(true).tcp(40000, 80, 0x10).build();
     let label = |entropy| {
         let mut frame = frame_of(&bytes);
-        encapsulate(&mut frame, NETWORK, &tunnel(TunnelKind::Ipip, true), entropy, 0).unwrap();
+        encapsulate(&mut frame, place(&bytes, NETWORK), &tunnel(TunnelKind::Ipip, true), entropy, 0).unwrap();
         u32::from_be_bytes(frame.bytes()[14..18].try_into().unwrap()) & 0xf_ffff
     };
     assert_eq!((label(ENTROPY), label(ENTROPY)), (label(ENTROPY), label(ENTROPY)));
@@ -246,7 +257,7 @@ fn a_damaged_segment_damages_the_outer_checksum() {
 fn what_cannot_be_wrapped_is_refused() {
     let bytes = inner(false).tcp(40000, 80, 0x18).build();
     let refused = |bytes: &[u8], network, tunnel: &Tunnel| {
-        encapsulate(&mut frame_of(bytes), network, tunnel, ENTROPY, 0).unwrap_err()
+        encapsulate(&mut frame_of(bytes), place(bytes, network), tunnel, ENTROPY, 0).unwrap_err()
     };
     let good = tunnel(TunnelKind::Ipip, false);
     assert_eq!(refused(&bytes[..bytes.len() - 1], NETWORK, &good), DropReason::Truncated);
@@ -258,7 +269,7 @@ fn what_cannot_be_wrapped_is_refused() {
     let mut frame = frame_of(&bytes);
     frame.prepend(HEADROOM - 19).unwrap();
     frame.bytes_mut().copy_within(HEADROOM - 19.., 0);
-    assert_eq!(encapsulate(&mut frame, NETWORK, &good, ENTROPY, 0), Err(DropReason::TooLong));
+    assert_eq!(encapsulate(&mut frame, place(&bytes, NETWORK), &good, ENTROPY, 0), Err(DropReason::TooLong));
 }
 
 proptest! {
@@ -271,7 +282,7 @@ proptest! {
         let bytes = if udp { build.udp(ports.0, ports.1) } else { build.tcp(ports.0, ports.1, 0x10) }.build();
         let tunnel = tunnels().nth(which).unwrap();
         let mut frame = frame_of(&bytes);
-        encapsulate(&mut frame, NETWORK, &tunnel, entropy, 1).unwrap();
+        encapsulate(&mut frame, place(&bytes, NETWORK), &tunnel, entropy, 1).unwrap();
         let packet = &frame.bytes()[NETWORK..];
         let (protocol, payload) = if packet[0] >> 4 == 6 { open_v6(packet) } else { open_v4(packet) };
         prop_assert!(protocol != 17 || be16(payload, 0) >= 49152);
@@ -288,7 +299,7 @@ proptest! {
         }
         let mut frame = frame_of(&bytes);
         let tunnel = tunnels().nth(which).unwrap();
-        if encapsulate(&mut frame, network, &tunnel, ENTROPY, 1).is_ok() {
+        if encapsulate(&mut frame, place(&bytes, network), &tunnel, ENTROPY, 1).is_ok() {
             prop_assert!(frame.len() <= bytes.len() + usize::from(tunnel.overhead()));
         }
     }

@@ -11,10 +11,10 @@ use super::context::Context;
 use super::egress::{self, Growth, Way};
 use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
-use crate::flow::{Addresses, Direction, EntryRef, Found, Nat, Tuple};
+use crate::flow::{Addresses, Direction, Entry, EntryRef, Found, Tuple};
 use crate::mode::nat::{self, Hop};
 use crate::mode::{client_address, tunnel};
-use crate::snapshot::{Backend, ClientAddress, Dscp, Forwarding, Tunnel};
+use crate::snapshot::{Backend, Dscp, Forwarding, Tunnel};
 use crate::types::{BackendId, InterfaceId, Port};
 use translate::Rewrite;
 
@@ -107,8 +107,9 @@ fn through_tunnel<'a>(
     let growth = Growth { more: tunnel.overhead(), less: 0 };
     let way = egress::to_backend(context, headers, backend, growth)?;
     clamp(packet, headers, backend);
-    let (network, id) = (usize::from(headers.network), context.fragments.next_identification());
-    tunnel::encapsulate(&mut packet.frame, network, tunnel, packet.hash.0, id)?;
+    let inner = (usize::from(headers.network), headers.packet_length);
+    let id = context.fragments.next_identification();
+    tunnel::encapsulate(&mut packet.frame, inner, tunnel, packet.hash.0, id)?;
     egress::readdress(packet, context, headers, way)
 }
 
@@ -179,24 +180,53 @@ fn one_arm_to_backend<'a>(
     flow: Option<EntryRef>,
 ) -> Result<InterfaceId, Stop> {
     let entry = context.table.entry(flow.ok_or(DropReason::NoFlow)?);
-    let nat = entry.nat().ok_or(DropReason::NoFlow)?;
-    let to = towards(backend, tuple, source(context, &nat)).ok_or(DropReason::NoBackend)?;
+    let (address, port) = entry.snat().ok_or(DropReason::NoFlow)?;
+    let address = context.snapshot.snat.get(address.index()).copied().flatten();
+    let source = Source { address: address.ok_or(DropReason::NoBackend)?, port };
+    let to = towards(backend, tuple, Some(source)).ok_or(DropReason::NoBackend)?;
     let growth = translate::growth(tuple, &to, headers);
     let way = egress::to_backend(context, headers, backend, growth)?;
-    let headers = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
-    clamp(packet, &headers, backend);
-    if nat.client_address != ClientAddress::None
-        && let Some(place) = stream(&headers)
-    {
-        let longest = longest(&headers, way);
-        let acknowledged = entry.has_acknowledged_header();
-        let frame = &mut packet.frame;
-        let told = client_address::tell(frame, place, tuple, &nat, acknowledged, longest)?;
+    let moved = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+    let headers = moved.as_ref().unwrap_or(headers);
+    clamp(packet, headers, backend);
+    if entry.tells() {
+        tell(packet, context, headers, tuple, entry, way)?;
+    }
+    egress::readdress(packet, context, headers, way)
+}
+
+/// Tells the backend of the client.
+#[inline(never)]
+fn tell(
+    packet: &mut Packet,
+    context: &Context<'_>,
+    headers: &Headers,
+    client: &Tuple,
+    entry: Entry<'_>,
+    way: Way<'_>,
+) -> Result<(), Stop> {
+    if let (Some(place), Some(nat)) = (stream(headers), entry.nat()) {
+        let (frame, acknowledged) = (&mut packet.frame, entry.has_acknowledged_header());
+        let told = client_address::tell(frame, place, client, &nat, acknowledged, longest(headers, way))?;
         if told == client_address::Told::NoRoom {
             context.counters.toa_omitted.add(1);
         }
     }
-    egress::readdress(packet, context, &headers, way)
+    Ok(())
+}
+
+/// Takes back in a segment of the backend what telling it has done.
+#[inline(never)]
+fn untell(packet: &mut Packet, headers: &Headers, entry: Entry<'_>) {
+    if let Some(nat) = entry.nat().filter(|nat| nat.shift > 0)
+        && let Some(place) = stream(headers)
+        && let Some(segment) = packet.frame.bytes_mut().get_mut(place.transport..place.end)
+    {
+        translate::leave_room(segment, nat.shift);
+        if client_address::untell(segment, &nat, entry.has_acknowledged_header()) {
+            entry.mark_header_acknowledged();
+        }
+    }
 }
 
 /// Where the segment is, if it is one of TCP.
@@ -234,18 +264,13 @@ fn to_client(
     }
     let growth = translate::growth(tuple, &to, headers);
     let way = egress::resolve(context, headers, to.addresses.destination(), growth)?;
-    let headers = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
-    clamp(packet, &headers, backend);
-    if let Some(nat) = entry.nat().filter(|nat| nat.shift > 0)
-        && let Some(place) = stream(&headers)
-        && let Some(segment) = packet.frame.bytes_mut().get_mut(place.transport..place.end)
-    {
-        translate::leave_room(segment, nat.shift);
-        if client_address::untell(segment, &nat, entry.has_acknowledged_header()) {
-            entry.mark_header_acknowledged();
-        }
+    let moved = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+    let headers = moved.as_ref().unwrap_or(headers);
+    clamp(packet, headers, backend);
+    if entry.tells() {
+        untell(packet, headers, entry);
     }
-    egress::readdress(packet, context, &headers, way)
+    egress::readdress(packet, context, headers, way)
 }
 
 /// What a client's packet becomes on its way to the backend; `source`: its new one.
@@ -265,11 +290,6 @@ fn towards(backend: &Backend, tuple: &Tuple, source: Option<Source>) -> Option<T
 struct Source {
     address: IpAddr,
     port: Port,
-}
-
-fn source(context: &Context<'_>, nat: &Nat) -> Option<Source> {
-    let address = context.snapshot.snat.get(nat.address.index()).copied().flatten()?;
-    Some(Source { address, port: nat.port })
 }
 
 /// Lowers the segment size that a SYN announces, if the service has a limit.

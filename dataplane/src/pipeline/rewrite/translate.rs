@@ -31,20 +31,22 @@ impl<'a> Rewrite<'a> {
         Self { from, to, hop, keeps_quote: false }
     }
 
-    /// Rewrites the packet; gives its headers as they are then.
+    /// Rewrites the packet; gives its headers as they are then, if they are not where they were.
     #[inline(always)]
     pub(super) fn apply(
         self,
         packet: &mut Packet,
         context: &mut Context<'_>,
         headers: &Headers,
-    ) -> Result<Headers, Stop> {
+    ) -> Result<Option<Headers>, Stop> {
         let is_error = headers.content == Content::Error;
         if is_error || crosses(self.from, self.to) {
-            return self.apply_rarely(packet, context, headers, is_error);
+            // Copies, so that the compiler may keep in registers what nobody else sees.
+            let (from, to) = (*self.from, *self.to);
+            return Rewrite { from: &from, to: &to, ..self }.apply_rarely(packet, context, headers, is_error);
         }
         nat::translate(packet.frame.bytes_mut(), headers, self.from, self.to, self.hop)?;
-        Ok(*headers)
+        Ok(None)
     }
 
     #[inline(never)]
@@ -54,13 +56,13 @@ impl<'a> Rewrite<'a> {
         context: &mut Context<'_>,
         headers: &Headers,
         is_error: bool,
-    ) -> Result<Headers, Stop> {
+    ) -> Result<Option<Headers>, Stop> {
         match (is_error, crosses(self.from, self.to)) {
             (true, true) => self.error_across(packet, context, headers)?,
             (true, false) => self.error(packet, headers)?,
-            (false, _) => return self.across(packet, context, headers),
+            (false, _) => return self.across(packet, context, headers).map(Some),
         }
-        Ok(*headers)
+        Ok(None)
     }
 
     fn across(

@@ -67,7 +67,10 @@ fn tunnels() -> impl Iterator<Item = Tunnel> {
 
 fn wrapped(bytes: &[u8], tunnel: &Tunnel) -> Vec<u8> {
     let mut frame = Frame::copied(Umem::new(1).unwrap().take().unwrap(), bytes);
-    encapsulate(&mut frame, NETWORK, tunnel, 7, 0).unwrap();
+    let packet = &bytes[NETWORK..];
+    let length = if packet[0] >> 4 == 4 { [packet[2], packet[3]] } else { [packet[4], packet[5]] };
+    let length = u16::from_be_bytes(length) + if packet[0] >> 4 == 4 { 0 } else { 40 };
+    encapsulate(&mut frame, (NETWORK, length), tunnel, 7, 0).unwrap();
     frame.bytes().to_vec()
 }
 
