@@ -23,9 +23,8 @@ use super::kind::Kind;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
-use crate::snapshot::ClientAddress;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol, SnatId};
+use crate::types::{BackendId, Port, Protocol};
 use crate::wire::tcp::Flags;
 
 /// Words of an IPv4 entry: half a cache line.
@@ -33,27 +32,6 @@ pub(super) const NARROW: usize = 8;
 /// Words of the largest entry, of IPv6 with full NAT that tells backends of their clients: two lines.
 /// Between them are those of IPv4 with full NAT, and of IPv6, with one line.
 pub(super) const EXTENDED: usize = 32;
-
-/// What a flow with full NAT remembers besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nat {
-    /// Where it comes from, as the backend sees it.
-    pub(crate) address: SnatId,
-    pub(crate) port: Port,
-    /// The sequence number of the first byte that the client sends.
-    pub(crate) start: u32,
-    /// Bytes that the box puts in front of the client's stream.
-    pub(crate) shift: u8,
-    /// How the backend is told of the client: a flow keeps what it began with.
-    pub(crate) client_address: ClientAddress,
-}
-
-impl Nat {
-    /// Whether the backend is told of the client.
-    pub(super) fn tells(self) -> bool {
-        self.client_address != ClientAddress::None
-    }
-}
 
 /// Which way a packet of a flow goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +48,12 @@ pub(crate) struct Entry<'t>(pub(super) &'t [AtomicU32; EXTENDED]);
 
 impl Entry<'_> {
     #[inline(always)]
-    fn word(&self, at: usize) -> u32 {
+    pub(super) fn word(&self, at: usize) -> u32 {
         self.0[at].load(Relaxed)
     }
 
     #[inline(always)]
-    fn set(&self, at: usize, value: u32) {
+    pub(super) fn set(&self, at: usize, value: u32) {
         self.0[at].store(value, Relaxed);
     }
 
@@ -100,42 +78,9 @@ impl Entry<'_> {
         }
         let kind = Kind::new(tuple, flow.two_way, flow.nat);
         if let Some(nat) = flow.nat {
-            let at = nat_at(kind);
-            self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
-            // An entry without them is smaller.
-            if kind.tells() {
-                self.set(at + 1, nat.start);
-                self.set(at + 2, u32::from(nat.client_address.number()) << 8 | u32::from(nat.shift));
-            }
+            self.create_nat(kind, nat);
         }
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
-    }
-
-    /// Where a flow with full NAT comes from, as the backend sees it.
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the word")]
-    pub(crate) fn snat(&self) -> Option<(SnatId, Port)> {
-        let kind = self.kind();
-        kind.has_nat().then(|| {
-            let place = self.word(nat_at(kind));
-            (SnatId((place >> 16) as u16), Port(place as u16))
-        })
-    }
-
-    /// Whether the backend is told of the client.
-    #[inline(always)]
-    pub(crate) fn tells(&self) -> bool {
-        self.kind().tells()
-    }
-
-    /// All that full NAT needs, if the flow has it.
-    #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
-    pub(crate) fn nat(&self) -> Option<Nat> {
-        let (address, port) = self.snat()?;
-        let (kind, at) = (self.kind(), nat_at(self.kind()));
-        let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
-        let client_address = ClientAddress::from_number((told >> 8) as u8);
-        Some(Nat { address, port, start, shift: told as u8, client_address })
     }
 
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
@@ -149,7 +94,7 @@ impl Entry<'_> {
     }
 
     #[inline(always)]
-    fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> Kind {
         Kind((self.word(0) >> 24) as u8)
     }
 
@@ -280,18 +225,6 @@ impl Entry<'_> {
         self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), std::sync::atomic::Ordering::Release);
     }
 
-    /// Whether the backend has what the box puts in front of the client's stream.
-    pub(crate) fn has_acknowledged_header(&self) -> bool {
-        self.seen().has_acknowledged_header()
-    }
-
-    /// The backend has it.
-    pub(crate) fn mark_header_acknowledged(&self) {
-        if !self.has_acknowledged_header() {
-            self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
-        }
-    }
-
     /// Where the flow is in its life.
     #[inline(always)]
     pub(crate) fn state(&self) -> crate::engine::FlowState {
@@ -326,10 +259,4 @@ impl Entry<'_> {
 #[inline(always)]
 fn ports(tuple: &Tuple) -> u32 {
     u32::from(tuple.source_port.0) << 16 | u32::from(tuple.destination_port.0)
-}
-
-/// Where the words for full NAT begin.
-#[inline(always)]
-fn nat_at(kind: Kind) -> usize {
-    if kind.is_v6() { 14 } else { NARROW }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::block::{Block, STEP};
-use super::entry::Nat;
+use super::nat::Nat;
 use super::quiescence::Marks;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};

@@ -1,7 +1,7 @@
 //! What an entry is, in a byte.
 
-use super::entry::Nat;
 use super::key::{Addresses, Tuple};
+use super::nat::Nat;
 use crate::types::Protocol;
 
 /// The first byte of an entry.

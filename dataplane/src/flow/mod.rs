@@ -24,21 +24,24 @@
 //!   worker. While RSS changes its mind a count may be lost, never a flow.
 
 mod block;
+mod bucket;
 mod entry;
 mod index;
 mod keeper;
 mod key;
 mod kind;
 mod memory;
+mod nat;
 mod quiescence;
 mod slab;
 mod table;
 mod tcp_state;
 
-pub(crate) use entry::{Direction, Entry, Nat};
+pub(crate) use entry::{Direction, Entry};
 pub(crate) use index::Peeked;
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
+pub(crate) use nat::Nat;
 pub(crate) use slab::EntryRef;
 
 pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};

@@ -9,7 +9,8 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-use super::entry::{EXTENDED, Entry, NARROW, Nat};
+use super::entry::{EXTENDED, Entry, NARROW};
+use super::nat::Nat;
 use crate::mem::{Words, prefetch};
 
 /// Units of 32 bytes in a block.

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
-use super::entry::{Direction, Entry, Nat};
-use super::index::{Index, Peeked, Slot};
+use super::bucket::Slot;
+use super::entry::{Direction, Entry};
+use super::index::{Index, Peeked};
 use super::keeper::Keeper;
 use super::key::{Addresses, FlowHash, Tuple};
 use super::memory;
+use super::nat::Nat;
 use super::quiescence::Quiescence;
 use super::slab::{EntryRef, Size, Slab};
 use crate::engine::{FlowInfo, HugePages};

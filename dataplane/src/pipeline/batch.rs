@@ -125,8 +125,10 @@ impl Batch {
 
     /// Begins: no frame is decided about.
     pub(crate) fn begin(&mut self) {
-        let all =
-            (0..self.packets.len()).rev().next().map_or(0, |last| u64::MAX >> (u64::BITS - 1 - last as u32));
+        let all = match BATCH.checked_sub(self.packets.len()) {
+            Some(missing) if missing < BATCH => (u64::MAX >> (64 - BATCH)) >> missing,
+            _ => 0,
+        };
         (self.undecided, self.unusual, self.flowless) = (Set(all), Set(0), Set(0));
     }
 

@@ -1,0 +1,44 @@
+//! A backend's packet on its way to the client, in the modes in which it passes through the box.
+
+use super::super::answer::Stop;
+use super::super::batch::Packet;
+use super::super::context::Context;
+use super::super::egress;
+use super::super::headers::Headers;
+use super::super::verdict::DropReason;
+use super::client;
+use super::translate::{self, Rewrite};
+use crate::flow::{EntryRef, Tuple};
+use crate::mode::nat::Hop;
+use crate::snapshot::Forwarding;
+use crate::types::{BackendId, InterfaceId};
+
+/// A packet of the backend: it seems to come from the virtual IP, to the client.
+#[inline(never)]
+pub(super) fn to_client(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    id: BackendId,
+    flow: EntryRef,
+) -> Result<InterfaceId, Stop> {
+    let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
+    let entry = context.table.entry(flow);
+    let to = entry.forward_tuple().reversed();
+    if matches!(backend.forwarding, Forwarding::Bridge) && egress::is_passing(packet, context) {
+        // Where it leaves comes last: that may be by several ports, which get copies.
+        Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
+        super::clamp(packet, headers, backend);
+        return Ok(egress::switch(packet, context, headers)?);
+    }
+    let growth = translate::growth(tuple, &to, headers);
+    let way = egress::resolve(context, headers, to.addresses.destination(), growth)?;
+    let moved = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+    let headers = moved.as_ref().unwrap_or(headers);
+    super::clamp(packet, headers, backend);
+    if entry.tells() {
+        client::untell(packet, headers, entry);
+    }
+    egress::readdress(packet, context, headers, way)
+}
