@@ -31,6 +31,9 @@ mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
+#[expect(unused_imports, reason = "the pipeline does not call it yet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the same"))]
+mod syn_proxy;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
 mod testing;

@@ -10,6 +10,7 @@ const PURE: &[&str] = &[
     "dataplane/src/mode/",
     "dataplane/src/pipeline/",
     "dataplane/src/schedule/",
+    "dataplane/src/syn_proxy/",
     "dataplane/src/wire/",
     "mgmt/src/compile.rs",
     "mgmt/src/compile/",
