@@ -60,7 +60,9 @@ fn work(engine: &mut Engine, core: usize, flows: u32, stop: &AtomicBool) -> f64 
     assert!(core_affinity::set_for_current(core_affinity::CoreId { id: core }), "core {core} is not there");
     // Each core its own sequence.
     let mut random = Random::default();
-    (0..core * 1000).for_each(|_| drop(random.word()));
+    for _ in 0..core * 1000 {
+        random.word();
+    }
     let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         engine.prepare(|| random.below(flows));
