@@ -21,8 +21,8 @@ fn new_flows(c: &mut Criterion) {
         for (family, v6) in [("ipv4", false), ("ipv6", true)] {
             let mut engine = None;
             group.bench_function(format!("{}/{family}", subject.name()), |b| {
+                let engine = engine.get_or_insert_with(|| steady(subject, v6));
                 b.iter_custom(|iterations| {
-                    let engine = engine.get_or_insert_with(|| steady(subject, v6));
                     let (sent, expired) = (engine.sent(), engine.expired());
                     let time = time_passes(iterations, engine, Engine::prepare_new, |engine| {
                         engine.pass();

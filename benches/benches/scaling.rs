@@ -47,9 +47,9 @@ fn round([first, second]: &mut [Engine; 2], flows: u32) -> [f64; 2] {
 
 /// The sum of what the workers do side by side.
 fn window<const N: usize>(workers: [(&mut Engine, usize); N], flows: u32) -> f64 {
-    let stop = AtomicBool::new(false);
+    let stop = &AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let threads = workers.map(|(engine, core)| scope.spawn(|| work(engine, core, flows, &stop)));
+        let threads = workers.map(|(engine, core)| scope.spawn(move || work(engine, core, flows, stop)));
         sleep(WINDOW);
         stop.store(true, Ordering::Relaxed);
         threads.into_iter().map(|thread| thread.join().expect("a worker that does not panic")).sum()
@@ -60,7 +60,9 @@ fn work(engine: &mut Engine, core: usize, flows: u32, stop: &AtomicBool) -> f64 
     assert!(core_affinity::set_for_current(core_affinity::CoreId { id: core }), "core {core} is not there");
     // Each core its own sequence.
     let mut random = Random::default();
-    (0..core * 1000).for_each(|_| drop(random.word()));
+    for _ in 0..core * 1000 {
+        random.word();
+    }
     let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         engine.prepare(|| random.below(flows));

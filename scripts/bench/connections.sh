@@ -110,7 +110,7 @@ compare_connections() {
   penstock_configuration >"$BENCH_DIR/penstock.toml"
   haproxy_configuration >"$BENCH_DIR/haproxy.cfg"
   nftables_configuration >"$BENCH_DIR/rules.nft"
-  in_ server taskset --cpu-list "$OUTER_CORE" target/release/connections serve &
+  ip netns exec "$BENCH-server" taskset --cpu-list "$OUTER_CORE" target/release/connections serve &
   prioritized ip netns exec "$BENCH-client" taskset --cpu-list "$OUTER_CORE" \
     target/release/connections measure --namespace "$BENCH-box" --device "$box_device" --core "$BOX_CORE" \
     --penstockd target/release/penstockd --directory "$BENCH_DIR" \

@@ -73,9 +73,7 @@ receive_on() {
   local pid
   in_ "$1" ethtool -K "$2" gro on
   in_ "$1" bash -c "echo 1 >/sys/class/net/$2/threaded"
-  pid=$(awk -v name="napi/$2-" 'index($0, substr(name, 1, 15)) == 1 { print FILENAME }' /proc/[0-9]*/comm 2>/dev/null |
-    cut -d/ -f3)
-  [[ -n $pid ]] || fail "$2 has no thread to receive by"
+  pid=$(pgrep "^napi/$2-") || fail "$2 has no thread to receive by"
   taskset --cpu-list --pid "$3" "$pid" >/dev/null
   # Ahead of all processes, as softirqs would be.
   chrt --rr --pid 2 "$pid"
@@ -94,7 +92,7 @@ prioritized() {
 # The thread that does a core's softirqs when they become many: with the weight of those that compete
 # with them. Put back by clean_up.
 hasten_softirqs() {
-  softirqs=$(awk -v name="ksoftirqd/$1" '$0 == name { print FILENAME }' /proc/[0-9]*/comm 2>/dev/null | cut -d/ -f3)
+  softirqs=$(pgrep --exact "ksoftirqd/$1")
   renice -n -20 -p "$softirqs" >/dev/null
 }
 

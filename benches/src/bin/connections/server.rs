@@ -38,6 +38,6 @@ async fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     stream.read_exact(&mut request).await?;
     stream.write_all(&[b'.'; REPLY]).await?;
     // The client closes first, so that no connection lingers here.
-    stream.read(&mut request).await?;
+    while stream.read(&mut request).await? > 0 {}
     Ok(())
 }
