@@ -18,9 +18,10 @@ use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::insert::NewFlow;
 use super::key::{Addresses, Tuple};
 use super::kind::Kind;
-use super::table::{Endpoints, NewFlow};
+use super::table::Endpoints;
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
 use crate::tick::Tick;

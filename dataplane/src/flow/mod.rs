@@ -27,6 +27,7 @@ mod block;
 mod bucket;
 mod entry;
 mod index;
+mod insert;
 mod keeper;
 mod key;
 mod kind;
@@ -47,7 +48,8 @@ pub(crate) use key::{Addresses, FlowHash, Tuple};
 pub(crate) use nat::Nat;
 pub(crate) use slab::EntryRef;
 
-pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
+pub(crate) use insert::{Inserted, NewFlow};
+pub(crate) use table::{Endpoints, FlowTable, Found};
 
 #[cfg(test)]
 mod tests;

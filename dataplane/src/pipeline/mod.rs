@@ -37,10 +37,10 @@ type Stage = fn(&mut Batch, &mut Context<'_>);
 
 /// The drawing of the data plane.
 pub(crate) const STAGES: [Stage; 6] = [
-    parse::run,     // frame -> headers; what is broken or no IP gets its verdict here
+    parse::run,     // frame -> headers and hash; what is broken or no IP gets its verdict here
     classify::run,  // control frames to management, echoes answered, the rest is a flow's
     fragments::run, // fragments get the ports of their packet; those that came too early wait
-    lookup::run,    // hash all, prefetch all, then read: which flow
+    lookup::run,    // read all buckets, then all entries: which flow
     choose::run,    // no flow: a new one of a service, or a reason why not
     rewrite::run,   // the mode's rewrite, and the interface to leave by
 ];
