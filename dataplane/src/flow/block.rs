@@ -11,7 +11,7 @@ pub(super) struct Block {
 }
 
 /// Places that one step of the sweep looks at.
-pub(super) const STEP: u32 = 64;
+pub(super) const STEP: u32 = u64::BITS;
 
 impl Size {
     /// Steps over a block.

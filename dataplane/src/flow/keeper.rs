@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::block::{Block, STEP};
+use super::entry::Entry;
 use super::nat::Nat;
 use super::quiescence::Marks;
 use super::slab::{EntryRef, Size};
@@ -256,18 +257,20 @@ impl Keeper {
         let at = self.sweep_block.min(self.blocks.len() - 1);
         let (id, size) = (self.blocks[at].id, self.blocks[at].size);
         let end = (self.sweep_place + STEP).min(size.per_block());
+        // A bit for each that is over. Their buckets are loaded while the others are looked at: most are in
+        // nobody's cache any more.
+        let mut over = 0_u64;
         for place in self.sweep_place..end {
-            if !self.blocks[at].is_used(place) {
-                continue;
+            let entry = table.entry(id.entry(place, size));
+            if self.blocks[at].is_used(place) && is_over(entry, timeouts, now) {
+                over |= 1 << (place - self.sweep_place);
+                table.prefetch(table.hash(&entry.forward_tuple()));
             }
-            let reference = id.entry(place, size);
-            let entry = table.entry(reference);
-            let idle = now.millis_since(entry.last_packet());
-            // A packet on another worker may be a little ahead of this worker's clock.
-            let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
-            if entry.is_live() && (entry.seen().is_unlinked() || is_idle) {
-                expired(self.expire(table, endpoints, reference, size));
-            }
+        }
+        while over != 0 {
+            let place = self.sweep_place + over.trailing_zeros();
+            over &= over - 1;
+            expired(self.expire(table, endpoints, id.entry(place, size), size));
         }
         self.sweep_place = end;
         if end >= size.per_block() {
@@ -275,4 +278,12 @@ impl Keeper {
             self.sweep_block = at.checked_sub(1).unwrap_or(usize::MAX);
         }
     }
+}
+
+/// Whether a flow has been ended, or silent for too long.
+fn is_over(entry: Entry<'_>, timeouts: &Timeouts, now: Tick) -> bool {
+    let idle = now.millis_since(entry.last_packet());
+    // A packet on another worker may be a little ahead of this worker's clock.
+    let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
+    entry.is_live() && (entry.seen().is_unlinked() || is_idle)
 }
