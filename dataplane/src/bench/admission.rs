@@ -70,14 +70,15 @@ impl Flows {
     /// there was room.
     #[inline(never)]
     pub fn begin(&mut self) -> usize {
-        let first = self.next;
-        self.next = first.wrapping_add(BATCH as u32) % (1 << 28);
-        let flows: [(Tuple, FlowHash); BATCH] = std::array::from_fn(|place| {
-            let tuple = tuple(first + place as u32);
+        let mut next = self.next;
+        let flows: [(Tuple, FlowHash); BATCH] = std::array::from_fn(|_| {
+            let tuple = tuple(next);
+            next += 1;
             let hash = self.table.hash(&tuple);
             self.table.prefetch(hash);
             (tuple, hash)
         });
+        self.next = next % (1 << 28);
         flows.iter().filter(|(tuple, hash)| self.begin_one(tuple, *hash)).count()
     }
 
