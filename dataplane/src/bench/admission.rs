@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use super::subject::{self, Subject};
 use crate::admission::{AccessList, apportion};
 use crate::engine::HugePages;
-use crate::flow::{Addresses, FlowTable, Inserted, Keeper, NewFlow, Timeouts, Tuple};
+use crate::flow::{Addresses, FlowHash, FlowTable, Inserted, Keeper, NewFlow, Timeouts, Tuple};
+use crate::limits::BATCH;
 use crate::pipeline::ended;
 use crate::schedule::client_hash;
 use crate::snapshot::{FlowTimeouts, Snapshot};
@@ -28,6 +29,15 @@ pub fn access_list(prefixes: u32, v6: bool) -> AccessList {
     let all: Vec<_> = (0..prefixes).filter_map(prefix).collect();
     let (allow, deny) = all.split_at(all.len() / 8);
     AccessList::new(allow, deny)
+}
+
+fn tuple(flow: u32) -> Tuple {
+    let addresses = Addresses::V4 {
+        source: std::net::Ipv4Addr::from_bits(0x1000_0000 + (flow >> 4)),
+        destination: [10, 0, 0, 100].into(),
+    };
+    let source_port = Port(1024 + (flow & 15) as u16);
+    Tuple { addresses, source_port, destination_port: Port(80), protocol: Protocol::Tcp }
 }
 
 /// A DSR service without limits, a table for its flows and the worker that has them.
@@ -56,27 +66,35 @@ impl Flows {
         Self { table, keeper, snapshot, counters, now: Tick(0), next: 0 }
     }
 
-    /// Admits a flow, chooses its backend and puts it in the table; whether there was room.
+    /// Begins a batch of flows as a worker does, whose look-up has loaded their buckets; returns for how many
+    /// there was room.
     #[inline(never)]
-    pub fn begin(&mut self) -> bool {
-        let addresses = Addresses::V4 {
-            source: std::net::Ipv4Addr::from_bits(0x1000_0000 + (self.next >> 4)),
-            destination: [10, 0, 0, 100].into(),
-        };
-        let source_port = Port(1024 + (self.next & 15) as u16);
-        self.next = self.next.wrapping_add(1) % (1 << 28);
-        let tuple = Tuple { addresses, source_port, destination_port: Port(80), protocol: Protocol::Tcp };
+    pub fn begin(&mut self) -> usize {
+        let mut next = self.next;
+        let flows: [(Tuple, FlowHash); BATCH] = std::array::from_fn(|_| {
+            let tuple = tuple(next);
+            next += 1;
+            let hash = self.table.hash(&tuple);
+            self.table.prefetch(hash);
+            (tuple, hash)
+        });
+        self.next = next % (1 << 28);
+        flows.iter().filter(|(tuple, hash)| self.begin_one(tuple, *hash)).count()
+    }
+
+    /// Admits a flow, chooses its backend and puts it in the table; whether there was room.
+    fn begin_one(&mut self, tuple: &Tuple, hash: FlowHash) -> bool {
         let service = &self.snapshot.services[0];
         let (admission, source) = (&service.admission, tuple.addresses.source());
         let is_admitted = admission.access.allows(source)
-            && admission.meter.keep_pace(&admission.limits, &tuple, self.now).is_ok()
+            && admission.meter.keep_pace(&admission.limits, tuple, self.now).is_ok()
             && admission.meter.begin(admission.limits.flows, true).is_ok();
-        let id = service.schedule.choose(WorkerId(0), client_hash(0, source, source_port));
+        let id = service.schedule.choose(WorkerId(0), client_hash(0, source, tuple.source_port));
         let (true, Some(id)) = (is_admitted, id) else { return false };
         let Some(backend) = self.snapshot.backend(id) else { return false };
         let takes = backend.meters.backend.begin(backend.meters.upper_threshold);
-        let (hash, flags) = (self.table.hash(&tuple), Flags(Flags::SYN));
-        let flow = NewFlow { tuple: &tuple, hash, backend: id, two_way: false, flags, nat: None };
+        let flags = Flags(Flags::SYN);
+        let flow = NewFlow { tuple, hash, backend: id, two_way: false, flags, nat: None };
         let inserted = self.table.insert(&mut self.keeper, &flow, &self.snapshot, self.now);
         takes && matches!(inserted, Inserted::Created(_))
     }

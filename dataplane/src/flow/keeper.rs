@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::block::{Block, STEP};
+use super::entry::Entry;
 use super::nat::Nat;
 use super::quiescence::Marks;
 use super::slab::{EntryRef, Size};
@@ -261,23 +262,20 @@ impl Keeper {
         let at = self.sweep_block.min(self.blocks.len() - 1);
         let (id, size) = (self.blocks[at].id, self.blocks[at].size);
         let end = (self.sweep_place + STEP).min(size.per_block());
-        // Where they stand in the index loads for all of them, before the first is taken out.
-        let mut due = 0_u64;
+        // A bit for each that is over. Their buckets load while the others are looked at: most are in
+        // nobody's cache any more.
+        let mut over = 0_u64;
         for place in (self.sweep_place..end).filter(|place| self.blocks[at].is_used(*place)) {
             let reference = id.entry(place, size);
-            let entry = table.entry(reference);
-            let idle = now.millis_since(entry.last_packet());
-            // A packet on another worker may be a little ahead of this worker's clock.
-            let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
-            if entry.is_live() && (entry.seen().is_unlinked() || is_idle) {
+            if is_over(table.entry(reference), timeouts, now) {
                 table.prefetch_places(reference, endpoints);
-                due |= 1 << (place - self.sweep_place);
+                over |= 1 << (place - self.sweep_place);
             }
         }
-        while due != 0 {
-            let reference = id.entry(self.sweep_place + due.trailing_zeros(), size);
-            expired(self.expire(table, endpoints, reference, size));
-            due &= due - 1;
+        while over != 0 {
+            let place = self.sweep_place + over.trailing_zeros();
+            over &= over - 1;
+            expired(self.expire(table, endpoints, id.entry(place, size), size));
         }
         self.sweep_place = end;
         if end >= size.per_block() {
@@ -285,4 +283,12 @@ impl Keeper {
             self.sweep_block = at.checked_sub(1).unwrap_or(usize::MAX);
         }
     }
+}
+
+/// Whether a flow has been ended, or silent for too long.
+fn is_over(entry: Entry<'_>, timeouts: &Timeouts, now: Tick) -> bool {
+    let idle = now.millis_since(entry.last_packet());
+    // A packet on another worker may be a little ahead of this worker's clock.
+    let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
+    entry.is_live() && (entry.seen().is_unlinked() || is_idle)
 }

@@ -41,7 +41,9 @@ impl Entry<'_> {
 
     /// Ends its being half open, if it is: whether it was.
     pub(super) fn settle(&self) -> bool {
-        self.add(Seen::SETTLED).is_half_open(self.protocol())
+        let protocol = self.protocol();
+        // What is not half open never will be: for most flows reading says enough.
+        self.seen().is_half_open(protocol) && self.add(Seen::SETTLED).is_half_open(protocol)
     }
 
     /// Whether it was never established: a handshake that nobody has finished, or a single packet.
