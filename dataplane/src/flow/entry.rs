@@ -12,7 +12,7 @@
 //! | 4, 5 | packets towards the backend, and back | the same | |
 //! | 6 .. | client, VIP | client (4 words), VIP (4) | identity |
 //! | 8, or 14 | with full NAT only: pool address 16, port 16 | the same | identity |
-//! | the next two | where the backend is told of the client: the rest of [`Nat`] | the same | identity |
+//! | the next two | where the backend is told of the client: the rest of [`Nat`](super::Nat) | the same | identity |
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
