@@ -7,7 +7,8 @@ BOX_CORE=${BOX_CORE:-1} OUTER_CORE=${OUTER_CORE:-0}
 BENCH=pbn$$ # the prefix of the namespaces' names
 BENCH_DIR=
 namespaces=()
-softirqs= # ksoftirqd's number, while it is hastened
+softirqs=   # ksoftirqd's number, while it is hastened
+huge_pages= # how many there were before, while there are more
 
 fail() {
   printf '%s: %s\n' "$(basename "$0")" "$*" >&2
@@ -25,6 +26,7 @@ clean_up() {
     done
     ip netns delete "$namespace" || true
   done
+  [[ -z $huge_pages ]] || echo "$huge_pages" >/proc/sys/vm/nr_hugepages
   [[ -z $softirqs ]] || renice -n 0 -p "$softirqs" >/dev/null
   [[ -z $BENCH_DIR ]] || rm -rf "$BENCH_DIR"
   exit "$status"
@@ -94,6 +96,17 @@ prioritized() {
 hasten_softirqs() {
   softirqs=$(pgrep --exact "ksoftirqd/$1")
   renice -n -20 -p "$softirqs" >/dev/null
+}
+
+# fewer_huge_pages undoes more_huge_pages, as clean_up does.
+more_huge_pages() {
+  huge_pages=$(</proc/sys/vm/nr_hugepages)
+  echo $((huge_pages + $1)) >/proc/sys/vm/nr_hugepages
+}
+
+fewer_huge_pages() {
+  echo "$huge_pages" >/proc/sys/vm/nr_hugepages
+  huge_pages=
 }
 
 need() {

@@ -11,16 +11,15 @@ readonly memory_rounds=${WINDOWS:-5} testpmd_seconds=3
 # One figure in Mpps: the median of testpmd's own report of each second. With huge pages, without which
 # it has half of that; only while it runs, since our worker would take them, too.
 testpmd_in_memory() {
-  local lcores="0@$OUTER_CORE,1@$BOX_CORE" before
-  before=$(</proc/sys/vm/nr_hugepages)
-  echo $((before + 256)) >/proc/sys/vm/nr_hugepages
+  local lcores="0@$OUTER_CORE,1@$BOX_CORE"
+  more_huge_pages 256
   # It ends when its standard input does.
   sleep "$((testpmd_seconds + 2))" |
     dpdk-testpmd --in-memory -m 256 --no-pci --no-telemetry --lcores "$lcores" --main-lcore 0 \
       --vdev net_null0 -- --forward-mode=macswap --nb-cores=1 --no-mlockall --total-num-mbufs=16384 \
       --auto-start --stats-period=1 2>/dev/null |
     awk '/Rx-pps:/ && $2 { print $2 / 1e6 }' | median
-  echo "$before" >/proc/sys/vm/nr_hugepages
+  fewer_huge_pages
 }
 
 # One figure in Mpps, as criterion keeps it.
@@ -45,6 +44,7 @@ row() {
 }
 
 compare_memory() {
+  mkdir -p benches/results
   local round
   need dpdk-testpmd
   need jq
