@@ -7,19 +7,15 @@ use std::sync::atomic::{Ordering, fence};
 use super::bucket::Slot;
 use super::entry::{Direction, Entry};
 use super::index::{Index, Peeked};
-use super::keeper::Keeper;
-use super::key::{Addresses, FlowHash, Tuple};
+use super::key::{FlowHash, Tuple};
 use super::memory;
-use super::nat::Nat;
 use super::quiescence::Quiescence;
-use super::slab::{EntryRef, Size, Slab};
+use super::slab::{EntryRef, Slab};
 use crate::engine::{FlowInfo, HugePages};
 use crate::error::StartError;
-use crate::limits::INSERT_TRIES;
 use crate::mem::{KeyedHash, PageKind};
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, SnatId};
-use crate::wire::tcp::Flags;
 
 /// Where backends are: a return tuple is kept as the number of its backend.
 pub(crate) trait Endpoints {
@@ -34,7 +30,7 @@ pub(crate) trait Endpoints {
 #[derive(Debug)]
 pub(crate) struct FlowTable {
     hash: KeyedHash,
-    index: Index,
+    pub(super) index: Index,
     slab: Slab,
     quiescence: Quiescence,
     flows: usize,
@@ -48,36 +44,6 @@ pub(crate) struct Found {
     pub(crate) direction: Direction,
     /// Whose flow it is.
     pub(crate) backend: BackendId,
-}
-
-/// A flow to be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct NewFlow<'a> {
-    /// The client's packet.
-    pub(crate) tuple: &'a Tuple,
-    /// Its hash.
-    pub(crate) hash: FlowHash,
-    /// Who takes it.
-    pub(crate) backend: BackendId,
-    /// Whether replies come back through the box and are translated.
-    pub(crate) two_way: bool,
-    /// Of its first packet.
-    pub(crate) flags: Flags,
-    /// With full NAT: the source that it gets.
-    pub(crate) nat: Option<Nat>,
-}
-
-/// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inserted {
-    /// It is in the table.
-    Created(EntryRef),
-    /// It was there already: an earlier packet of the same batch, or another worker, was first.
-    Existing(Found),
-    /// No room.
-    Full,
-    /// The return tuple belongs to another flow.
-    TupleInUse,
 }
 
 impl FlowTable {
@@ -162,7 +128,7 @@ impl FlowTable {
     }
 
     #[inline(always)]
-    fn is_of(&self, slot: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+    pub(super) fn is_of(&self, slot: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
         let entry = self.slab.entry(slot.entry());
         match slot.direction() {
             Direction::Forward => entry.is_forward(tuple),
@@ -176,86 +142,16 @@ impl FlowTable {
         self.slab.entry(entry)
     }
 
-    /// Puts a new flow in, unless it is there.
-    pub(crate) fn insert(
-        &self,
-        keeper: &mut Keeper,
-        flow: &NewFlow<'_>,
-        endpoints: &impl Endpoints,
-        now: Tick,
-    ) -> Inserted {
-        for _ in 0..INSERT_TRIES {
-            if let Some(found) = self.find(flow.hash, flow.tuple, endpoints) {
-                return Inserted::Existing(found);
-            }
-            if let Some(outcome) = self.try_insert(keeper, flow, endpoints, now) {
-                return outcome;
-            }
-        }
-        Inserted::Full
-    }
-
-    /// One try; `None`: another worker put the same tuple in at the same moment.
-    fn try_insert(
-        &self,
-        keeper: &mut Keeper,
-        flow: &NewFlow<'_>,
-        endpoints: &impl Endpoints,
-        now: Tick,
-    ) -> Option<Inserted> {
-        let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat);
-        let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
-        self.entry(reference).create(flow, now);
-        let forward = Slot::new(Direction::Forward, reference);
-        if !self.index.insert(flow.hash, forward) {
-            keeper.give(self, reference, size);
-            return Some(Inserted::Full);
-        }
-        if !self.is_alone(flow.hash, forward, flow.tuple, endpoints) {
-            self.index.remove(flow.hash, forward);
-            keeper.retire(self, reference, size);
-            return None;
-        }
-        if flow.two_way
-            && let Err(why) = self.insert_return(reference, endpoints)
-        {
-            self.index.remove(flow.hash, forward);
-            keeper.retire(self, reference, size);
-            return Some(why);
-        }
-        Some(Inserted::Created(reference))
-    }
-
-    fn insert_return(&self, reference: EntryRef, endpoints: &impl Endpoints) -> Result<(), Inserted> {
+    /// Starts loading the buckets that an entry is in.
+    #[inline(always)]
+    pub(super) fn prefetch_places(&self, reference: EntryRef, endpoints: &impl Endpoints) {
         let entry = self.entry(reference);
-        let Some(tuple) = entry.return_tuple(endpoints) else { return Err(Inserted::TupleInUse) };
-        let hash = self.hash(&tuple);
-        if let Some(found) = self.find(hash, &tuple, endpoints) {
-            // A flow that is closing gives way, as it does to a SYN of its own tuple.
-            if !self.entry(found.entry).state().is_closing() {
-                return Err(Inserted::TupleInUse);
-            }
-            self.end(found.entry, endpoints);
+        self.index.prefetch(self.hash(&entry.forward_tuple()));
+        if entry.is_two_way()
+            && let Some(tuple) = entry.return_tuple(endpoints)
+        {
+            self.index.prefetch(self.hash(&tuple));
         }
-        let slot = Slot::new(Direction::Return, reference);
-        if !self.index.insert(hash, slot) {
-            return Err(Inserted::Full);
-        }
-        if !self.is_alone(hash, slot, &tuple, endpoints) {
-            self.index.remove(hash, slot);
-            return Err(Inserted::TupleInUse);
-        }
-        Ok(())
-    }
-
-    /// Whether no other word leads to the same tuple.
-    ///
-    /// Two workers that insert one tuple at the same moment each put their word in first and look
-    /// second. The fence makes at least one of them see the other's word; whoever does steps back. If
-    /// both do, both try again, a bounded number of times.
-    fn is_alone(&self, hash: FlowHash, own: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
-        fence(Ordering::SeqCst);
-        !self.index.candidates(hash).any(|slot| slot != own && self.is_of(slot, tuple, endpoints))
     }
 
     /// Takes an entry's words out of the index. Any worker may, also twice.
