@@ -13,11 +13,11 @@ readonly memory_rounds=${WINDOWS:-5} testpmd_seconds=3
 testpmd_in_memory() {
   local lcores="0@$OUTER_CORE,1@$BOX_CORE"
   more_huge_pages 256
-  # It ends when its standard input does.
-  sleep "$((testpmd_seconds + 2))" |
+  # While it reports it does not end by itself.
+  { timeout --signal=INT "$((testpmd_seconds + 2))" \
     dpdk-testpmd --in-memory -m 256 --no-pci --no-telemetry --lcores "$lcores" --main-lcore 0 \
-      --vdev net_null0 -- --forward-mode=macswap --nb-cores=1 --no-mlockall --total-num-mbufs=16384 \
-      --auto-start --stats-period=1 2>/dev/null |
+    --vdev net_null0 -- --forward-mode=macswap --nb-cores=1 --no-mlockall --total-num-mbufs=16384 \
+    --auto-start --stats-period=1 2>/dev/null </dev/null || true; } |
     awk '/Rx-pps:/ && $2 { print $2 / 1e6 }' | median
   fewer_huge_pages
 }
@@ -25,7 +25,7 @@ testpmd_in_memory() {
 # One figure in Mpps, as criterion keeps it.
 worker_in_memory() {
   local kept=target/criterion/pipeline/dsr_ipv4_64Ki/new/estimates.json
-  taskset --cpu-list "$BOX_CORE" cargo bench --quiet --package penstock-benches --bench pipeline -- \
+  taskset --cpu-list "$BOX_CORE" cargo bench --quiet --package penstock-benches --bench pipeline -- --quiet \
     --measurement-time "$testpmd_seconds" '^pipeline/dsr/ipv4/64Ki$' >/dev/null
   jq '64e3 / .median.point_estimate' "$kept"
 }
