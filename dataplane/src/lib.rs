@@ -29,6 +29,7 @@ mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
+mod sync;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
 mod testing;

@@ -16,6 +16,7 @@ use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
 use crate::mem::PageKind;
 use crate::snapshot::{Publisher, Snapshot};
+use crate::sync;
 use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
 use crate::types::{BackendId, InterfaceId, WorkerId};
 use crate::worker::{Channel, ControlFrame, Punt};
@@ -82,7 +83,7 @@ impl Dataplane {
 
     /// The snapshot in force.
     #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub fn snapshot(&self) -> sync::Arc<Snapshot> {
         self.publisher.current()
     }
 

@@ -15,7 +15,6 @@
 //! | the next two | where the backend is told of the client: the rest of [`Nat`] | the same | identity |
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::key::{Addresses, Tuple};
@@ -23,6 +22,8 @@ use super::kind::Kind;
 use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
+use crate::sync::AtomicU32;
+use crate::sync::Ordering::{Relaxed, Release};
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol};
 use crate::wire::tcp::Flags;
@@ -222,7 +223,7 @@ impl Entry<'_> {
 
     /// Tells the owner that the entry has left the index.
     pub(super) fn mark_unlinked(&self) {
-        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), std::sync::atomic::Ordering::Release);
+        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Release);
     }
 
     /// Where the flow is in its life.

@@ -255,3 +255,6 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod check;

@@ -46,5 +46,9 @@ pub(crate) use slab::EntryRef;
 
 pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
 
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -7,16 +7,26 @@
 //! the lowest taken first, so that a table that is little used stays dense. Taking or giving back a
 //! block happens once in a few hundred flows.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
-
 use super::entry::{EXTENDED, Entry, NARROW};
 use super::nat::Nat;
 use crate::mem::{Words, prefetch};
+use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
-/// Units of 32 bytes in a block.
-const BLOCK_UNITS: u32 = 256;
+/// Units of 32 bytes in a block. In models as few as there can be: each word costs time there.
+const BLOCK_UNITS: u32 = if cfg!(loom) { 4 } else { 256 };
 /// Words after the last block, so that a view of the largest entry fits behind the last narrow one.
 const PADDING: usize = EXTENDED;
+
+/// An entry that is not in use.
+fn nobody<'n>() -> &'n [AtomicU32; EXTENDED] {
+    #[cfg(not(loom))]
+    static NOBODY: [AtomicU32; EXTENDED] = [const { AtomicU32::new(0) }; EXTENDED];
+    #[cfg(loom)]
+    loom::lazy_static! {
+        static ref NOBODY: [AtomicU32; EXTENDED] = std::array::from_fn(|_| AtomicU32::new(0));
+    }
+    &NOBODY
+}
 
 /// The number of an entry: its place in units of 32 bytes. Never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,10 +155,9 @@ impl Slab {
     /// The entry of that number; a number that nobody gave out reads as an entry not in use.
     #[inline(always)]
     pub(super) fn entry(&self, entry: EntryRef) -> Entry<'_> {
-        static NOBODY: [AtomicU32; EXTENDED] = [const { AtomicU32::new(0) }; EXTENDED];
         let start = entry.0 as usize * NARROW;
         let words = self.words.get(start..start + EXTENDED);
-        Entry(words.and_then(|words| words.try_into().ok()).unwrap_or(&NOBODY))
+        Entry(words.and_then(|words| words.try_into().ok()).unwrap_or_else(nobody))
     }
 
     /// Starts loading an entry.

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 
 use super::bucket::Slot;
 use super::entry::{Direction, Entry};
@@ -17,6 +16,7 @@ use crate::engine::{FlowInfo, HugePages};
 use crate::error::StartError;
 use crate::limits::INSERT_TRIES;
 use crate::mem::{KeyedHash, PageKind};
+use crate::sync::{Ordering, fence};
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, SnatId};
 use crate::wire::tcp::Flags;
@@ -83,6 +83,15 @@ pub(crate) enum Inserted {
 impl FlowTable {
     /// Allocates all memory of a table for `flows` flows and `workers` workers.
     pub(crate) fn new(flows: usize, workers: usize, huge_pages: HugePages) -> Result<Self, StartError> {
+        Self::with_hash(flows, workers, huge_pages, KeyedHash::random())
+    }
+
+    pub(super) fn with_hash(
+        flows: usize,
+        workers: usize,
+        huge_pages: HugePages,
+        hash: KeyedHash,
+    ) -> Result<Self, StartError> {
         let blocks = Slab::blocks(flows, workers);
         let index_bytes = Index::bytes(flows);
         let slab_offset = index_bytes.next_multiple_of(64);
@@ -90,7 +99,7 @@ impl FlowTable {
         let (mapping, pages) = memory::map(bytes, flows, huge_pages)?;
         let mapping = Arc::new(mapping);
         Ok(Self {
-            hash: KeyedHash::random(),
+            hash,
             index: Index::new(mapping.words64(0, index_bytes / size_of::<u64>())),
             slab: Slab::new(mapping.words32(slab_offset, Slab::words(blocks)), flows, workers),
             quiescence: Quiescence::new(workers),
@@ -291,3 +300,6 @@ impl FlowTable {
         })
     }
 }
+
+#[cfg(test)]
+mod check;

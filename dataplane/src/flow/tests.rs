@@ -1,54 +1,22 @@
 //! The table against a simple model, over time, and under two workers at once.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Barrier;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::testing::{Backends, table, tuple};
 use super::*;
-use crate::engine::HugePages;
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol, SnatId, WorkerId};
+use crate::types::{BackendId, Protocol, WorkerId};
 use crate::wire::tcp::Flags;
-
-/// Backend n is at 10.0.1.n or fd01::n, by the family of who asks: here by its lowest bit.
-struct Backends;
-
-impl Endpoints for Backends {
-    fn snat(&self, _: SnatId) -> Option<IpAddr> {
-        None
-    }
-
-    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Option<Port>)> {
-        let last = u8::try_from(backend.0).ok()?;
-        let v6 = [0xfd01, 0, 0, 0, 0, 0, 0, u16::from(last)];
-        let address = if last & 1 == 1 { IpAddr::from(v6) } else { IpAddr::from([10, 0, 1, last]) };
-        Some((address, Some(Port(8080))))
-    }
-}
-
-fn tuple(client: u16, v6: bool, protocol: Protocol) -> Tuple {
-    let [high, low] = client.to_be_bytes();
-    let addresses = if v6 {
-        let source = [0xfd00, 0, 0, 0, 0, 0, 0, client].into();
-        Addresses::V6 { source, destination: [0xfd00, 0, 0, 0, 0, 0, 1, 0].into() }
-    } else {
-        Addresses::V4 { source: [10, 1, high, low].into(), destination: [10, 0, 0, 100].into() }
-    };
-    Tuple { addresses, source_port: Port(40000), destination_port: Port(80), protocol }
-}
 
 struct Bench {
     table: FlowTable,
     keeper: Keeper,
     timeouts: Timeouts,
-}
-
-fn table(flows: usize, workers: usize) -> FlowTable {
-    FlowTable::new(flows, workers, HugePages::Off).unwrap()
 }
 
 fn bench(flows: usize) -> Bench {
