@@ -230,29 +230,30 @@ impl FlowTable {
         {
             self.index.remove(flow.hash, forward);
             keeper.retire(self, reference, size);
-            return Some(why);
+            return why;
         }
         Some(Inserted::Created(reference))
     }
 
-    fn insert_return(&self, reference: EntryRef, endpoints: &impl Endpoints) -> Result<(), Inserted> {
+    /// An error as [`Self::try_insert`] tells it.
+    fn insert_return(&self, reference: EntryRef, endpoints: &impl Endpoints) -> Result<(), Option<Inserted>> {
         let entry = self.entry(reference);
-        let Some(tuple) = entry.return_tuple(endpoints) else { return Err(Inserted::TupleInUse) };
+        let Some(tuple) = entry.return_tuple(endpoints) else { return Err(Some(Inserted::TupleInUse)) };
         let hash = self.hash(&tuple);
         if let Some(found) = self.find(hash, &tuple, endpoints) {
             // A flow that is closing gives way, as it does to a SYN of its own tuple.
             if !self.entry(found.entry).state().is_closing() {
-                return Err(Inserted::TupleInUse);
+                return Err(Some(Inserted::TupleInUse));
             }
             self.end(found.entry, endpoints);
         }
         let slot = Slot::new(Direction::Return, reference);
         if !self.index.insert(hash, slot) {
-            return Err(Inserted::Full);
+            return Err(Some(Inserted::Full));
         }
         if !self.is_alone(hash, slot, &tuple, endpoints) {
             self.index.remove(hash, slot);
-            return Err(Inserted::TupleInUse);
+            return Err(None);
         }
         Ok(())
     }

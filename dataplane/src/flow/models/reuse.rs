@@ -61,9 +61,9 @@ fn an_entry_that_expires_is_not_used_again_while_another_worker_holds_it() {
         let mut owner = owner_with_first_flow(2);
         let reader = thread::spawn(reader(Share::new(&owner.table, 1), 2));
         assert_eq!(owner.sweep(&timeouts(), Tick(1_000)), 1);
-        reuse(&mut owner, 3);
+        let reused = reuse(&mut owner, 3);
         reader.join().unwrap();
-        assert!(reuse(&mut owner, 2), "nobody holds it any more");
+        assert!(reused || reuse(&mut owner, 2), "nobody holds it any more");
     });
 }
 

@@ -32,9 +32,16 @@ fn settle(table: &Arc<FlowTable>, shares: &mut [&mut Share]) -> usize {
     used
 }
 
+/// One of two has put the flow in, and the other has found it.
+fn one_has_created(outcomes: [Inserted; 2]) {
+    let created = outcomes.iter().filter(|outcome| matches!(outcome, Inserted::Created(_))).count();
+    let existing = outcomes.iter().filter(|outcome| matches!(outcome, Inserted::Existing(_))).count();
+    assert_eq!((created, existing), (1, 1), "{outcomes:?}");
+}
+
 /// Two workers insert one tuple, each with its own backend.
 fn both_insert(two_way: bool) {
-    let table = Arc::new(table(4, 2));
+    let table = Arc::new(table(8, 2));
     let client = tuple(1, false, Protocol::Udp);
     let insert = move |mut share: Share, backend: u32| {
         share.pass();
@@ -45,21 +52,40 @@ fn both_insert(two_way: bool) {
     let other = thread::spawn(move || insert(others, 4));
     let (mut mine, my_outcome) = insert(mine, 2);
     let (mut others, others_outcome) = other.join().unwrap();
-    let outcomes = [my_outcome, others_outcome];
-    let created = outcomes.iter().filter(|outcome| matches!(outcome, Inserted::Created(_))).count();
-    let existing = outcomes.iter().filter(|outcome| matches!(outcome, Inserted::Existing(_))).count();
-    assert_eq!((created, existing), (1, 1), "{outcomes:?}");
+    one_has_created([my_outcome, others_outcome]);
     assert_eq!(settle(&table, &mut [&mut mine, &mut others]), 1);
 }
 
 #[test]
 fn two_workers_that_insert_one_tuple_at_the_same_moment_make_one_flow() {
-    explore(2, || both_insert(false));
+    explore(4, || both_insert(false));
+}
+
+#[test]
+fn two_workers_that_insert_one_tuple_while_its_bucket_gets_room_make_one_flow() {
+    explore(3, || {
+        let table = Arc::new(table(8, 2));
+        let client = tuple(1, false, Protocol::Udp);
+        table.crowd(&client);
+        let (mut mine, mut others) = (Share::new(&table, 0), Share::new(&table, 1));
+        let other = thread::spawn(move || {
+            others.pass();
+            assert!(others.table.uncrowd(&client));
+            let inserted = others.insert(&client, 4, false, Tick(0));
+            (others, inserted)
+        });
+        mine.pass();
+        let my_outcome = mine.insert(&client, 2, false, Tick(0));
+        let (mut others, others_outcome) = other.join().unwrap();
+        one_has_created([my_outcome, others_outcome]);
+        while table.uncrowd(&client) {}
+        assert_eq!(settle(&table, &mut [&mut mine, &mut others]), 1);
+    });
 }
 
 #[test]
 fn two_workers_that_insert_both_directions_of_one_flow_make_one_flow() {
-    explore(1, || both_insert(true));
+    explore(3, || both_insert(true));
 }
 
 #[test]
@@ -80,8 +106,8 @@ fn two_flows_whose_replies_would_be_the_same_are_never_both_in() {
         let (mut others, others_outcome) = other.join().unwrap();
         let outcomes = [my_outcome, others_outcome];
         let created = outcomes.iter().filter(|outcome| matches!(outcome, Inserted::Created(_))).count();
-        assert!(outcomes.contains(&Inserted::TupleInUse), "{outcomes:?}");
-        assert_eq!(settle(&table, &mut [&mut mine, &mut others]), created);
+        assert!(created == 1 && outcomes.contains(&Inserted::TupleInUse), "{outcomes:?}");
+        assert_eq!(settle(&table, &mut [&mut mine, &mut others]), 1);
     });
 }
 
@@ -140,7 +166,7 @@ fn two_workers_that_end_one_flow_while_its_owner_lets_it_expire_leave_nothing_be
         let timeouts = Timeouts::from(&FlowTimeouts { udp: Duration::from_secs(1), ..Default::default() });
         mine.sweep(&timeouts, Tick(2_000));
         mine.reclaim();
-        enders.map(|ender| ender.join().unwrap());
+        enders.into_iter().for_each(|ender| ender.join().unwrap());
         assert_eq!(settle(&table, &mut [&mut mine]), 0);
     });
 }
