@@ -23,7 +23,7 @@ use super::table::{Endpoints, NewFlow};
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
 use crate::sync::AtomicU32;
-use crate::sync::Ordering::{Relaxed, Release};
+use crate::sync::Ordering::Relaxed;
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol};
 use crate::wire::tcp::Flags;
@@ -221,9 +221,9 @@ impl Entry<'_> {
         Seen(self.word(3) as u8)
     }
 
-    /// Tells the owner that the entry has left the index.
+    /// Tells the owner that the flow has ended, and leaves the index.
     pub(super) fn mark_unlinked(&self) {
-        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Release);
+        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Relaxed);
     }
 
     /// Where the flow is in its life.

@@ -243,7 +243,7 @@ impl Keeper {
             let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
             if entry.is_live() && (entry.seen().is_unlinked() || is_idle) {
                 let ended = Expired { backend: entry.backend(), nat: entry.nat() };
-                table.unlink(reference, endpoints);
+                table.end(reference, endpoints);
                 self.retire(table, reference, size);
                 expired(ended);
             }

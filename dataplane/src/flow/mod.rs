@@ -48,6 +48,8 @@ pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
 
 #[cfg(all(test, loom))]
 mod models;
+#[cfg(all(test, not(loom)))]
+mod stress;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -220,19 +220,20 @@ impl FlowTable {
             keeper.give(self, reference, size);
             return Some(Inserted::Full);
         }
-        if !self.is_alone(flow.hash, forward, flow.tuple, endpoints) {
-            self.index.remove(flow.hash, forward);
-            keeper.retire(self, reference, size);
-            return None;
-        }
-        if flow.two_way
-            && let Err(why) = self.insert_return(reference, endpoints)
-        {
-            self.index.remove(flow.hash, forward);
-            keeper.retire(self, reference, size);
-            return why;
-        }
-        Some(Inserted::Created(reference))
+        let outcome = if !self.is_alone(flow.hash, forward, flow.tuple, endpoints) {
+            Err(None)
+        } else if flow.two_way {
+            self.insert_return(reference, endpoints)
+        } else {
+            Ok(())
+        };
+        let Err(why) = outcome else { return Some(Inserted::Created(reference)) };
+        self.index.remove(flow.hash, forward);
+        keeper.retire(self, reference, size);
+        // Before the tuple is looked for again: of two that step back from each other, one sees at least that
+        // the other has. Otherwise both might find the other's flow, which is gone.
+        fence(Ordering::SeqCst);
+        why
     }
 
     /// An error as [`Self::try_insert`] tells it.
@@ -241,8 +242,9 @@ impl FlowTable {
         let Some(tuple) = entry.return_tuple(endpoints) else { return Err(Some(Inserted::TupleInUse)) };
         let hash = self.hash(&tuple);
         if let Some(found) = self.find(hash, &tuple, endpoints) {
-            // A flow that is closing gives way, as it does to a SYN of its own tuple.
-            if !self.entry(found.entry).state().is_closing() {
+            // A flow that is closing gives way, as it does to a SYN of its own tuple; so does one that has ended.
+            let other = self.entry(found.entry);
+            if !other.state().is_closing() && !other.seen().is_unlinked() {
                 return Err(Some(Inserted::TupleInUse));
             }
             self.end(found.entry, endpoints);
@@ -251,7 +253,9 @@ impl FlowTable {
         if !self.index.insert(hash, slot) {
             return Err(Some(Inserted::Full));
         }
-        if !self.is_alone(hash, slot, &tuple, endpoints) {
+        // Read behind the fence of `is_alone`: who has ended the flow meanwhile either is seen here, or sees
+        // the slot. Otherwise the slot would keep the tuple from others until the owner sweeps.
+        if !self.is_alone(hash, slot, &tuple, endpoints) || entry.seen().is_unlinked() {
             self.index.remove(hash, slot);
             return Err(None);
         }
@@ -269,7 +273,7 @@ impl FlowTable {
     }
 
     /// Takes an entry's words out of the index. Any worker may, also twice.
-    pub(super) fn unlink(&self, reference: EntryRef, endpoints: &impl Endpoints) {
+    fn unlink(&self, reference: EntryRef, endpoints: &impl Endpoints) {
         let entry = self.entry(reference);
         let tuple = entry.forward_tuple();
         let hash = self.hash(&tuple);
@@ -282,11 +286,14 @@ impl FlowTable {
         }
     }
 
-    /// Ends a flow at once: its owner reuses the entry when it next sweeps past it.
+    /// Ends a flow at once: its owner reuses the entry when it next sweeps past it. Any worker may, also twice.
     pub(crate) fn end(&self, reference: EntryRef, endpoints: &impl Endpoints) {
-        self.unlink(reference, endpoints);
-        // Only now: the owner must not reuse what the index still names.
+        // Said first: for the owner, who may still be putting the return tuple in, and for who puts the same flow
+        // in anew while a half of this one is still there: see `insert_return`. Memory is not reused before this
+        // worker has passed a quiescent state, however early the owner sweeps.
         self.entry(reference).mark_unlinked();
+        fence(Ordering::SeqCst);
+        self.unlink(reference, endpoints);
     }
 
     /// All flows, for listing; what changes while it is read is left out.

@@ -21,7 +21,7 @@ const SERVER_FIN: u8 = 0x08;
 const RESET: u8 = 0x10;
 /// The server has acknowledged what the box has put in front of the client's stream.
 const HEADER_ACKNOWLEDGED: u8 = 0x20;
-/// The entry is no longer in the index.
+/// The flow has been ended: its entry leaves the index, or has left it.
 const UNLINKED: u8 = 0x80;
 
 /// See the module's head.

@@ -12,16 +12,18 @@ use crate::sync::explore;
 use crate::tick::Tick;
 use crate::types::Protocol;
 
+fn timeouts() -> Timeouts {
+    Timeouts::from(&FlowTimeouts { udp: Duration::from_secs(1), ..Default::default() })
+}
+
 /// Lets all that has ended and all grace periods end; what then is used are flows. Returns how many.
 fn settle(table: &Arc<FlowTable>, shares: &mut [&mut Share]) -> usize {
     for share in shares.iter() {
         share.leave();
     }
-    let timeouts = Timeouts::from(&FlowTimeouts { udp: Duration::from_secs(1), ..Default::default() });
     for share in shares.iter_mut() {
-        share.sweep(&timeouts, Tick(0));
+        share.sweep(&timeouts(), Tick(500));
         // What has just ended, and before that what waits for an earlier moment.
-        share.sweep(&timeouts, Tick(500));
         share.reclaim();
         share.reclaim();
         share.reclaim();
@@ -146,6 +148,27 @@ fn a_flow_that_another_worker_ends_while_it_is_put_in_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_flow_that_expires_gives_way_to_the_same_flow_anew() {
+    explore(3, || {
+        let table = Arc::new(table(8, 2));
+        let client = tuple(1, false, Protocol::Udp);
+        let (mut mine, mut others) = (Share::new(&table, 0), Share::new(&table, 1));
+        mine.pass();
+        assert!(matches!(mine.insert(&client, 2, true, Tick(0)), Inserted::Created(_)));
+        let other = thread::spawn(move || {
+            others.pass();
+            let inserted = others.insert(&client, 2, true, Tick(0));
+            assert!(matches!(inserted, Inserted::Created(_) | Inserted::Existing(_)), "{inserted:?}");
+            (others, inserted)
+        });
+        mine.sweep(&timeouts(), Tick(1_000));
+        let (mut others, inserted) = other.join().unwrap();
+        let flows = usize::from(matches!(inserted, Inserted::Created(_)));
+        assert_eq!(settle(&table, &mut [&mut mine, &mut others]), flows);
+    });
+}
+
+#[test]
 fn two_workers_that_end_one_flow_while_its_owner_lets_it_expire_leave_nothing_behind() {
     explore(2, || {
         let table = Arc::new(table(4, 3));
@@ -163,8 +186,7 @@ fn two_workers_that_end_one_flow_while_its_owner_lets_it_expire_leave_nothing_be
                 share.leave();
             })
         });
-        let timeouts = Timeouts::from(&FlowTimeouts { udp: Duration::from_secs(1), ..Default::default() });
-        mine.sweep(&timeouts, Tick(2_000));
+        mine.sweep(&timeouts(), Tick(2_000));
         mine.reclaim();
         enders.into_iter().for_each(|ender| ender.join().unwrap());
         assert_eq!(settle(&table, &mut [&mut mine]), 0);
