@@ -311,3 +311,5 @@ impl FlowTable {
 
 #[cfg(test)]
 mod check;
+#[cfg(all(test, loom))]
+mod crowd;

@@ -148,6 +148,25 @@ fn a_flow_that_another_worker_ends_while_it_is_put_in_leaves_nothing_behind() {
 }
 
 #[test]
+fn who_finds_a_flow_that_is_just_put_in_sees_all_of_it() {
+    explore(3, || {
+        let table = Arc::new(table(4, 2));
+        let client = tuple(1, false, Protocol::Udp);
+        let (mut mine, others) = (Share::new(&table, 0), Share::new(&table, 1));
+        mine.pass();
+        let other = thread::spawn(move || {
+            others.pass();
+            if let Some(found) = others.find(&client) {
+                let entry = others.table.entry(found.entry);
+                assert_eq!((entry.forward_tuple(), entry.last_packet()), (client, Tick(7)));
+            }
+        });
+        assert!(matches!(mine.insert(&client, 2, false, Tick(7)), Inserted::Created(_)));
+        other.join().unwrap();
+    });
+}
+
+#[test]
 fn a_flow_that_expires_gives_way_to_the_same_flow_anew() {
     explore(3, || {
         let table = Arc::new(table(8, 2));
