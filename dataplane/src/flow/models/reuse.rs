@@ -61,6 +61,7 @@ fn an_entry_that_expires_is_not_used_again_while_another_worker_holds_it() {
         let mut owner = owner_with_first_flow(2);
         let reader = thread::spawn(reader(Share::new(&owner.table, 1), 2));
         assert_eq!(owner.sweep(&timeouts(), Tick(1_000)), 1);
+        owner.reclaim();
         let reused = reuse(&mut owner, 3);
         reader.join().unwrap();
         assert!(reused || reuse(&mut owner, 2), "nobody holds it any more");
@@ -81,6 +82,7 @@ fn an_entry_that_a_worker_ends_is_not_used_again_while_another_holds_it() {
             ender.leave();
         });
         if owner.sweep(&timeouts(), Tick(500)) == 1 {
+            owner.reclaim();
             reuse(&mut owner, 3);
         }
         reader.join().unwrap();

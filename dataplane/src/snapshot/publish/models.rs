@@ -1,6 +1,11 @@
 //! The shared pointer, in all ways in which a publisher and its readers can meet.
 //!
-//! BREAKAGES
+//! What was broken to see them fail, and what they showed:
+//!
+//! | broken | shown |
+//! | --- | --- |
+//! | the number told before the snapshot is put in, and a reader notes what it was told | a reader that stays with an old snapshot for good |
+//! | a snapshot that has been replaced is not kept | a reader frees it |
 
 use std::sync::Arc as StdArc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
