@@ -3,7 +3,7 @@
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use dataplane::bench::Table;
 use dataplane::limits::BATCH;
-use penstock_benches::{Random, SIZES, criterion, time_passes};
+use penstock_benches::{Random, SIZES, SMALL_SIZES, criterion, time_passes};
 
 fn look_up(c: &mut Criterion) {
     let mut group = c.benchmark_group("flow_table/look_up");
@@ -33,7 +33,7 @@ fn look_up(c: &mut Criterion) {
 fn insert_and_expire(c: &mut Criterion) {
     let mut group = c.benchmark_group("flow_table/insert_and_expire");
     for (kind, two_way) in [("one-way", false), ("two-way", true)] {
-        for (name, flows) in SIZES {
+        for (name, flows) in SMALL_SIZES {
             let mut table = Table::new(flows as usize * 9 / 8, 0);
             group.throughput(Throughput::Elements(u64::from(flows)));
             group.bench_function(format!("{kind}/{name}"), |b| {
@@ -49,7 +49,7 @@ fn insert_and_expire(c: &mut Criterion) {
 
 fn insert(c: &mut Criterion) {
     let mut group = c.benchmark_group("flow_table/insert");
-    for (name, flows) in SIZES {
+    for (name, flows) in SMALL_SIZES {
         let count = flows / 4;
         group.throughput(Throughput::Elements(u64::from(count)));
         group.bench_function(format!("one-way/{name}"), |b| {

@@ -1,11 +1,16 @@
 //! What the benches share: random flows, and criterion set for a small, noisy machine.
 
+pub mod clock;
+pub mod figures;
+
 use std::time::Duration;
 
 use criterion::Criterion;
 
-/// Table sizes that every figure is given for.
-pub const SIZES: [(&str, u32); 2] = [("64Ki", 1 << 16), ("1M", 1 << 20)];
+/// Table sizes that figures are given for.
+pub const SIZES: [(&str, u32); 3] = [("64Ki", 1 << 16), ("1M", 1 << 20), ("10M", 10_000_000)];
+/// Those that a table is filled to again and again.
+pub const SMALL_SIZES: [(&str, u32); 2] = [SIZES[0], SIZES[1]];
 
 /// Short runs: a whole suite takes a few minutes.
 #[must_use]
@@ -43,6 +48,35 @@ impl Random {
     }
 }
 
+/// Flows as popular as the words of a text: the k-th has 1/k of the first one's packets (Zipf's law with
+/// an exponent of 1).
+#[derive(Debug, Clone)]
+pub struct Zipf {
+    flows: u32,
+    scale: f64,
+    random: Random,
+}
+
+impl Zipf {
+    /// Of so many flows.
+    #[must_use]
+    pub fn new(flows: u32) -> Self {
+        Self { flows, scale: (f64::from(flows) + 1.0).ln(), random: Random::default() }
+    }
+
+    /// The next packet's flow. The rank is the inverse of the continuous distribution that has the same
+    /// shape: rank k gets ln((k + 1) / k) where Zipf's law says 1/k, both over ln(flows).
+    pub fn pick(&mut self) -> u32 {
+        // Neighbouring ranks are not neighbours in the table: a prime, so that each flow has a rank.
+        const SPREAD: u64 = 2_654_435_761;
+        let uniform = f64::from(self.random.below(u32::MAX)) / f64::from(u32::MAX);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to flows + 1")]
+        let rank = (uniform * self.scale).exp() as u64;
+        let flow = rank.saturating_sub(1) * SPREAD % u64::from(self.flows);
+        u32::try_from(flow).unwrap_or(0)
+    }
+}
+
 /// Times `pass` alone, once per batch, and not what `prepare` does before each.
 #[expect(clippy::disallowed_methods, reason = "a bench measures time")]
 pub fn time_passes<T>(
@@ -59,4 +93,19 @@ pub fn time_passes<T>(
         total += start.elapsed();
     }
     total
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_zipfs_flows_has_its_share_and_none_is_outside() {
+        let mut zipf = Zipf::new(1000);
+        let picked: Vec<u32> = (0..100_000).map(|_| zipf.pick()).collect();
+        assert!(picked.iter().all(|flow| *flow < 1000));
+        let first = picked.iter().filter(|flow| **flow == 0).count();
+        // ln 2 / ln 1001
+        assert!((9_500..10_500).contains(&first), "{first}");
+    }
 }

@@ -23,7 +23,10 @@ struct {
 } counters SEC(".maps");
 
 volatile const __u8 address[ETH_ALEN];     // the sink's MAC address
-volatile const __be32 virtual_address;     // what frames are addressed to, above Ethernet
+volatile const __be32 virtual_address;     // what frames are addressed to, above Ethernet,
+volatile const __be32 backends;            // or, where that was translated, the network that they go to
+
+#define NETWORK 0xffffff00 // of 256 addresses
 
 SEC("xdp")
 int sink(struct xdp_md *ctx)
@@ -35,7 +38,8 @@ int sink(struct xdp_md *ctx)
 
 	if (!frames)
 		return XDP_ABORTED;
-	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || ip->daddr != virtual_address) {
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end ||
+	    (ip->daddr != virtual_address && (ip->daddr & bpf_htonl(NETWORK)) != backends)) {
 		frames->strange++;
 		return XDP_DROP;
 	}

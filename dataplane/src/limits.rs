@@ -67,6 +67,19 @@ pub(crate) const LIMBO: usize = 4096;
 /// Steps of 64 entries that a worker's sweep takes at most between two batches.
 pub(crate) const SWEEP_STEPS_PER_ROUND: u64 = 64;
 
+/// Young entries that a worker remembers, so that the oldest of them may make way.
+pub(crate) const YOUNG: usize = 1 << 18;
+/// How many of them one new flow asks at most.
+pub(crate) const RECYCLE_TRIES: usize = 8;
+
+/// Backends that a new flow asks at most when the one that was chosen has as many as it may.
+pub(crate) const BACKEND_TRIES: usize = 16;
+
+/// Sets of four sources each, whose rates are remembered: four megabytes.
+pub const SOURCE_SETS: usize = 1 << 16;
+/// How often a worker tries to count one more event while others count theirs.
+pub(crate) const RATE_TRIES: usize = 16;
+
 /// How often an insert is tried again because another worker inserted the same flow.
 pub(crate) const INSERT_TRIES: usize = 4;
 

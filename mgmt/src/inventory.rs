@@ -46,6 +46,8 @@ pub struct Member {
     pub forwarding: Forwarding,
     /// The service's bound on segments.
     pub mss_clamp: Option<u16>,
+    /// Flows that it takes at once.
+    pub upper_threshold: Option<u32>,
     /// As it is now.
     pub weight: u16,
     /// What the operator wants.
@@ -127,13 +129,14 @@ impl Inventory {
             for backend in &service.backends {
                 let name = name_of(service, backend.address, backend.port);
                 let id = self.numbers.get(&name).copied();
-                let id = id.unwrap_or_else(|| self.add(name, service, backend.weight, &stats));
+                let id = id.unwrap_or_else(|| self.add(name, service, backend, &stats));
                 present.resize(self.members.len(), false);
                 present[id.index()] = true;
                 if let Some(member) = &mut self.members[id.index()] {
                     member.left = None;
                     member.forwarding.clone_from(&service.forwarding);
                     member.mss_clamp = service.mss_clamp;
+                    member.upper_threshold = backend.upper_threshold;
                     if member.configured_weight != backend.weight {
                         member.configured_weight = backend.weight;
                         member.weight = backend.weight;
@@ -151,7 +154,7 @@ impl Inventory {
         &mut self,
         name: Name,
         service: &Service,
-        weight: u16,
+        backend: &config::Backend,
         stats: &impl Fn(BackendId) -> BackendStats,
     ) -> BackendId {
         // The configuration's bound on backends is far below 2^32.
@@ -165,10 +168,11 @@ impl Inventory {
             protocol: name.protocol,
             forwarding: service.forwarding.clone(),
             mss_clamp: service.mss_clamp,
-            weight,
+            upper_threshold: backend.upper_threshold,
+            weight: backend.weight,
             admin: Admin::Enabled,
             changed: None,
-            configured_weight: weight,
+            configured_weight: backend.weight,
             left: None,
             baseline: stats(id),
         };

@@ -3,6 +3,7 @@
 answer PORT...                                              a server that answers whoever asks who he is
 open COUNT DEVICE VIP PORT SOURCE...                        one datagram of each flow, in raw frames
 sample N COUNT SEEN_AS VIP PORT SOURCE...                   asks in N of those flows how the server sees them
+flood SECONDS RATE DEVICE VIP PORT                          SYNs from invented sources, in raw frames
 """
 
 import random
@@ -75,6 +76,37 @@ def open_flows(count, device, vip, port, *sources):
         wire.send(heads[source] + from_port.to_bytes(2, "big") + behind)
 
 
+def flood(seconds, rate, device, vip, port):
+    """From 198.18.0.0/15 (RFC 2544, appendix C.2.2), so many a second."""
+    wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    wire.bind((device, 0))
+    ethernet = mac_of(device, vip) + wire.getsockname()[4] + b"\x08\x00"
+    to = socket.inet_aton(vip)
+    first = struct.unpack("!I", socket.inet_aton("198.18.0.0"))[0]
+    ip_sum = ones_complement_sum(struct.pack("!BBHHHBBHI4s", 0x45, 0, 40, 0, 0x4000, 64, 6, 0, 0, to))
+    tcp_sum = ones_complement_sum(to + struct.pack("!HHHHIIHHHH", 6, 20, 0, int(port), 0, 0, 0x5002, 64240, 0, 0))
+    start, sent = time.monotonic(), 0
+    while time.monotonic() < start + float(seconds):
+        time.sleep(max(0, start + sent / float(rate) - time.monotonic()))
+        for _ in range(64):
+            source, from_port, sequence = first + random.getrandbits(17), 1024 + random.getrandbits(15), random.getrandbits(32)
+            address = (source >> 16) + (source & 0xFFFF)
+            rest = from_port + (sequence >> 16) + (sequence & 0xFFFF)
+            frame = ethernet + struct.pack("!BBHHHBBHI4s", 0x45, 0, 40, 0, 0x4000, 64, 6, inverted(ip_sum + address), source, to)
+            frame += struct.pack(
+                "!HHIIHHHH", from_port, int(port), sequence, 0, 0x5002, 64240, inverted(tcp_sum + address + rest), 0
+            )
+            wire.send(frame)
+            sent += 1
+    print(f"{sent} SYNs")
+
+
+def inverted(total):
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return 0xFFFF ^ total
+
+
 def ask(client):
     """Asks again when nothing comes: the box may have to find out first where the client's address is."""
     client.settimeout(0.5)
@@ -101,4 +133,4 @@ def sample(number, count, seen_as, vip, port, *sources):
 
 
 if __name__ == "__main__":
-    {"answer": answer, "open": open_flows, "sample": sample}[sys.argv[1]](*sys.argv[2:])
+    {"answer": answer, "open": open_flows, "sample": sample, "flood": flood}[sys.argv[1]](*sys.argv[2:])

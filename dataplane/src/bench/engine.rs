@@ -1,6 +1,7 @@
 //! A whole worker over frames in memory: every check, counter and clock reading of the real one;
 //! the network card alone is missing.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use crate::engine::HugePages;
 use crate::flow::FlowTable;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::{BATCH, HEADROOM};
-use crate::snapshot::Publisher;
+use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::WorkerCounters;
-use crate::testing::frames::{Build, frame};
+use crate::testing::frames::frame;
 use crate::testing::rig::{BOX0, CLIENT, ETH0};
 use crate::types::{InterfaceId, WorkerId};
 use crate::wire::tcp::Flags;
@@ -21,6 +22,8 @@ use crate::xdp::{Umem, Wake};
 
 /// Frames that are under way: as many as a network card has in its rings.
 const POOL: usize = 4096;
+/// New flows before their clients come round again: 16 ports on each address of a network of 2^24.
+const NEW_FLOWS: u32 = 1 << 28;
 
 /// Rings that hand out prepared frames and take sent ones back.
 #[derive(Debug)]
@@ -68,12 +71,31 @@ impl PacketIo for BenchIo {
 #[derive(Debug)]
 pub struct Engine {
     worker: Worker<BenchIo>,
-    /// A frame of the forward path, whose client is written over.
-    template: Vec<u8>,
+    counters: Arc<WorkerCounters>,
+    table: Arc<FlowTable>,
+    id: WorkerId,
+    /// Frames of the forward path, whose client is written over.
+    syn: Vec<u8>,
+    ack: Vec<u8>,
     v6: bool,
-    flows: u32,
-    random: u64,
-    _publisher: Publisher,
+    /// The number of the next flow that is new.
+    next: u32,
+    _publisher: Arc<Publisher>,
+}
+
+/// What workers share.
+struct Setting {
+    v6: bool,
+    table: Arc<FlowTable>,
+    publisher: Arc<Publisher>,
+}
+
+impl Setting {
+    fn new(v6: bool, snapshot: Snapshot, flows: u32, workers: usize) -> Self {
+        let capacity = flows as usize + flows as usize / 8 + 4096;
+        let table = FlowTable::new(capacity, workers, HugePages::Auto).expect("memory for the table");
+        Self { v6, table: Arc::new(table), publisher: Arc::new(Publisher::new(snapshot)) }
+    }
 }
 
 impl Engine {
@@ -83,13 +105,46 @@ impl Engine {
     /// If there is not enough memory.
     #[must_use]
     pub fn new(subject: Subject, v6: bool, flows: u32) -> Self {
-        let capacity = flows as usize + flows as usize / 8 + 4096;
-        let table = Arc::new(FlowTable::new(capacity, 1, HugePages::Auto).expect("memory for the table"));
-        let publisher = Publisher::new(subject::snapshot(subject, v6));
+        let setting = Setting::new(v6, subject::snapshot(subject, v6), flows, 1);
+        let mut engine = Self::worker(&setting, WorkerId(0));
+        engine.establish(0..flows);
+        engine
+    }
+
+    /// Two workers with one table, into which each has put half of the flows. Packets of any flow may
+    /// come to either.
+    ///
+    /// # Panics
+    /// If there is not enough memory.
+    #[must_use]
+    pub fn pair(subject: Subject, v6: bool, flows: u32) -> [Self; 2] {
+        let setting = Setting::new(v6, subject::snapshot(subject, v6), flows, 2);
+        let mut engines = [0, 1].map(|id| Self::worker(&setting, WorkerId(id)));
+        let [first, second] = &mut engines;
+        first.establish(0..flows / 2);
+        first.leave();
+        second.establish(flows / 2..flows);
+        second.leave();
+        engines
+    }
+
+    /// A worker with an empty table for `flows` flows, which end when they have been silent for `life`.
+    ///
+    /// # Panics
+    /// If there is not enough memory.
+    #[must_use]
+    pub fn for_new_flows(subject: Subject, v6: bool, flows: u32, life: Duration) -> Self {
+        let mut snapshot = subject::snapshot(subject, v6);
+        snapshot.timeouts.tcp_syn = life;
+        Self::worker(&Setting::new(v6, snapshot, flows, 1), WorkerId(0))
+    }
+
+    fn worker(setting: &Setting, id: WorkerId) -> Self {
+        let counters = Arc::new(WorkerCounters::new(256));
         let links = Links {
-            table,
-            counters: Arc::new(WorkerCounters::new(256)),
-            snapshots: publisher.reader(),
+            table: Arc::clone(&setting.table),
+            counters: Arc::clone(&counters),
+            snapshots: setting.publisher.reader(),
             punts: Channel::new(),
             punt_event: Arc::new(Wake::new().expect("an event")),
             outbox: Channel::new(),
@@ -97,24 +152,22 @@ impl Engine {
         };
         let io =
             BenchIo { umem: Umem::new(POOL).expect("memory"), ready: Vec::with_capacity(BATCH), sent: 0 };
-        let mut engine = Self {
-            worker: Worker::new(WorkerId(0), io, links),
-            template: Vec::new(),
-            v6,
-            flows,
-            random: 0x9e37_79b9_7f4a_7c15,
-            _publisher: publisher,
+        let vip = subject::vip(setting.v6).to_string();
+        let to_vip = |flags| -> Vec<u8> {
+            let client = if setting.v6 { "fd10::1" } else { "16.0.0.1" };
+            frame((CLIENT, client), (BOX0, &vip)).tcp(1024, 80, flags).payload(b"").build()
         };
-        let vip = subject::vip(v6).to_string();
-        let to_vip = |flags| -> Build {
-            let client = if v6 { "fd10::1" } else { "16.0.0.1" };
-            frame((CLIENT, client), (BOX0, &vip)).tcp(1024, 80, flags).payload(b"")
-        };
-        for flags in [Flags::SYN, Flags::ACK] {
-            engine.template = to_vip(flags).build();
-            engine.pass_all();
+        Self {
+            worker: Worker::new(id, io, links),
+            counters,
+            table: Arc::clone(&setting.table),
+            id,
+            syn: to_vip(Flags::SYN),
+            ack: to_vip(Flags::ACK),
+            v6: setting.v6,
+            next: 0,
+            _publisher: Arc::clone(&setting.publisher),
         }
-        engine
     }
 
     /// Frames that the worker has sent.
@@ -123,15 +176,24 @@ impl Engine {
         self.worker.io().sent
     }
 
-    /// Prepares a batch of packets of random flows.
-    pub fn prepare(&mut self) {
+    /// Flows that have ended.
+    #[must_use]
+    pub fn expired(&self) -> u64 {
+        self.counters.flows_expired.get()
+    }
+
+    /// Prepares a batch of packets, each of the flow that `pick` says.
+    pub fn prepare(&mut self, mut pick: impl FnMut() -> u32) {
         for _ in 0..BATCH {
-            // xorshift64 (Marsaglia 2003), scaled to the number of flows.
-            self.random ^= self.random << 13;
-            self.random ^= self.random >> 7;
-            self.random ^= self.random << 17;
-            let flow = ((self.random >> 32) * u64::from(self.flows)) >> 32;
-            self.prepare_one(u32::try_from(flow).unwrap_or(0));
+            self.prepare_one(pick(), false);
+        }
+    }
+
+    /// Prepares a batch of packets of flows that have not been before.
+    pub fn prepare_new(&mut self) {
+        for _ in 0..BATCH {
+            self.prepare_one(self.next, true);
+            self.next = (self.next + 1) % NEW_FLOWS;
         }
     }
 
@@ -142,11 +204,19 @@ impl Engine {
         BATCH
     }
 
-    fn pass_all(&mut self) {
-        for flow in 0..self.flows {
-            self.prepare_one(flow);
-            if self.worker.io().ready.len() == BATCH || flow + 1 == self.flows {
-                self.worker.round();
+    /// Lets the other worker of a pair go on alone: one that passes no quiescent states would keep it from
+    /// reusing memory.
+    pub fn leave(&self) {
+        self.table.quiescence().leave(self.id);
+    }
+
+    fn establish(&mut self, flows: Range<u32>) {
+        for is_new in [true, false] {
+            for flow in flows.clone() {
+                self.prepare_one(flow, is_new);
+                if self.worker.io().ready.len() == BATCH || flow + 1 == flows.end {
+                    self.worker.round();
+                }
             }
         }
     }
@@ -154,10 +224,10 @@ impl Engine {
     /// Writes a flow's client into a fresh copy of the template. In IPv4 the address and the port
     /// change so that their sum stays as it was, and the header's checksum stays right; what else
     /// is summed is nobody's concern before the last hop.
-    fn prepare_one(&mut self, flow: u32) {
+    fn prepare_one(&mut self, flow: u32, is_new: bool) {
         let io = self.worker.io();
         let Some(mut frame) = io.allocate() else { return };
-        frame.fill(&self.template);
+        frame.fill(if is_new { &self.syn } else { &self.ack });
         let bytes = frame.bytes_mut();
         let [a, b, c, d] = flow.to_be_bytes();
         if self.v6 {

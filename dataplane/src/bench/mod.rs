@@ -1,11 +1,13 @@
 //! The inside of the engine, opened to the benches alone (feature `bench`).
 
+mod admission;
 mod engine;
 mod forwarder;
 mod subject;
 mod table;
 mod wire;
 
+pub use admission::{Flows, access_list};
 pub use engine::Engine;
 pub use forwarder::{Forwarded, Forwarder};
 pub use subject::Subject;

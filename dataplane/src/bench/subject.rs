@@ -1,12 +1,13 @@
 //! What a bench of the whole worker is about: one service in one mode, and the network around it.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use crate::admission::{Admission, Meters, ServiceMeter, SynProxy};
 use crate::schedule::{Candidate, Kind, Schedule};
 use crate::snapshot::{
     Backend, ClientAddress, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm, PoolPart,
-    PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
+    PortClasses, PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
 };
 use crate::testing::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, backend_mac};
 use crate::types::{BackendId, BridgeId, Port, PortRange, Prefix, Protocol, ServiceId, SnatId};
@@ -72,8 +73,9 @@ impl Subject {
 
 /// Backends of the service.
 const BACKENDS: u8 = 16;
-/// Addresses of the pool: a million flows take more ports than one address has towards 16 backends.
-const POOL: u16 = 4;
+/// Addresses of the pool: an address has a million ports towards 16 backends, and ten million flows are
+/// not spread evenly over them.
+const POOL: u16 = 16;
 
 /// The VIP that a subject's clients talk to.
 pub(super) fn vip(v6: bool) -> IpAddr {
@@ -102,6 +104,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
     };
     // Nobody answers here, so that flows stay half open.
     snapshot.timeouts.tcp_syn = snapshot.timeouts.tcp_established;
+    let meter = Arc::new(ServiceMeter::default());
     let mut candidates = Vec::new();
     for last in 1..=BACKENDS {
         let address = backend(last, backends_v6);
@@ -114,6 +117,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
             forwarding: forwarding(subject, address),
             next_hop: Some(NextHop { interface: ETH1, mac: backend_mac(last) }),
             mss_clamp: None,
+            meters: Meters { service: Arc::clone(&meter), ..Meters::default() },
         }));
     }
     let stations = (1..=BACKENDS).map(|last| ((BridgeId(0), backend_mac(last)), ETH1));
@@ -128,6 +132,8 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
         vlan: None,
         missing_state: MissingState::Drop,
         schedule: Arc::new(Schedule::compile(Kind::Maglev, &candidates, 1, "bench")),
+        admission: Admission { meter, ..Admission::default() },
+        syn_proxy: SynProxy::Off,
     });
     snapshot.endpoints.insert(vip, protocol, ports, ServiceId(0));
     snapshot.vips.insert(vip, Vip::default());
@@ -143,7 +149,9 @@ fn forwarding(subject: Subject, destination: IpAddr) -> Forwarding {
         Subject::Bridge => Forwarding::Bridge,
         Subject::Router => Forwarding::Router,
         Subject::OneArm | Subject::OneArmAcross => {
-            let ports = |_| Arc::new(PortSet::new(Arc::default()));
+            // One layout for all, as management has it: that of the NIC.
+            static LAYOUT: LazyLock<Arc<PortClasses>> = LazyLock::new(Arc::default);
+            let ports = |_| Arc::new(PortSet::new(Arc::clone(&LAYOUT)));
             let part =
                 |place| PoolPart { address: SnatId(place), ports: ports(place), owners: None, open: true };
             let client_address = ClientAddress::None;

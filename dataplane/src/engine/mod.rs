@@ -10,6 +10,7 @@ use std::ops::Add;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
+use crate::admission::apportion;
 use crate::clock::Clock;
 use crate::error::{StartError, SteeringError};
 use crate::flow::FlowTable;
@@ -49,6 +50,7 @@ impl Dataplane {
         program.steering.add(&first).map_err(refused)?;
         let table = Arc::new(FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages)?);
         announce(&table);
+        apportion(&first, table.capacity());
         let publisher = Publisher::new(first);
         let punts = Channel::new();
         let punt_event = Arc::new(Wake::new().map_err(|error| worker_error(WorkerId(0), &error))?);
@@ -77,6 +79,7 @@ impl Dataplane {
     /// out is steered away last, so that no frame meets a worker that does not know its service.
     pub fn publish(&mut self, next: Snapshot) -> Result<(), SteeringError> {
         self.ports.program.steering.add(&next)?;
+        apportion(&next, self.table.capacity());
         self.publisher.publish(next);
         self.ports.program.steering.remove_stale(&self.publisher.current())
     }

@@ -8,11 +8,10 @@ pub(super) struct Block {
     pub(super) id: BlockId,
     pub(super) size: Size,
     free: [u64; 4],
-    pub(super) granted: u32,
 }
 
 /// Places that one step of the sweep looks at.
-pub(super) const STEP: u32 = 64;
+pub(super) const STEP: u32 = u64::BITS;
 
 impl Size {
     /// Steps over a block.
@@ -22,10 +21,17 @@ impl Size {
 }
 
 impl Block {
-    pub(super) fn new(id: BlockId, size: Size, granted: u32) -> Self {
-        let bits =
-            |word: u32| u64::MAX.checked_shr(64 - granted.saturating_sub(word * 64).min(64)).unwrap_or(0);
-        Self { id, size, free: [bits(0), bits(1), bits(2), bits(3)], granted }
+    /// All of its entries free.
+    pub(super) fn new(id: BlockId, size: Size) -> Self {
+        let bits = |word: u32| {
+            let places = size.per_block().saturating_sub(word * 64).min(64);
+            u64::MAX.checked_shr(64 - places).unwrap_or(0)
+        };
+        Self { id, size, free: [bits(0), bits(1), bits(2), bits(3)] }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.free_count() == self.size.per_block()
     }
 
     pub(super) fn free_count(&self) -> u32 {
@@ -44,6 +50,6 @@ impl Block {
     }
 
     pub(super) fn is_used(&self, place: u32) -> bool {
-        place < self.granted && self.free[(place / 64) as usize] >> (place % 64) & 1 == 0
+        place < self.size.per_block() && self.free[(place / 64) as usize] >> (place % 64) & 1 == 0
     }
 }

@@ -5,28 +5,28 @@
 //!
 //! | word | IPv4 | IPv6 | |
 //! | --- | --- | --- | --- |
-//! | 0 | kind 8, backend 24 | the same | identity; 0: not in use |
+//! | 0 | kind 8, backend 24 | the same | identity |
 //! | 1 | client port 16, VIP port 16 | the same | identity |
 //! | 2 | tick of the last packet | the same | |
 //! | 3 | tick of the first packet / 256: 24, seen: 8 | the same | |
 //! | 4, 5 | packets towards the backend, and back | the same | |
 //! | 6 .. | client, VIP | client (4 words), VIP (4) | identity |
 //! | 8, or 14 | with full NAT only: pool address 16, port 16 | the same | identity |
-//! | the next two | where the backend is told of the client: the rest of [`Nat`] | the same | identity |
+//! | the next two | where the backend is told of the client: the rest of [`Nat`](super::Nat) | the same | identity |
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use super::insert::NewFlow;
 use super::key::{Addresses, Tuple};
 use super::kind::Kind;
-use super::table::{Endpoints, NewFlow};
+use super::table::Endpoints;
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::Relaxed;
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol};
-use crate::wire::tcp::Flags;
 
 /// Words of an IPv4 entry: half a cache line.
 pub(super) const NARROW: usize = 8;
@@ -87,11 +87,6 @@ impl Entry<'_> {
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
     pub(super) fn end(&self) {
         self.0[0].fetch_and(!(u32::from(Kind::LIVE) << 24), Relaxed);
-    }
-
-    /// Marks it as not in use, when nobody can hold it any more.
-    pub(super) fn clear(&self) {
-        self.set(0, 0);
     }
 
     #[inline(always)]
@@ -190,57 +185,11 @@ impl Entry<'_> {
         self.is_live() && self.return_tuple(endpoints).is_some_and(|own| own == *tuple)
     }
 
-    /// Notes a packet.
-    #[inline(always)]
-    pub(crate) fn note(&self, direction: Direction, flags: Flags, now: Tick) {
-        // Packets of one batch share a tick: the line is written once for them, not once each.
-        if self.word(2) != now.0 {
-            self.set(2, now.0);
-        }
-        let count = if direction == Direction::Forward { 4 } else { 5 };
-        self.set(count, self.word(count).wrapping_add(1));
-        let seen = self.seen();
-        if !seen.is_unchanged_by(flags) {
-            self.note_flags(seen, direction, flags);
-        }
-    }
-
-    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) {
-        let kind = self.kind();
-        if kind.protocol() == Protocol::Tcp {
-            let with = seen.and_seen(direction, flags, !kind.is_two_way());
-            if with != seen {
-                self.0[3].fetch_or(u32::from(with.0), Relaxed);
-            }
-        }
-    }
-
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "the low byte")]
-    pub(super) fn seen(&self) -> Seen {
-        Seen(self.word(3) as u8)
-    }
-
-    /// Tells the owner that the flow has ended, and leaves the index.
-    pub(super) fn mark_unlinked(&self) {
-        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Relaxed);
-    }
-
-    /// Where the flow is in its life.
-    #[inline(always)]
-    pub(crate) fn state(&self) -> crate::engine::FlowState {
-        self.seen().state(self.protocol())
-    }
-
-    pub(super) fn last_packet(&self) -> Tick {
-        Tick(self.word(2))
-    }
-
     /// All of it, for people. Read while packets write, so the caller checks that the entry was
     /// the same before and after.
     pub(super) fn describe(&self, now: Tick) -> FlowInfo {
         let tuple = self.forward_tuple();
-        let age = now.0.wrapping_sub(self.word(3) & !0xff);
+        let age = now.0.wrapping_sub(self.birth().0);
         FlowInfo {
             backend: self.backend(),
             protocol: tuple.protocol,

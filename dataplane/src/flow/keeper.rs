@@ -5,12 +5,14 @@
 use std::time::Duration;
 
 use super::block::{Block, STEP};
+use super::entry::Entry;
 use super::nat::Nat;
 use super::quiescence::Marks;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
+use super::young::Young;
 use crate::engine::FlowState;
-use crate::limits::{LIMBO, SWEEP_STEPS_PER_ROUND};
+use crate::limits::{LIMBO, SWEEP_STEPS_PER_ROUND, YOUNG};
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
 use crate::types::{BackendId, WorkerId};
@@ -56,22 +58,25 @@ impl Timeouts {
 pub(crate) struct Expired {
     pub(crate) backend: BackendId,
     pub(crate) nat: Option<Nat>,
+    /// Its handshake was under way.
+    pub(crate) half_open: bool,
 }
 
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     worker: WorkerId,
-    blocks: Vec<Block>,
+    pub(super) blocks: Vec<Block>,
     /// Where in `blocks` a block of the slab is.
-    place_of: Box<[u32]>,
+    pub(super) place_of: Box<[u32]>,
     /// Where the last free entry of each size was found.
     cursor: [usize; Size::COUNT],
     free_entries: [u32; Size::COUNT],
     /// Entries out of the index: those that wait for `marks`, and those that came later.
     waiting: Vec<(EntryRef, Size)>,
     marks: Marks,
-    unmarked: Vec<(EntryRef, Size)>,
+    pub(super) unmarked: Vec<(EntryRef, Size)>,
+    pub(super) young: Young,
     /// The block whose turn it is; beyond the last one: the last one.
     sweep_block: usize,
     sweep_place: u32,
@@ -97,6 +102,7 @@ impl Keeper {
             waiting: Vec::with_capacity(LIMBO),
             marks: table.quiescence().marks(),
             unmarked: Vec::with_capacity(LIMBO),
+            young: Young::new(YOUNG.min(table.capacity())),
             sweep_block: usize::MAX,
             sweep_place: 0,
             last_sweep: Tick::default(),
@@ -118,12 +124,12 @@ impl Keeper {
             return None;
         }
         if self.free_entries[class] == 0 {
-            let (id, granted) = table.slab().take_block(size)?;
+            let id = table.slab().take_block()?;
             self.place_of[id.index()] = u32::try_from(self.blocks.len()).unwrap_or(u32::MAX);
             self.cursor[class] = self.blocks.len();
-            self.blocks.push(Block::new(id, size, granted));
+            self.blocks.push(Block::new(id, size));
             self.steps += size.sweep_steps();
-            self.free_entries[class] = granted;
+            self.free_entries[class] = size.per_block();
         }
         // From the cursor on, round about: mostly the block that it stands on.
         let count = self.blocks.len();
@@ -143,16 +149,20 @@ impl Keeper {
 
     /// Gives back an entry that never got into the index.
     pub(super) fn give(&mut self, table: &FlowTable, entry: EntryRef, size: Size) {
-        table.entry(entry).clear();
+        table.entry(entry).end();
+        self.free(table, entry, size);
+    }
+
+    /// Nobody can hold it any more. It has ended as a flow, and whoever takes it next writes all of it anew.
+    fn free(&mut self, table: &FlowTable, entry: EntryRef, size: Size) {
         let (id, place) = entry.place(size);
         let at = self.place_of[id.index()] as usize;
         self.blocks[at].give(place);
         // In a full table nearly all blocks are: what is free is remembered, not searched for.
         self.cursor[size as usize] = at;
         self.free_entries[size as usize] += 1;
-        let empty = self.blocks[at].free_count() == self.blocks[at].granted;
         // Keep one block's worth in hand, so that a few flows coming and going move no blocks.
-        if empty && self.free_entries[size as usize] >= 2 * self.blocks[at].granted {
+        if self.blocks[at].is_empty() && self.free_entries[size as usize] >= 2 * size.per_block() {
             self.give_block(table, at);
         }
     }
@@ -160,11 +170,31 @@ impl Keeper {
     fn give_block(&mut self, table: &FlowTable, at: usize) {
         let block = self.blocks.swap_remove(at);
         self.steps -= block.size.sweep_steps();
-        self.free_entries[block.size as usize] -= block.granted;
-        table.slab().give_block(block.id, block.granted);
+        self.free_entries[block.size as usize] -= block.size.per_block();
+        table.slab().give_block(block.id);
         if let Some(moved) = self.blocks.get(at) {
             self.place_of[moved.id.index()] = u32::try_from(at).unwrap_or(u32::MAX);
         }
+    }
+
+    /// Remembers an entry that has just got into the index as one that may have to make way.
+    pub(super) fn began(&mut self, entry: EntryRef, now: Tick) {
+        self.young.push(entry, now);
+    }
+
+    /// Takes a flow out of the index for good.
+    pub(super) fn expire(
+        &mut self,
+        table: &FlowTable,
+        endpoints: &impl Endpoints,
+        reference: EntryRef,
+        size: Size,
+    ) -> Expired {
+        let entry = table.entry(reference);
+        let ended = Expired { backend: entry.backend(), nat: entry.nat(), half_open: entry.settle() };
+        table.end(reference, endpoints);
+        self.retire(table, reference, size);
+        ended
     }
 
     /// Lets an entry that has left the index wait until nobody can hold it any more.
@@ -180,7 +210,7 @@ impl Keeper {
                 return;
             }
             while let Some((entry, size)) = self.waiting.pop() {
-                self.give(table, entry, size);
+                self.free(table, entry, size);
             }
         }
         if !self.unmarked.is_empty() {
@@ -232,21 +262,20 @@ impl Keeper {
         let at = self.sweep_block.min(self.blocks.len() - 1);
         let (id, size) = (self.blocks[at].id, self.blocks[at].size);
         let end = (self.sweep_place + STEP).min(size.per_block());
-        for place in self.sweep_place..end {
-            if !self.blocks[at].is_used(place) {
-                continue;
-            }
+        // A bit for each that is over. Their buckets load while the others are looked at: most are in
+        // nobody's cache any more.
+        let mut over = 0_u64;
+        for place in (self.sweep_place..end).filter(|place| self.blocks[at].is_used(*place)) {
             let reference = id.entry(place, size);
-            let entry = table.entry(reference);
-            let idle = now.millis_since(entry.last_packet());
-            // A packet on another worker may be a little ahead of this worker's clock.
-            let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
-            if entry.is_live() && (entry.seen().is_unlinked() || is_idle) {
-                let ended = Expired { backend: entry.backend(), nat: entry.nat() };
-                table.end(reference, endpoints);
-                self.retire(table, reference, size);
-                expired(ended);
+            if is_over(table.entry(reference), timeouts, now) {
+                table.prefetch_places(reference, endpoints);
+                over |= 1 << (place - self.sweep_place);
             }
+        }
+        while over != 0 {
+            let place = self.sweep_place + over.trailing_zeros();
+            over &= over - 1;
+            expired(self.expire(table, endpoints, id.entry(place, size), size));
         }
         self.sweep_place = end;
         if end >= size.per_block() {
@@ -254,6 +283,14 @@ impl Keeper {
             self.sweep_block = at.checked_sub(1).unwrap_or(usize::MAX);
         }
     }
+}
+
+/// Whether a flow has been ended, or silent for too long.
+fn is_over(entry: Entry<'_>, timeouts: &Timeouts, now: Tick) -> bool {
+    let idle = now.millis_since(entry.last_packet());
+    // A packet on another worker may be a little ahead of this worker's clock.
+    let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
+    entry.is_live() && (entry.seen().is_unlinked() || is_idle)
 }
 
 #[cfg(test)]

@@ -27,15 +27,19 @@ mod block;
 mod bucket;
 mod entry;
 mod index;
+mod insert;
 mod keeper;
 mod key;
 mod kind;
+mod life;
 mod memory;
 mod nat;
 mod quiescence;
+mod recycle;
 mod slab;
 mod table;
 mod tcp_state;
+mod young;
 
 pub(crate) use entry::{Direction, Entry};
 pub(crate) use index::Peeked;
@@ -44,7 +48,8 @@ pub(crate) use key::{Addresses, FlowHash, Tuple};
 pub(crate) use nat::Nat;
 pub(crate) use slab::EntryRef;
 
-pub(crate) use table::{Endpoints, FlowTable, Found, Inserted, NewFlow};
+pub(crate) use insert::{Inserted, NewFlow};
+pub(crate) use table::{Endpoints, FlowTable, Found};
 
 #[cfg(all(test, loom))]
 mod models;

@@ -6,11 +6,21 @@
 //! block is free. Free blocks are bits of a bitmap,
 //! the lowest taken first, so that a table that is little used stays dense. Taking or giving back a
 //! block happens once in a few hundred flows.
+//!
+//! How many flows there may be is not for the slab to say (see [`admission`](crate::admission)); it has room for
+//! all of them and for what is in no flow's hands. That is, for each worker and size, a block that is
+//! being filled and up to two free blocks' worth that the worker keeps; and the entries in limbo, of
+//! flows that have ended and of which somebody may still hold a number. Not in this sum are blocks
+//! that a few flows keep from being given back to other workers, or from being cut to another size: where
+//! IPv4 flows fill the table, they have the room twice over; where more than half of it are of the
+//! extended size, or load moves between workers or families faster than flows end, the slab may be
+//! full before the table is.
 
 use super::entry::{EXTENDED, Entry, NARROW};
 use super::nat::Nat;
+use crate::limits::LIMBO;
 use crate::mem::{Words, prefetch};
-use crate::sync::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Units of 32 bytes in a block. In models as few as there can be: each word costs time there.
 const BLOCK_UNITS: u32 = if cfg!(loom) { 4 } else { 256 };
@@ -41,6 +51,10 @@ impl EntryRef {
     #[inline(always)]
     pub(super) fn number(self) -> u32 {
         self.0
+    }
+
+    pub(super) fn block(self) -> BlockId {
+        BlockId(self.0 / BLOCK_UNITS)
     }
 
     /// The block it is in, and its place there.
@@ -104,26 +118,22 @@ impl Size {
 pub(super) struct Slab {
     words: Words<AtomicU32>,
     free_blocks: Box<[AtomicU64]>,
-    /// Entries that blocks may still be taken for: the configured number is kept exactly, whatever
-    /// the blocks are cut into.
-    entries_left: AtomicI64,
     blocks: usize,
-    /// Entries that a block is taken for at most: in a small table less than it holds, so that no
-    /// worker and no family takes all there is.
-    lot: u32,
 }
 
 impl Slab {
-    /// Blocks for `flows` flows of any kind, and one of each kind per worker in progress. Block 0
-    /// is left out, so that no entry has the number 0.
+    /// Blocks for `flows` flows, and for what workers have in hand beside them: see the module's head.
+    /// Block 0 is left out, so that no entry has the number 0.
     pub(super) fn blocks(flows: usize, workers: usize) -> usize {
-        let smallest = Self::lot(flows, workers).min(Size::Wide.per_block());
-        flows.div_ceil(smallest as usize) + Size::COUNT * workers + 1
-    }
-
-    fn lot(flows: usize, workers: usize) -> u32 {
-        let share = flows / (8 * workers.max(1));
-        u32::try_from(share).unwrap_or(u32::MAX).clamp(1, BLOCK_UNITS)
+        const IN_HAND: usize = 3;
+        if cfg!(loom) {
+            // Enough for narrow entries, and one block for each worker.
+            return flows.div_ceil(Size::Narrow.per_block() as usize).max(workers) + 1;
+        }
+        let per_block = Size::Wide.per_block() as usize;
+        // Those that wait for a grace period, and those that came after it had begun.
+        let limbo = (2 * LIMBO).div_ceil(per_block);
+        flows.div_ceil(per_block) + (IN_HAND * Size::COUNT + limbo) * workers.max(1) + 1
     }
 
     /// Bytes of that.
@@ -144,8 +154,7 @@ impl Slab {
         };
         let free_blocks: Box<[_]> = (0..blocks.div_ceil(64)).map(|w| AtomicU64::new(free(w))).collect();
         free_blocks[0].fetch_and(!1, Ordering::Relaxed);
-        let entries_left = AtomicI64::new(i64::try_from(flows).unwrap_or(i64::MAX));
-        Self { words, free_blocks, entries_left, blocks, lot: Self::lot(flows, workers) }
+        Self { words, free_blocks, blocks }
     }
 
     pub(super) fn block_count(&self) -> usize {
@@ -168,23 +177,8 @@ impl Slab {
         }
     }
 
-    /// Takes a free block; with how many of its entries the configured number still has room for.
-    pub(super) fn take_block(&self, size: Size) -> Option<(BlockId, u32)> {
-        let want = i64::from(size.per_block().min(self.lot));
-        let left = self.entries_left.fetch_sub(want, Ordering::Relaxed);
-        let granted = u32::try_from(left.clamp(0, want)).unwrap_or(0);
-        self.entries_left.fetch_add(want - i64::from(granted), Ordering::Relaxed);
-        if granted == 0 {
-            return None;
-        }
-        let block = self.find_free_block();
-        if block.is_none() {
-            self.entries_left.fetch_add(i64::from(granted), Ordering::Relaxed);
-        }
-        Some((block?, granted))
-    }
-
-    fn find_free_block(&self) -> Option<BlockId> {
+    /// Takes a free block.
+    pub(super) fn take_block(&self) -> Option<BlockId> {
         for (place, word) in (0_u32..).zip(&self.free_blocks) {
             let mut bits = word.load(Ordering::Relaxed);
             while bits != 0 {
@@ -200,9 +194,13 @@ impl Slab {
         None
     }
 
-    /// Gives an empty block back, with the room that came with it.
-    pub(super) fn give_block(&self, block: BlockId, granted: u32) {
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn free_block_count(&self) -> usize {
+        self.free_blocks.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+    }
+
+    /// Gives an empty block back.
+    pub(super) fn give_block(&self, block: BlockId) {
         self.free_blocks[block.index() / 64].fetch_or(1 << (block.0 % 64), Ordering::Release);
-        self.entries_left.fetch_add(i64::from(granted), Ordering::Relaxed);
     }
 }

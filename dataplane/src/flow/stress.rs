@@ -10,10 +10,12 @@ use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
 use crate::types::{BackendId, Protocol};
 
-/// Capacity of the table: little, so that it is full now and then, and buckets are all the time.
-const FLOWS: usize = 256;
-/// Clients, of which each has the same tuple for all time.
-const CLIENTS: u64 = 400;
+/// Capacity of the table.
+const FLOWS: usize = 2048;
+/// Clients, of which each has the same tuple for all time: the flows of more of them than there is room for in
+/// the index, and of a few that both workers have in their hands all the time.
+const CLIENTS: u64 = 6_000;
+const BUSY_CLIENTS: u64 = 32;
 /// Look-ups and inserts of a batch.
 const BATCH: usize = 16;
 /// What one of the two does before both stop and the table is checked.
@@ -69,8 +71,9 @@ impl Worker {
         let mut held: [Option<(EntryRef, Tuple, u32)>; BATCH] = [None; BATCH];
         for held in &mut held {
             let random = self.random();
-            let (tuple, backend, two_way) = client(random % CLIENTS);
-            *held = self.one(random >> 32, &tuple, backend, two_way).map(|entry| (entry, tuple, backend));
+            let clients = if random >> 20 & 1 == 0 { CLIENTS } else { BUSY_CLIENTS };
+            let (tuple, backend, two_way) = client((random >> 40) % clients);
+            *held = self.one(random, &tuple, backend, two_way).map(|entry| (entry, tuple, backend));
         }
         for (reference, tuple, backend) in held.into_iter().flatten() {
             let entry = self.share.table.entry(reference);
@@ -78,6 +81,9 @@ impl Worker {
         }
         self.now = Tick(self.now.0.wrapping_add(1));
         self.expired += self.share.sweep(&timeouts(), self.now);
+        if self.random() & 15 == 0 {
+            self.expired += usize::from(self.share.recycle());
+        }
         self.share.reclaim();
     }
 
@@ -114,18 +120,15 @@ impl Worker {
         }
     }
 
-    /// Sweeps past all entries once, so that those that were ended are retired.
-    fn sweep_round(&mut self, millis: u32) {
-        self.now = Tick(self.now.0.wrapping_add(millis));
-        for _ in 0..4 {
-            self.expired += self.share.sweep(&timeouts(), self.now);
-        }
-        self.share.reclaim();
-    }
-
     /// Lets all flows of this worker expire and all grace periods end.
     fn drain(&mut self) {
-        (0..4).for_each(|_| self.sweep_round(200));
+        for _ in 0..16 {
+            self.now = Tick(self.now.0.wrapping_add(100));
+            // What waits may be so much that the sweep does not go on.
+            self.share.reclaim();
+            self.expired += self.share.sweep(&timeouts(), self.now);
+        }
+        (0..2).for_each(|_| self.share.reclaim());
         assert_eq!((self.share.keeper.used(), self.share.keeper.waiting()), (0, 0));
     }
 
@@ -143,24 +146,27 @@ impl Worker {
     }
 }
 
-/// What must hold while both stand still, when what has been ended is swept.
-fn check(table: &FlowTable, workers: &mut [Worker; 2]) {
-    workers.iter_mut().for_each(|worker| worker.sweep_round(100));
-    let count = |of: fn(&Worker) -> usize| workers.iter().map(of).sum::<usize>();
-    let alive = count(|worker| worker.created) - count(|worker| worker.expired);
-    let used = count(|worker| worker.share.keeper.used() - worker.share.keeper.waiting());
-    assert_eq!((table.check(&Backends), used), (alive, alive), "flows in the index, and entries in use");
+/// What must hold while both stand still.
+fn check(table: &FlowTable, workers: &[Worker; 2]) {
+    let count = |of: &dyn Fn(&Worker) -> usize| workers.iter().map(of).sum::<usize>();
+    let alive = count(&|worker| worker.created) - count(&|worker| worker.expired);
+    assert_eq!(alive, count(&|worker| worker.share.keeper.flows(table, true)), "created and not expired");
+    let used = count(&|worker| worker.share.keeper.used() - worker.share.keeper.waiting());
+    assert_eq!(alive, used, "entries in use");
+    let flows = count(&|worker| worker.share.keeper.flows(table, false));
+    assert_eq!(flows, table.check(&Backends), "flows in the index, and those that have not ended");
 }
 
-/// Nothing is lost: the table takes as many as ever, if those of each size are used that workers keep in hand.
-fn check_room(workers: &mut [Worker; 2]) {
+/// Nothing is lost: the table takes as many flows as ever, and each block is somebody's or free.
+fn check_room(table: &FlowTable, workers: &mut [Worker; 2]) {
     workers.iter_mut().for_each(Worker::drain);
-    let mut filled = 0;
-    for (worker, clients) in workers.iter_mut().zip([1_000..2_000, 2_000..3_000]) {
-        filled += worker.fill(clients.clone(), false) + worker.fill(clients, true);
-    }
-    // A worker has to leave what the other keeps; of that it takes the rest.
+    let clients = 10_000..10_000 + u16::try_from(FLOWS / 2).unwrap();
+    let filled = [false, true].into_iter().zip(&mut *workers);
+    let filled: usize = filled.map(|(v6, worker)| worker.fill(clients.clone(), v6)).sum();
     assert_eq!(filled, FLOWS);
+    assert_eq!(table.check(&Backends), FLOWS);
+    let held: usize = workers.iter().map(|worker| worker.share.keeper.block_count()).sum();
+    assert_eq!(table.slab().free_block_count() + held, table.slab().block_count() - 1);
     workers.iter_mut().for_each(Worker::drain);
 }
 
@@ -186,13 +192,13 @@ fn two_workers_inserting_finding_ending_and_expiring_the_same_flows_never_disagr
                 scope.spawn(|| work(worker));
             }
         });
-        check(&table, &mut workers);
+        check(&table, &workers);
         if rounds.is_multiple_of(16) {
-            check_room(&mut workers);
+            check_room(&table, &mut workers);
         }
         rounds += 1;
     }
-    check_room(&mut workers);
+    check_room(&table, &mut workers);
     let created: usize = workers.iter().map(|worker| worker.created).sum();
     println!("{rounds} rounds, {created} flows in {:.0?}", start.elapsed());
 }

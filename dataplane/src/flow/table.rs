@@ -1,4 +1,4 @@
-//! Look up, remove; what puts a flow in is [`insert`].
+//! Look up, insert, remove.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,10 +17,6 @@ use crate::sync::{Ordering, fence};
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, SnatId};
 
-mod insert;
-
-pub(crate) use insert::{Inserted, NewFlow};
-
 /// Where backends are: a return tuple is kept as the number of its backend.
 pub(crate) trait Endpoints {
     /// The address and port that the backend's replies come from; no port: the one that was asked for.
@@ -34,7 +30,7 @@ pub(crate) trait Endpoints {
 #[derive(Debug)]
 pub(crate) struct FlowTable {
     hash: KeyedHash,
-    index: Index,
+    pub(super) index: Index,
     slab: Slab,
     quiescence: Quiescence,
     flows: usize,
@@ -141,7 +137,7 @@ impl FlowTable {
     }
 
     #[inline(always)]
-    fn is_of(&self, slot: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+    pub(super) fn is_of(&self, slot: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
         let entry = self.slab.entry(slot.entry());
         match slot.direction() {
             Direction::Forward => entry.is_forward(tuple),
@@ -153,6 +149,18 @@ impl FlowTable {
     #[inline(always)]
     pub(crate) fn entry(&self, entry: EntryRef) -> Entry<'_> {
         self.slab.entry(entry)
+    }
+
+    /// Starts loading the buckets that an entry is in.
+    #[inline(always)]
+    pub(super) fn prefetch_places(&self, reference: EntryRef, endpoints: &impl Endpoints) {
+        let entry = self.entry(reference);
+        self.index.prefetch(self.hash(&entry.forward_tuple()));
+        if entry.is_two_way()
+            && let Some(tuple) = entry.return_tuple(endpoints)
+        {
+            self.index.prefetch(self.hash(&tuple));
+        }
     }
 
     /// Takes an entry's words out of the index. Any worker may, also twice.

@@ -21,6 +21,8 @@ const SERVER_FIN: u8 = 0x08;
 const RESET: u8 = 0x10;
 /// The server has acknowledged what the box has put in front of the client's stream.
 const HEADER_ACKNOWLEDGED: u8 = 0x20;
+/// The flow is over, and not counted as half open any more.
+const SETTLED: u8 = 0x40;
 /// The flow has been ended: its entry leaves the index, or has left it.
 const UNLINKED: u8 = 0x80;
 
@@ -30,6 +32,7 @@ pub(crate) struct Seen(pub(crate) u8);
 
 impl Seen {
     pub(crate) const UNLINKED: Self = Self(UNLINKED);
+    pub(crate) const SETTLED: Self = Self(SETTLED);
     pub(crate) const HEADER_ACKNOWLEDGED: Self = Self(HEADER_ACKNOWLEDGED);
 
     /// What a flow begins with: a flow that is met in the middle counts as established.
@@ -63,6 +66,18 @@ impl Seen {
             Direction::Forward | Direction::Return => {}
         }
         Self(bits)
+    }
+
+    /// Whether it is a handshake that is under way: bits are only added, so that of all who add some just
+    /// one sees the end of this.
+    #[inline(always)]
+    pub(crate) fn is_half_open(self, protocol: Protocol) -> bool {
+        protocol == Protocol::Tcp && self.0 & (ESTABLISHED | CLIENT_FIN | SERVER_FIN | RESET | SETTLED) == 0
+    }
+
+    /// Whether a handshake has ended well, or was not seen.
+    pub(crate) fn is_established(self) -> bool {
+        self.0 & ESTABLISHED != 0
     }
 
     /// Whether a segment with these flags adds nothing, for sure: in the middle of a connection most don't.

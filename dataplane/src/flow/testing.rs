@@ -92,6 +92,12 @@ impl Share {
         expired
     }
 
+    /// Ends the oldest flow that was never established: whether there was one.
+    #[cfg(not(loom))]
+    pub(super) fn recycle(&mut self) -> bool {
+        self.keeper.recycle(&self.table, &Backends, |_| true).is_some()
+    }
+
     pub(super) fn reclaim(&mut self) {
         self.keeper.reclaim(&self.table);
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 /// Sends the frame back to the station that sent it. `None`: it was sent to many, or by nobody.
-pub(super) fn turn_around(frame: &mut [u8]) -> Option<()> {
+pub(crate) fn turn_around(frame: &mut [u8]) -> Option<()> {
     let addresses = frame.first_chunk_mut::<12>()?;
     let (destination, source) = addresses.split_at_mut(6);
     // The group bit: multicast or broadcast.

@@ -27,5 +27,5 @@ pub(crate) mod reset;
 mod transport;
 pub(crate) mod tunnel;
 
-pub(crate) use answer::is_host;
+pub(crate) use answer::{is_host, turn_around};
 pub(crate) use echo::reply as echo_reply;

@@ -1,16 +1,15 @@
 //! A segment without a flow: a new flow of a service, or a reason why not.
 
+use super::admit::{self, Candidate};
 use super::answer::{self, Stop};
 use super::batch::{Batch, Packet, Route};
 use super::context::Context;
 use super::headers::{Content, Headers, Piece};
-use super::source;
 use super::verdict::DropReason;
-use crate::flow::{Direction, Found, Inserted, NewFlow, Tuple};
+use crate::flow::{Direction, Found, Tuple};
 use crate::mode::is_host;
-use crate::schedule::client_hash;
-use crate::snapshot::{Endpoint, Forwarding, MissingState, Service};
-use crate::types::{BackendId, Protocol};
+use crate::snapshot::{Endpoint, MissingState, Service};
+use crate::types::Protocol;
 use crate::wire::tcp::Flags;
 
 #[inline(never)]
@@ -54,6 +53,11 @@ fn choose(
     if service.vlan.is_some_and(|vlan| vlan != headers.vlan) {
         return Err(DropReason::WrongVlan.into());
     }
+    // An earlier packet of the same batch may have begun the flow: what follows is asked once for a flow.
+    if let Some(found) = context.table.find(packet.hash, tuple, context.snapshot) {
+        return Ok(Route::Flow(found));
+    }
+    admit::enter(context, service, tuple)?;
     if tuple.protocol == Protocol::Tcp && !flags.opens() && !takes_strays(service, flags) {
         let is_answered = service.mode.is_two_way() && service.missing_state == MissingState::Reset;
         let has_header = !headers.piece.is_later();
@@ -62,62 +66,29 @@ fn choose(
     if !is_host(tuple.addresses.source()) {
         return Err(DropReason::MartianSource.into());
     }
-    let backend = scheduled(context, service, tuple)?;
-    let found = insert(packet, context, headers, tuple, flags, backend)?;
-    Ok(Route::Flow(found))
+    // The place of a SYN proxy: a SYN to a service that `answers_by_cookie` is answered here, before any rate
+    // or room is used up for it. The ACK that brings a cookie back begins the flow below.
+    Ok(admit::begin(packet, context, headers, Candidate { service, tuple, flags })?)
 }
 
-fn service<'a>(context: &Context<'a>, tuple: &Tuple) -> Option<&'a Service> {
+/// The service that a packet asks for. Many new flows at a time are most often of one service, so the last
+/// answer is tried first.
+fn service<'a>(context: &mut Context<'a>, tuple: &Tuple) -> Option<&'a Service> {
     let (address, port) = (tuple.addresses.destination(), tuple.destination_port);
-    let id = context.snapshot.endpoints.get(&Endpoint { address, port, protocol: tuple.protocol })?;
-    context.snapshot.services.get(id.index())
-}
-
-fn scheduled(context: &Context<'_>, service: &Service, tuple: &Tuple) -> Result<BackendId, DropReason> {
-    let hash = client_hash(context.snapshot.hash_seed, tuple.addresses.source(), tuple.source_port);
-    service.schedule.choose(context.keeper.worker(), hash).ok_or(DropReason::NoBackend)
-}
-
-fn insert(
-    packet: &Packet,
-    context: &mut Context<'_>,
-    headers: &Headers,
-    tuple: &Tuple,
-    flags: Flags,
-    id: BackendId,
-) -> Result<Found, DropReason> {
-    let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
-    let two_way = backend.forwarding.mode().is_two_way();
-    let mut flow = NewFlow { tuple, hash: packet.hash, backend: id, two_way, flags, nat: None };
-    let inserted = match &backend.forwarding {
-        Forwarding::OneArm(one_arm) => {
-            let stream = source::stream(packet, headers, tuple, one_arm.client_address);
-            source::insert(context, &mut flow, one_arm, stream)?
-        }
-        _ => context.table.insert(context.keeper, &flow, context.snapshot, context.now),
+    let endpoint = Endpoint { address, port, protocol: tuple.protocol };
+    let id = match context.asked {
+        Some((asked, id)) if asked == endpoint => id,
+        _ => context.snapshot.endpoints.get(&endpoint)?,
     };
-    match inserted {
-        Inserted::Existing(found) => Ok(found),
-        Inserted::Created(entry) => {
-            context.counters.flows_created.add(1);
-            let counters = context.counters.backend(id);
-            counters.active_flows.add(1);
-            counters.total_flows.add(1);
-            Ok(Found { entry, direction: Direction::Forward, backend: id })
-        }
-        Inserted::Full => {
-            context.counters.flows_refused.add(1);
-            Err(DropReason::TableFull)
-        }
-        Inserted::TupleInUse => Err(DropReason::TupleInUse),
-    }
+    context.asked = Some((endpoint, id));
+    context.snapshot.services.get(id.index())
 }
 
 /// Whether a service takes segments from the middle of a connection it does not know: where nothing
 /// is translated, a scheduler that chooses by the packet alone finds the backend of a flow that
-/// another box, or this one before a restart, has begun.
+/// another box has begun, or this one before a restart or when it had no room to remember it.
 fn takes_strays(service: &Service, flags: Flags) -> bool {
-    !service.mode.is_two_way() && service.schedule.is_consistent() && !flags.has(Flags::RST)
+    service.stateless().is_some() && !flags.has(Flags::RST)
 }
 
 fn without_service(context: &Context<'_>, headers: &Headers, tuple: &Tuple) -> Result<Route, DropReason> {
@@ -144,10 +115,10 @@ fn is_from_backend(context: &Context<'_>, tuple: &Tuple) -> bool {
 
 /// An ICMP error begins no flow. Where the packet alone says which backend it is for, it gets there all
 /// the same.
-fn about_no_flow(context: &Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
+fn about_no_flow(context: &mut Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
     match service(context, tuple) {
         Some(service) if takes_strays(service, Flags::default()) => {
-            Ok(Route::Backend(scheduled(context, service, tuple)?))
+            Ok(Route::Backend(admit::unremembered(context, service, tuple)?))
         }
         None if is_from_backend(context, tuple) => Ok(Route::AsItIs),
         Some(_) | None => Err(DropReason::IcmpError),

@@ -6,10 +6,10 @@ use super::answer::Budget;
 use super::spares::Spares;
 use crate::flow::{Endpoints, FlowTable, Keeper};
 use crate::fragment::Fragments;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Endpoint, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
-use crate::types::{BackendId, InterfaceId, Mac, Port, SnatId};
+use crate::types::{BackendId, InterfaceId, Mac, Port, ServiceId, SnatId};
 
 /// See the module's head. Made anew for every batch: the snapshot and the time are read once.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) fragments: &'a mut Fragments,
     pub(crate) answers: &'a mut Budget,
     pub(crate) spares: &'a mut Spares,
+    /// The service that was asked for last in this batch.
+    pub(crate) asked: Option<(Endpoint, ServiceId)>,
     /// The last neighbour that a frame of this batch missed; the worker tells management.
     pub(crate) missing: Option<Missing>,
     /// The last station that the kernel's bridge does not know; the same.

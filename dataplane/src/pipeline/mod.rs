@@ -5,6 +5,7 @@
 //! earlier stage has decided about, and nothing else is passed between stages than what stands in the
 //! [`Packet`]. After the last stage every frame has a [`Verdict`]; the worker carries it out.
 
+mod admit;
 mod answer;
 mod batch;
 mod choose;
@@ -20,6 +21,7 @@ mod source;
 mod spares;
 mod verdict;
 
+pub(crate) use admit::ended;
 pub(crate) use answer::Budget;
 pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Missing, Station};
@@ -27,7 +29,6 @@ pub(crate) use fragments::key_of_waiting;
 pub(crate) use headers::{Headers, Piece};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
-pub(crate) use source::give;
 pub(crate) use spares::Spares;
 pub use verdict::DropReason;
 pub(crate) use verdict::Verdict;
@@ -36,10 +37,10 @@ type Stage = fn(&mut Batch, &mut Context<'_>);
 
 /// The drawing of the data plane.
 pub(crate) const STAGES: [Stage; 6] = [
-    parse::run,     // frame -> headers; what is broken or no IP gets its verdict here
+    parse::run,     // frame -> headers and hash; what is broken or no IP gets its verdict here
     classify::run,  // control frames to management, echoes answered, the rest is a flow's
     fragments::run, // fragments get the ports of their packet; those that came too early wait
-    lookup::run,    // hash all, prefetch all, then read: which flow
+    lookup::run,    // read all buckets, then all entries: which flow
     choose::run,    // no flow: a new one of a service, or a reason why not
     rewrite::run,   // the mode's rewrite, and the interface to leave by
 ];

@@ -45,10 +45,6 @@ pub(super) fn insert(
     one_arm: &OneArm,
     stream: Stream,
 ) -> Result<Inserted, DropReason> {
-    // An earlier packet of the same batch may have been the flow's first, and have taken the last port.
-    if let Some(found) = context.table.find(flow.hash, flow.tuple, context.snapshot) {
-        return Ok(Inserted::Existing(found));
-    }
     let mut random = flow.hash.0;
     for _ in 0..SNAT_TRIES {
         let Some((address, port)) = take(context, one_arm, random) else {
@@ -81,11 +77,11 @@ fn take(context: &Context<'_>, one_arm: &OneArm, random: u64) -> Option<(SnatId,
     let start = (random as usize) % pool.len().max(1);
     let (before, from) = pool.split_at_checked(start)?;
     let mut parts = from.iter().chain(before);
-    parts.find_map(|part| Some((part.address, part.take(worker, workers, random)?)))
+    parts.find_map(|part| Some((part.address, part.take(worker, workers, random, context.now)?)))
 }
 
 /// Gives a port back.
-pub(crate) fn give(one_arm: &OneArm, address: SnatId, port: Port) {
+pub(super) fn give(one_arm: &OneArm, address: SnatId, port: Port) {
     if let Some(part) = one_arm.pool.iter().find(|part| part.address == address) {
         part.ports.give(port);
     }

@@ -71,6 +71,12 @@ drop_reasons! {
     MartianSource, "martian-source", "from an address that no single host has: broadcast, multicast, loopback or none";
     UnknownPort, "unknown-port", "a virtual IP, but a port or protocol that no service has";
     ServiceDown, "service-down", "an echo request to a virtual IP none of whose services has a backend that is up";
+    Denied, "denied", "the service's access list does not let this client in";
+    ServiceFull, "service-full", "the service has as many flows as its own limit allows";
+    ServiceRate, "service-rate", "more new flows a second than the service's limit";
+    SourceRate, "source-rate", "more new flows a second than one client of the service may begin";
+    BackendsFull, "backends-full", "every backend that was asked has as many flows as its upper_threshold";
+    ServiceShare, "service-share", "the service has used up its share of the flow table";
     NoBackend, "no-backend", "every backend of the service is down";
     SnatExhausted, "snat-exhausted", "every port of the source-NAT pool towards this backend is in use: add addresses to snat_pool";
     NoFlow, "no-flow", "in the middle of a connection that the box does not know";

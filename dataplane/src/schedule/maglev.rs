@@ -43,6 +43,14 @@ impl Maglev {
         Self { backends: candidates.iter().map(|c| c.id).collect(), slots }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.backends.len()
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<BackendId> {
+        self.backends.get(place).copied()
+    }
+
     /// The backend of `hash`: its high bits pick the slot by multiplication, no division.
     #[expect(clippy::cast_possible_truncation, reason = "below MAGLEV_SLOTS")]
     pub(super) fn choose(&self, hash: u64) -> BackendId {

@@ -26,7 +26,7 @@ pub struct Candidate {
 }
 
 /// What a new flow is chosen by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// One after the other (`rr`).
     RoundRobin,
@@ -76,6 +76,23 @@ impl Schedule {
             Self::WeightedRoundRobin(wrr) => Some(wrr.choose(worker)),
             Self::Maglev(maglev) => Some(maglev.choose(hash)),
         }
+    }
+
+    /// All backends that take new flows, from a place on that `hash` says.
+    pub(crate) fn all_from(&self, hash: u64) -> impl Iterator<Item = BackendId> {
+        let count = match self {
+            Self::Empty => 0,
+            Self::RoundRobin(rr) => rr.count(),
+            Self::WeightedRoundRobin(wrr) => wrr.count(),
+            Self::Maglev(maglev) => maglev.count(),
+        };
+        let start = usize::try_from((u128::from(hash) * count as u128) >> 64).unwrap_or(0);
+        (start..count).chain(0..start).filter_map(|place| match self {
+            Self::Empty => None,
+            Self::RoundRobin(rr) => rr.get(place),
+            Self::WeightedRoundRobin(wrr) => wrr.get(place),
+            Self::Maglev(maglev) => maglev.get(place),
+        })
     }
 
     /// Whether the choice follows from the packet alone, so that a flow that is not remembered

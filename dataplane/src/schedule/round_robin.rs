@@ -39,6 +39,14 @@ impl RoundRobin {
         Self { places: Places::new(workers, start), order }
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<BackendId> {
+        self.order.get(place).copied()
+    }
+
     pub(super) fn choose(&self, worker: WorkerId) -> BackendId {
         self.places.step(worker, |place| {
             let index = usize::try_from(place).unwrap_or(0);
@@ -68,6 +76,14 @@ impl WeightedRoundRobin {
         // "Before the first backend, threshold used up": the next step begins a round at the top.
         let before_first = pack(u32::try_from(order.len()).unwrap_or(u32::MAX), 0);
         Self { places: Places::new(workers, |_| before_first), heaviest, step, order }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.order.len()
+    }
+
+    pub(super) fn get(&self, place: usize) -> Option<BackendId> {
+        self.order.get(place).map(|(backend, _)| *backend)
     }
 
     pub(super) fn choose(&self, worker: WorkerId) -> BackendId {

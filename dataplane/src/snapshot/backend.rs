@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::snat::PoolPart;
 use super::tunnel::Tunnel;
+use crate::admission::Meters;
 use crate::types::{InterfaceId, Mac, Mode, Port, Protocol};
 
 /// What a worker needs to send a flow's packets to a real server and to know its replies.
@@ -22,6 +23,8 @@ pub struct Backend {
     pub next_hop: Option<NextHop>,
     /// The largest TCP segment that either side may announce; `None`: what they like.
     pub mss_clamp: Option<u16>,
+    /// Its flows, and those of its service.
+    pub meters: Meters,
 }
 
 /// A mode with what belongs to it.

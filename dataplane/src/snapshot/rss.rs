@@ -96,11 +96,18 @@ fn toeplitz_at(key: &[u8], offset: usize, data: &[u8]) -> u32 {
 }
 
 /// Where each port is among [`CLASSES`] classes of 512 ports.
+///
+/// The hash of a port is linear, so its place is, too: seven bits of the hash are the class, and nine bits
+/// of the port that do not follow from them the place in it. There and back are two small tables, which stay
+/// in a core's cache where one entry for each port would not.
 #[derive(Debug)]
 pub struct PortClasses {
-    ports: Box<[u16]>,
-    places: Box<[u16]>,
+    places: Linear,
+    ports: Linear,
 }
+
+/// Bits of a place in a class.
+const PLACE_BITS: u32 = 16 - CLASSES.trailing_zeros();
 
 impl Default for PortClasses {
     /// By the low bits of the port: what serves when nobody knows the NIC's hash.
@@ -110,38 +117,92 @@ impl Default for PortClasses {
 }
 
 impl PortClasses {
-    /// By the low bits of what `hash` makes of a port. Uneven classes, which no linear hash of full
-    /// rank makes, spill over into others.
+    /// By the low bits of what `hash` makes of a port, which is linear. Where some of them follow from
+    /// others, bits of the port take their place: classes are even, but lead to more than one queue.
     fn new(hash: impl Fn(Port) -> u32) -> Self {
-        const PORTS: usize = 1 << 16;
-        const EACH: usize = PORTS / CLASSES;
-        let (mut ports, mut places) = (vec![0; PORTS], vec![0; PORTS]);
-        let mut filled = [0; CLASSES];
-        for port in 0..=u16::MAX {
-            let wanted = hash(Port(port)) as usize % CLASSES;
-            let class = (0..CLASSES).map(|n| (wanted + n) % CLASSES).find(|class| filled[*class] < EACH);
-            let place = class.map_or(0, |class| {
-                filled[class] += 1;
-                class * EACH + filled[class] - 1
-            });
-            ports[place] = port;
-            places[usize::from(port)] = u16::try_from(place).unwrap_or(0);
+        let of_bits: [u32; 16] = std::array::from_fn(|bit| hash(Port(1 << bit)));
+        // Which bits of the port a bit of its hash depends on; then each bit of the port alone.
+        let of_hash = (0..CLASSES.trailing_zeros()).map(|bit| {
+            (0..16).fold(0_u16, |mask, from| mask | u16::from(of_bits[from] >> bit & 1 == 1) << from)
+        });
+        let mut taken = Independent::default();
+        let mut class: Vec<_> = of_hash.map(|mask| taken.add(mask).then_some(mask)).collect();
+        let mut rest: Vec<_> = (0..16).map(|bit| 1_u16 << bit).filter(|mask| taken.add(*mask)).collect();
+        for missing in class.iter_mut().filter(|mask| mask.is_none()) {
+            *missing = rest.pop();
         }
-        Self { ports: ports.into(), places: places.into() }
+        let masks: Vec<_> = rest.into_iter().chain(class.into_iter().flatten()).collect();
+        let place_of = |port: u16| {
+            let bits = masks.iter().map(|mask| u16::from((port & mask).count_ones() % 2 == 1));
+            bits.zip(0..).fold(0, |place, (bit, at)| place | bit << at)
+        };
+        let places = Linear::new(place_of);
+        let mut of_places = [0; 16];
+        for port in 0..=u16::MAX {
+            let place = places.apply(port);
+            if place.is_power_of_two() {
+                of_places[place.trailing_zeros() as usize] = port;
+            }
+        }
+        let port_of = |place: u16| of_places[place.trailing_zeros() as usize % 16];
+        Self { places, ports: Linear::new(port_of) }
     }
 
     /// The class of a port, and its place in it.
     #[must_use]
     pub fn place(&self, port: Port) -> (usize, usize) {
-        let place = usize::from(self.places[usize::from(port.0)]);
-        let each = self.ports.len() / CLASSES;
-        (place / each, place % each)
+        let place = usize::from(self.places.apply(port.0));
+        (place >> PLACE_BITS, place & ((1 << PLACE_BITS) - 1))
     }
 
     /// The port at a place of a class.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "sixteen bits")]
     pub fn port(&self, class: usize, place: usize) -> Port {
-        Port(self.ports[class * (self.ports.len() / CLASSES) + place])
+        Port(self.ports.apply((class << PLACE_BITS | place) as u16))
+    }
+}
+
+/// A linear function of sixteen bits to sixteen bits, by halves.
+#[derive(Debug)]
+struct Linear {
+    low: [u16; 256],
+    high: [u16; 256],
+}
+
+impl Linear {
+    /// What `of` says of single bits decides all.
+    fn new(of: impl Fn(u16) -> u16) -> Self {
+        let of_bits: [u16; 16] = std::array::from_fn(|bit| of(1 << bit));
+        let sum = |byte: usize, shift: usize| {
+            (0..8).filter(|bit| byte >> bit & 1 == 1).fold(0, |sum, bit| sum ^ of_bits[bit + shift])
+        };
+        Self { low: std::array::from_fn(|byte| sum(byte, 0)), high: std::array::from_fn(|byte| sum(byte, 8)) }
+    }
+
+    #[inline(always)]
+    fn apply(&self, word: u16) -> u16 {
+        let [high, low] = word.to_be_bytes();
+        self.high[usize::from(high)] ^ self.low[usize::from(low)]
+    }
+}
+
+/// Words none of which is the exclusive or of others: by their highest bits.
+#[derive(Debug, Default)]
+struct Independent([u16; 16]);
+
+impl Independent {
+    /// Whether the word could be added.
+    fn add(&mut self, mut word: u16) -> bool {
+        while let Some(bit) = word.checked_ilog2() {
+            let known = &mut self.0[bit as usize];
+            if *known == 0 {
+                *known = word;
+                return true;
+            }
+            word ^= *known;
+        }
+        false
     }
 }
 
@@ -195,6 +256,21 @@ mod tests {
                 let (class, place) = classes.place(port);
                 assert_eq!(classes.port(class, place), port);
             }
+        }
+    }
+
+    #[test]
+    fn a_hash_that_says_little_still_gives_even_classes() {
+        for hash in [|_: Port| 0, |port: Port| u32::from(port.0 & 1), |port: Port| u32::from(port.0 & 1) * 3]
+        {
+            let classes = PortClasses::new(hash);
+            let mut counts = [0; CLASSES];
+            for port in (0..=u16::MAX).map(Port) {
+                let (class, place) = classes.place(port);
+                assert_eq!(classes.port(class, place), port);
+                counts[class] += 1;
+            }
+            assert_eq!(counts, [512; CLASSES]);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::admission::{Admission, SynProxy};
 use crate::schedule::Schedule;
 use crate::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 
@@ -24,6 +25,29 @@ pub struct Service {
     /// The compiled scheduler over the backends that take new flows. Shared with earlier
     /// snapshots while the backends are the same, so that its place in the order is kept.
     pub schedule: Arc<Schedule>,
+    /// Whether a new flow may begin.
+    pub admission: Admission,
+    /// Whether handshakes are answered by cookie, so that a flow begins when its client has shown that it
+    /// exists.
+    pub syn_proxy: SynProxy,
+}
+
+impl Service {
+    /// Whether a new handshake is to be answered by cookie now.
+    #[must_use]
+    pub fn answers_by_cookie(&self) -> bool {
+        self.admission.meter.answers_by_cookie(self.syn_proxy)
+    }
+
+    /// The scheduler that finds the same backend for all packets of a flow that is not remembered; `None`:
+    /// nothing finds it, or what is translated cannot be guessed.
+    pub(crate) fn stateless(&self) -> Option<&Schedule> {
+        let consistent = match &self.admission.fallback {
+            Some(fallback) => fallback,
+            None => &self.schedule,
+        };
+        (!self.mode.is_two_way() && consistent.is_consistent()).then_some(&**consistent)
+    }
 }
 
 /// See [`Service::missing_state`].

@@ -30,10 +30,28 @@ pub(crate) struct Build {
 
 #[derive(Debug, Clone)]
 enum Transport {
-    Tcp { source: u16, destination: u16, flags: u8, sequence: u32, acknowledgement: u32, options: Vec<u8> },
-    Udp { source: u16, destination: u16, no_checksum: bool },
-    Icmp { kind: u8, code: u8, rest: [u8; 4] },
-    Other { number: u8 },
+    Tcp {
+        source: u16,
+        destination: u16,
+        flags: u8,
+        sequence: u32,
+        acknowledgement: u32,
+        window: u16,
+        options: Vec<u8>,
+    },
+    Udp {
+        source: u16,
+        destination: u16,
+        no_checksum: bool,
+    },
+    Icmp {
+        kind: u8,
+        code: u8,
+        rest: [u8; 4],
+    },
+    Other {
+        number: u8,
+    },
 }
 
 /// A frame from one station to another.
@@ -57,8 +75,9 @@ pub(crate) fn frame(source: (Mac, &str), destination: (Mac, &str)) -> Build {
 
 impl Build {
     pub(crate) fn tcp(mut self, source: u16, destination: u16, flags: u8) -> Self {
-        let (sequence, acknowledgement, options) = (1, 2, Vec::new());
-        self.transport = Transport::Tcp { source, destination, flags, sequence, acknowledgement, options };
+        let (sequence, acknowledgement, window, options) = (1, 2, 0x2000, Vec::new());
+        self.transport =
+            Transport::Tcp { source, destination, flags, sequence, acknowledgement, window, options };
         self
     }
 
@@ -66,6 +85,14 @@ impl Build {
     pub(crate) fn numbers(mut self, new_sequence: u32, new_acknowledgement: u32) -> Self {
         if let Transport::Tcp { sequence, acknowledgement, .. } = &mut self.transport {
             (*sequence, *acknowledgement) = (new_sequence, new_acknowledgement);
+        }
+        self
+    }
+
+    /// Of a TCP segment.
+    pub(crate) fn window(mut self, new_window: u16) -> Self {
+        if let Transport::Tcp { window, .. } = &mut self.transport {
+            *window = new_window;
         }
         self
     }
@@ -231,11 +258,12 @@ impl Build {
 
     fn segment(&self) -> Vec<u8> {
         let (mut segment, at) = match self.transport {
-            Transport::Tcp { source, destination, flags, sequence, acknowledgement, ref options } => {
+            Transport::Tcp { source, destination, flags, sequence, acknowledgement, window, ref options } => {
                 let mut segment = [source, destination].map(u16::to_be_bytes).concat();
                 segment.extend([sequence, acknowledgement].map(u32::to_be_bytes).concat());
                 let words = u8::try_from(5 + options.len() / 4).unwrap_or(15);
-                segment.extend([words << 4, flags, 0x20, 0, 0, 0, 0, 0]);
+                segment.extend([words << 4, flags]);
+                segment.extend([window, 0, 0].map(u16::to_be_bytes).concat());
                 segment.extend(options);
                 (segment, Some(16))
             }

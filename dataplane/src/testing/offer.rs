@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use super::rig::{BRIDGE, CLIENT, ETH0, ETH1, backend_address, backend_mac, vip};
+use crate::admission::{AccessList, Admission, Limits, Meters, ServiceMeter, SynProxy};
 use crate::schedule::{Candidate, Kind, Schedule};
 use crate::snapshot::{
     Backend, CLASSES, ClientAddress, Dscp, Endpoint, Forwarding, MissingState, NextHop, OneArm, PoolPart,
@@ -48,6 +49,12 @@ pub(crate) struct Offer {
     pub(crate) missing_state: MissingState,
     pub(crate) mss_clamp: Option<u16>,
     pub(crate) echo: bool,
+    /// Prefixes that are allowed, and denied.
+    pub(crate) access: (Vec<Prefix>, Vec<Prefix>),
+    pub(crate) limits: Limits,
+    pub(crate) upper_threshold: Option<u32>,
+    /// `None`: as befits the mode.
+    pub(crate) scheduler: Option<Kind>,
 }
 
 /// An address of a source-NAT pool, on the backends' side of the box.
@@ -98,12 +105,20 @@ impl Offer {
             missing_state: MissingState::Drop,
             mss_clamp: None,
             echo: true,
+            access: Default::default(),
+            limits: Limits::default(),
+            upper_threshold: None,
+            scheduler: None,
         }
     }
 
     /// Puts the service into a snapshot.
     pub(crate) fn add_to(&self, snapshot: &mut Snapshot) {
         let (lasts, v6) = &self.backends;
+        let before = snapshot.services.first().map(|service| service.admission.meter.commons());
+        let commons = before.map_or_else(Arc::default, Arc::clone);
+        let number = u32::try_from(snapshot.services.len()).expect("few services");
+        let meter = Arc::new(ServiceMeter::new(number, commons, 1));
         let mut candidates = Vec::new();
         for &last in lasts {
             let id = BackendId(u32::try_from(snapshot.backends.len()).expect("few backends"));
@@ -111,7 +126,9 @@ impl Offer {
             let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
             let forwarding = self.forwarding(snapshot, address);
             let (port, protocol, mss_clamp) = (self.inner, self.protocol, self.mss_clamp);
-            let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp };
+            let (service, upper_threshold) = (Arc::clone(&meter), self.upper_threshold);
+            let meters = Meters { service, backend: Arc::default(), upper_threshold };
+            let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters };
             snapshot.backends.push(Some(backend));
             candidates.push(Candidate { id, name: format!("{address}:{:?}", self.inner), weight: 1 });
             if matches!(self.how, How::Bridge | How::Router) {
@@ -123,12 +140,31 @@ impl Offer {
         if mode == Mode::Bridge {
             bridge(snapshot, lasts);
         }
-        let kind = if mode.is_two_way() { Kind::RoundRobin } else { Kind::Maglev };
-        let schedule = Arc::new(Schedule::compile(kind, &candidates, 1, "test"));
-        let id = ServiceId(u32::try_from(snapshot.services.len()).expect("few services"));
+        let befitting = if mode.is_two_way() { Kind::RoundRobin } else { Kind::Maglev };
+        let compiled = |kind| Arc::new(Schedule::compile(kind, &candidates, 1, "test"));
+        let schedule = compiled(self.scheduler.unwrap_or(befitting));
+        let needs_another = !mode.is_two_way() && !schedule.is_consistent();
+        let admission = Admission {
+            access: Arc::new(AccessList::new(&self.access.0, &self.access.1)),
+            limits: self.limits,
+            meter,
+            fallback: needs_another.then(|| compiled(Kind::Maglev)),
+        };
+        let id = ServiceId(number);
         let (vip, ports, protocol) = (self.vip, self.ports, self.protocol);
         let (vlan, missing_state) = (self.vlan, self.missing_state);
-        snapshot.services.push(Service { vip, ports, protocol, mode, vlan, missing_state, schedule });
+        let syn_proxy = SynProxy::Off;
+        snapshot.services.push(Service {
+            vip,
+            ports,
+            protocol,
+            mode,
+            vlan,
+            missing_state,
+            schedule,
+            admission,
+            syn_proxy,
+        });
         snapshot.endpoints.insert(vip, protocol, ports, id);
         snapshot.vips.insert(vip, Vip { echo: self.echo, bridge: mode == Mode::Bridge });
     }

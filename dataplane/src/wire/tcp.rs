@@ -86,6 +86,12 @@ impl<'f> Tcp<'f> {
         Sequence(u32::from_be_bytes(bytes_at::<8, 4, _>(self.0)))
     }
 
+    /// The window as it stands there: not scaled.
+    #[inline(always)]
+    pub(crate) fn window(&self) -> u16 {
+        be16::<14, _>(self.0)
+    }
+
     /// Bytes of the header, options included.
     #[inline(always)]
     pub(crate) fn header_length(&self) -> usize {
@@ -122,6 +128,11 @@ impl<'f> TcpMut<'f> {
     #[inline(always)]
     pub(crate) fn set_acknowledgement(&mut self, sequence: Sequence) {
         self.0[8..12].copy_from_slice(&sequence.0.to_be_bytes());
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_window(&mut self, window: u16) {
+        set_be16::<14, _>(self.0, window);
     }
 
     #[inline(always)]

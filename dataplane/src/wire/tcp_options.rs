@@ -7,18 +7,24 @@ use super::checksum::Delta;
 use super::tcp::{self, Flags, Sequence, Shift, Tcp, TcpMut};
 
 /// Option kinds (IANA).
-mod kind {
-    pub(super) const END: u8 = 0;
-    pub(super) const NO_OPERATION: u8 = 1;
-    pub(super) const MAXIMUM_SEGMENT_SIZE: u8 = 2;
+pub(crate) mod kind {
+    pub(crate) const END: u8 = 0;
+    pub(crate) const NO_OPERATION: u8 = 1;
+    pub(crate) const MAXIMUM_SEGMENT_SIZE: u8 = 2;
+    /// RFC 7323 section 2.2.
+    pub(crate) const WINDOW_SCALE: u8 = 3;
+    /// RFC 2018 section 2.
+    pub(crate) const SACK_PERMITTED: u8 = 4;
     /// RFC 2018 section 3.
-    pub(super) const SACK: u8 = 5;
+    pub(crate) const SACK: u8 = 5;
+    /// RFC 7323 section 3.2.
+    pub(crate) const TIMESTAMPS: u8 = 8;
     /// One of the two for experiments (RFC 4727); what LVS's modules for backends look for.
-    pub(super) const CLIENT_ADDRESS: u8 = 254;
+    pub(crate) const CLIENT_ADDRESS: u8 = 254;
 }
 
 /// The longest header: its length is counted in words of four bytes, in four bits.
-const MAX_HEADER: usize = 60;
+pub(crate) const MAX_HEADER: usize = 60;
 
 /// A maximum segment size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,16 +32,16 @@ pub(crate) struct Mss(pub(crate) u16);
 
 /// An option with a length, and where in the segment its value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct TcpOption {
-    kind: u8,
-    value: usize,
-    length: usize,
+pub(crate) struct TcpOption {
+    pub(crate) kind: u8,
+    pub(crate) value: usize,
+    pub(crate) length: usize,
 }
 
 /// The walk over a segment's options. Each step takes a byte at least, of forty at most; an option
 /// whose length does not fit ends it.
 #[derive(Debug, Clone, Copy)]
-struct Walk {
+pub(crate) struct Walk {
     at: usize,
     end: usize,
 }
@@ -43,13 +49,13 @@ struct Walk {
 impl Walk {
     /// `None`: not a whole header.
     #[inline(always)]
-    fn new(segment: &[u8]) -> Option<Self> {
+    pub(crate) fn new(segment: &[u8]) -> Option<Self> {
         let header = Tcp::new_checked(segment).ok()?.header_length();
         Some(Self { at: tcp::LENGTH, end: header })
     }
 
     #[inline(always)]
-    fn next(&mut self, segment: &[u8]) -> Option<TcpOption> {
+    pub(crate) fn next(&mut self, segment: &[u8]) -> Option<TcpOption> {
         loop {
             match *segment.get(self.at..self.end)? {
                 [kind::NO_OPERATION, ..] => self.at += 1,

@@ -15,19 +15,21 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::engine::Poll;
-use crate::flow::{Expired, FlowTable, Keeper, Timeouts};
+use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::fragment::Fragments;
 use crate::io::PacketIo;
 use crate::limits::BATCH;
 use crate::pipeline::{self, Batch, Budget, Context, Missing, Spares, Station};
-use crate::snapshot::{FlowTimeouts, Forwarding, Reader, Snapshot};
+use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
 use crate::types::WorkerId;
 use crate::xdp::Wake;
 
-/// How long an adaptive worker spins without a frame before it sleeps.
-const SPIN_NANOS: u64 = 100_000;
+/// How long an adaptive worker spins without a frame before it sleeps: a few looks. Below full load frames come
+/// in batches, as far apart as a NIC pauses between interrupts, and a longer spin, which would hardly ever
+/// meet the next batch, would be paid for each.
+const SPIN_NANOS: u64 = 1_000;
 /// How long it sleeps at most: idle flows still have to expire.
 const SLEEP: Duration = Duration::from_millis(100);
 
@@ -167,6 +169,7 @@ impl<I: PacketIo> Worker<I> {
             fragments: &mut self.fragments,
             answers: &mut self.answers,
             spares: &mut self.spares,
+            asked: None,
             missing: None,
             station: None,
         };
@@ -199,21 +202,11 @@ impl<I: PacketIo> Worker<I> {
         }
         let timeouts = self.timeouts.1;
         self.sweep_is_behind = self.keeper.sweep(table, snapshot, &timeouts, now, |flow| {
-            counters.flows_expired.add(1);
-            counters.backend(flow.backend).active_flows.sub(1);
-            give_back(snapshot, &flow);
+            pipeline::ended(snapshot, counters, &flow);
         });
         self.keeper.reclaim(table);
         self.fragments.sweep(now);
         self.drop_late_fragments(now);
-    }
-}
-
-/// The port of a source-NAT pool that an ended flow had.
-fn give_back(snapshot: &Snapshot, flow: &Expired) {
-    let forwarding = snapshot.backend(flow.backend).map(|backend| &backend.forwarding);
-    if let (Some(nat), Some(Forwarding::OneArm(one_arm))) = (flow.nat, forwarding) {
-        pipeline::give(one_arm, nat.address, nat.port);
     }
 }
 

@@ -127,6 +127,17 @@ const SERVICES: &[Family<Service>] = &[
     ("service_bytes_in_total", "counter", "Bytes from clients.", |s| s.bytes_in),
     ("service_packets_out_total", "counter", "Packets to clients.", |s| s.packets_out),
     ("service_bytes_out_total", "counter", "Bytes to clients.", |s| s.bytes_out),
+    ("service_flows_guaranteed", "gauge", "Flows that it always has room for.", |s| s.guaranteed_flows),
+    ("service_flows_half_open", "gauge", "Handshakes under way.", |s| s.half_open_flows),
+    ("service_pressure", "gauge", "Whether it is beyond its share of the flow table.", |s| {
+        u64::from(s.pressure)
+    }),
+    ("service_stateless_packets_total", "counter", "Packets that went on without a flow.", |s| {
+        s.stateless_packets
+    }),
+    ("service_flows_recycled_total", "counter", "Unestablished flows that made way for others.", |s| {
+        s.recycled_flows
+    }),
 ];
 
 const BACKENDS: &[Family<Backend>] = &[
@@ -151,6 +162,12 @@ fn services(page: &mut Page, services: &[Service]) {
         page.metric(name, kind, help);
         for service in services {
             page.value(name, &[("service", &service.name)], value(service));
+        }
+    }
+    page.metric("service_refused_total", "counter", "Packets that began no flow, by reason.");
+    for service in services {
+        for (reason, count) in &service.refused {
+            page.value("service_refused_total", &[("service", &service.name), ("reason", reason)], count);
         }
     }
     for (name, kind, help, value) in SNAT {
@@ -192,6 +209,8 @@ mod tests {
             "penstock_service_snat_addresses{service=\"web\"} 2",
             "penstock_service_snat_ports_used{service=\"web\"} 5",
             "penstock_service_snat_ports{service=\"web\"} 129024",
+            "penstock_service_refused_total{service=\"web\",reason=\"denied\"} 0",
+            "penstock_service_pressure{service=\"dns\"} 0",
             "penstock_backend_up{service=\"web\",backend=\"10.0.1.11\"} 1",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}");

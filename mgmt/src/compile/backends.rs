@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use dataplane::admission::Meters;
 use dataplane::snapshot::{self, Backend, Endpoint, Fib, Hop, NextHop, OneArm, Route, Snapshot, Tunnel, Vip};
 use dataplane::types::{InterfaceId, Mode, Port};
 
@@ -41,12 +42,12 @@ fn segment_of(address: IpAddr, net: &NetState, ports: &[net::Port<'_>]) -> Optio
 
 pub(super) fn add(
     snapshot: &mut Snapshot,
-    member: Option<&Member>,
+    member: Option<(&Member, Meters)>,
     fib: &Fib,
     facts: &Facts<'_>,
     pools: &mut Pools,
 ) {
-    let backend = member.map(|member| {
+    let backend = member.map(|(member, meters)| {
         let &Member { address, port, protocol, mss_clamp, .. } = member;
         let mode = member.forwarding.mode();
         // Also of members that have left: their flows go on. Whether it answers echo requests is for the
@@ -57,7 +58,7 @@ pub(super) fn add(
             snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
         }
         let (forwarding, next_hop) = forwarding(member, fib, facts, pools);
-        Backend { address, port, protocol, forwarding, next_hop, mss_clamp }
+        Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters }
     });
     snapshot.backends.push(backend);
 }

@@ -1,9 +1,10 @@
 //! Configuration, backends and network to the [`Snapshot`] that workers read. Pure but for what it
 //! remembers. The schedules only save work: an unchanged service keeps its table and, with it, each
-//! worker's place in the order. The [`Pools`] outlive a configuration because flows do.
+//! worker's place in the order. The [`Pools`] and the meters outlive a configuration because flows do.
 
 mod backends;
 mod conflicts;
+mod meters;
 mod pools;
 mod served;
 
@@ -16,6 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use dataplane::admission::Admission;
 use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
 use dataplane::snapshot::{Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
@@ -72,8 +74,10 @@ impl Recipe {
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Compiler {
-    schedules: HashMap<String, (Recipe, Arc<Schedule>)>,
+    /// By the name of a service and the kind: a service may have two.
+    schedules: HashMap<(String, Kind), (Recipe, Arc<Schedule>)>,
     pools: Pools,
+    book: meters::Book,
     generation: u64,
 }
 
@@ -96,8 +100,9 @@ impl Compiler {
         self.pools.begin();
         let pool = pool_addresses(config);
         pool.iter().for_each(|address| self.pools.number(*address));
-        for (_, member) in inventory.members() {
-            backends::add(&mut snapshot, member, &fib, facts, &mut self.pools);
+        for (id, member) in inventory.members() {
+            let meters = member.map(|member| self.book.meters(id, member, facts.workers));
+            backends::add(&mut snapshot, member.zip(meters), &fib, facts, &mut self.pools);
         }
         snapshot.snat = self.pools.addresses().to_vec();
         for address in snapshot.snat.iter().flatten() {
@@ -107,28 +112,39 @@ impl Compiler {
         }
         let mut schedules = HashMap::new();
         for (id, service) in (0..).map(ServiceId).zip(&config.services) {
-            let (recipe, schedule) = self.schedule(facts, service);
-            add_service(&mut snapshot, id, service, &schedule, recipe.has_takers());
-            schedules.insert(service.name.clone(), (recipe, schedule));
+            let mut compiled = |kind| {
+                let (recipe, schedule) = self.schedule(facts, service, kind);
+                let has_takers = recipe.has_takers();
+                schedules.insert((service.name.clone(), kind), (recipe, Arc::clone(&schedule)));
+                (schedule, has_takers)
+            };
+            let (schedule, has_takers) = compiled(service.scheduler);
+            // What translates nothing can do without flows, if something finds their backend.
+            let needs_another = !service.mode().is_two_way() && service.scheduler != Kind::Maglev;
+            let fallback = needs_another.then(|| compiled(Kind::Maglev).0);
+            let admission = self.book.admission(service, facts.workers, fallback);
+            add_service(&mut snapshot, id, service, (schedule, admission), has_takers);
         }
         self.schedules = schedules;
+        self.book.forget();
         snapshot.fib = Arc::new(fib);
         snapshot
     }
 
-    fn schedule(&mut self, facts: &Facts<'_>, service: &config::Service) -> (Recipe, Arc<Schedule>) {
+    fn schedule(
+        &mut self,
+        facts: &Facts<'_>,
+        service: &config::Service,
+        kind: Kind,
+    ) -> (Recipe, Arc<Schedule>) {
         let Facts { config, inventory, workers, .. } = *facts;
         let candidates = service.backends.iter().filter_map(|backend| {
             let id = inventory.number(service, backend.address, backend.port)?;
             let weight = inventory.get(id)?.weight_for_new_flows();
             Some(Candidate { id, name: backend.name(), weight })
         });
-        let recipe = Recipe {
-            kind: service.scheduler,
-            candidates: candidates.collect(),
-            cluster: config.node.cluster.clone(),
-        };
-        match self.schedules.remove(&service.name) {
+        let recipe = Recipe { kind, candidates: candidates.collect(), cluster: config.node.cluster.clone() };
+        match self.schedules.remove(&(service.name.clone(), kind)) {
             Some((before, schedule)) if before == recipe => (before, schedule),
             _ => {
                 let schedule = Schedule::compile(recipe.kind, &recipe.candidates, workers, &recipe.cluster);
@@ -182,12 +198,23 @@ fn add_service(
     snapshot: &mut Snapshot,
     id: ServiceId,
     service: &config::Service,
-    schedule: &Arc<Schedule>,
+    (schedule, admission): (Arc<Schedule>, Admission),
     has_takers: bool,
 ) {
-    let &config::Service { address: vip, ports, protocol, vlan, missing_state, ping, .. } = service;
-    let (mode, schedule) = (service.mode(), Arc::clone(schedule));
-    snapshot.services.push(Service { vip, ports, protocol, mode, vlan, missing_state, schedule });
+    let &config::Service { address: vip, ports, protocol, vlan, missing_state, ping, syn_proxy, .. } =
+        service;
+    let mode = service.mode();
+    snapshot.services.push(Service {
+        vip,
+        ports,
+        protocol,
+        mode,
+        vlan,
+        missing_state,
+        schedule,
+        admission,
+        syn_proxy,
+    });
     snapshot.endpoints.insert(vip, protocol, ports, id);
     let echo = match ping {
         Ping::Up => has_takers,

@@ -368,3 +368,46 @@ fn within_a_prefix_only_hosts_are_answered_and_only_for_what_nobody_else_has() {
     assert!(single.answers(vip, Asker::Claimant, || false, || true), "it is the box's alone");
     assert!(single.hosts().eq([vip]) && single.is_host(vip));
 }
+
+#[test]
+fn meters_are_kept_over_reloads_and_lists_while_they_are_the_same() {
+    let text = |more: &str| {
+        format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"dsr\"\nscheduler = \"rr\"\n{more}\n\
+             backend = [{{ address = \"10.0.0.11\", upper_threshold = 9 }}]\n"
+        )
+    };
+    let config = one(&text("deny = [\"10.9.0.0/16\"]\nlimits = { flows = 5 }"));
+    let mut compiler = Compiler::default();
+    let mut inventory = inventory(&config);
+    let net = network();
+    let first = compile(&mut compiler, &config, &inventory, &net);
+    let second = compile(&mut compiler, &config, &inventory, &net);
+    let [a, b] = [&first, &second].map(|snapshot| &snapshot.services[0].admission);
+    assert!(Arc::ptr_eq(&a.meter, &b.meter) && Arc::ptr_eq(&a.access, &b.access));
+    assert!(Arc::ptr_eq(a.fallback.as_ref().unwrap(), b.fallback.as_ref().unwrap()));
+    assert!(a.fallback.as_ref().unwrap().is_consistent());
+    assert!(!a.access.allows(ip("10.9.1.1")) && a.access.allows(ip("10.8.1.1")));
+    assert_eq!((a.limits.flows, a.limits.new_per_second), (Some(5), None));
+    assert!(Arc::ptr_eq(&backend(&first).meters.service, &a.meter));
+    assert!(Arc::ptr_eq(&backend(&first).meters.backend, &backend(&second).meters.backend));
+    assert_eq!(backend(&first).meters.upper_threshold, Some(9));
+    // The service leaves while its backend has flows, and comes back with another list.
+    let without = load("[[interface]]\nname = \"eth0\"\n");
+    inventory.follow(&without, crate::clock::now(), |_| dataplane::BackendStats::default());
+    let third = compile(&mut compiler, &without, &inventory, &net);
+    assert!(third.services.is_empty() && Arc::ptr_eq(&backend(&third).meters.service, &a.meter));
+    let config = one(&text("deny = [\"10.8.0.0/16\"]"));
+    inventory.follow(&config, crate::clock::now(), |_| dataplane::BackendStats::default());
+    let fourth = compile(&mut compiler, &config, &inventory, &net);
+    let again = &fourth.services[0].admission;
+    assert!(Arc::ptr_eq(&again.meter, &a.meter) && !Arc::ptr_eq(&again.access, &a.access));
+    assert!(!again.access.allows(ip("10.8.1.1")));
+}
+
+#[test]
+fn a_service_that_translates_or_hashes_needs_no_second_scheduler() {
+    let config = config(1);
+    let snapshot = compile(&mut Compiler::default(), &config, &inventory(&config), &NetState::default());
+    assert!(snapshot.services.iter().all(|service| service.admission.fallback.is_none()));
+}

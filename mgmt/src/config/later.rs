@@ -8,7 +8,6 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::diagnostic::{Report, Span};
-use super::reader::unknown_key;
 
 /// What a key may say although its feature is not there: its default.
 #[derive(Debug)]
@@ -21,10 +20,6 @@ pub(super) enum Later {
     Number(u32),
     /// A duration of zero, however written.
     NoTime,
-    /// An empty list.
-    NoItems,
-    /// A table of such keys.
-    Table(&'static [(&'static str, Self)]),
 }
 
 impl Later {
@@ -35,15 +30,7 @@ impl Later {
         found: &Spanned<DeValue<'_>>,
         report: &mut Report<'_>,
     ) {
-        if let (Self::Table(keys), DeValue::Table(table)) = (self, found.get_ref()) {
-            let known: Vec<_> = keys.iter().map(|(name, _)| *name).collect();
-            for (inner, value) in table {
-                match keys.iter().find(|(name, _)| *name == inner.get_ref().as_ref()) {
-                    Some((_, later)) => later.check(inner.get_ref(), &inner.span(), value, report),
-                    None => unknown_key(inner, &known, report),
-                }
-            }
-        } else if !self.is_said_by(found.get_ref()) {
+        if !self.is_said_by(found.get_ref()) {
             self.refuse(key, key_span, &found.span(), report);
         }
     }
@@ -57,7 +44,6 @@ impl Later {
             (Self::NoTime, DeValue::String(text)) => {
                 humantime::parse_duration(text).is_ok_and(|time| time.is_zero())
             }
-            (Self::NoItems, DeValue::Array(items)) => items.is_empty(),
             _ => false,
         }
     }
@@ -75,12 +61,11 @@ impl Later {
         let span = if is_header { found.clone() } else { key_span.start..found.end.max(key_span.end) };
         let finding = report.error(&span, format!("`{asked}` is not available in this version"));
         match self {
-            Self::Absent | Self::Table(_) if is_header => finding.help("take the table out"),
-            Self::Absent | Self::Table(_) => finding.help("take the key out"),
+            Self::Absent if is_header => finding.help("take the table out"),
+            Self::Absent => finding.help("take the key out"),
             Self::Text(default) => finding.help(format!("this version has `{key} = \"{default}\"` only")),
             Self::Number(default) => finding.help(format!("this version has `{key} = {default}` only")),
             Self::NoTime => finding.help(format!("this version has `{key} = \"0s\"` only")),
-            Self::NoItems => finding.help(format!("this version has `{key} = []` only")),
         };
     }
 }
@@ -96,28 +81,13 @@ pub(super) const SERVICE: &[(&str, Later)] = &[
     ("group_minimum", Later::Number(1)),
     ("on_backend_failure", Later::Text("keep")),
     ("slow_start", Later::NoTime),
-    ("syn_proxy", Later::Text("off")),
-    ("allow", Later::NoItems),
-    ("deny", Later::NoItems),
-    (
-        "limits",
-        Later::Table(&[
-            ("flows", Later::Number(0)),
-            ("new_per_second", Later::Number(0)),
-            ("new_per_second_per_source", Later::Number(0)),
-        ]),
-    ),
     ("hash_on", Later::Text("source+port")),
     ("health", Later::Absent),
 ];
 
 /// Of `[[service.backend]]`.
-pub(super) const BACKEND: &[(&str, Later)] = &[
-    ("health", Later::Absent),
-    ("priority_group", Later::Number(1)),
-    ("upper_threshold", Later::Number(0)),
-    ("lower_threshold", Later::Number(0)),
-];
+pub(super) const BACKEND: &[(&str, Later)] =
+    &[("health", Later::Absent), ("priority_group", Later::Number(1)), ("lower_threshold", Later::Number(0))];
 
 /// Words of `scheduler`.
 pub(super) const SCHEDULERS: &[&str] =

@@ -30,7 +30,7 @@ use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
-pub use service::{Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
+pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
 
 use diagnostic::{Report, Source};
 

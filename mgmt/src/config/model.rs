@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use dataplane::admission::SynProxy;
 use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, FlowTimeouts, MissingState};
 use dataplane::types::{Mode, PortRange, Prefix, Protocol, VlanId};
@@ -73,8 +74,23 @@ pub(super) struct Service {
     pub(super) mss_clamp: Option<Spanned<u16>>,
     pub(super) vlan: VlanId,
     pub(super) ping: Ping,
+    pub(super) allow: Prefixes,
+    pub(super) deny: Prefixes,
+    pub(super) limits: Limits,
+    pub(super) syn_proxy: Option<Spanned<SynProxy>>,
     pub(super) backends: Vec<Backend>,
     pub(super) span: Span,
+}
+
+/// A list of prefixes, each with its place.
+pub(super) type Prefixes = Option<Spanned<Vec<Spanned<Prefix>>>>;
+
+/// `limits = { … }`
+#[derive(Debug, Default)]
+pub(super) struct Limits {
+    pub(super) flows: Option<Spanned<u32>>,
+    pub(super) new_per_second: Option<Spanned<u32>>,
+    pub(super) new_per_second_per_source: Option<Spanned<u32>>,
 }
 
 /// A word of `tunnel.kind`.
@@ -101,5 +117,6 @@ pub(super) struct Backend {
     pub(super) address: Option<Spanned<IpAddr>>,
     pub(super) port: Option<Spanned<u16>>,
     pub(super) weight: Option<Spanned<u16>>,
+    pub(super) upper_threshold: u32,
     pub(super) span: Span,
 }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
+use dataplane::admission::Limits;
 use dataplane::snapshot::FlowTimeouts;
+use dataplane::types::Prefix;
 use serde::{Deserialize, Serialize};
 
 use super::{Backend, Config, Dataplane, Forwarding, Interface, Service, read};
@@ -124,7 +126,37 @@ fn service(changes: &mut Changes, old: &Service, new: &Service) {
     changes.field(&name("vlan"), before, after);
     let [before, after] = [old, new].map(|s| read::ping_word(s.ping));
     changes.field(&name("ping"), before, after);
+    admission(changes, name, old, new);
     backends(changes, &new.name, &old.backends, &new.backends);
+}
+
+/// What lets new flows in. Lists may be long: they are told by what has changed of them.
+fn admission(changes: &mut Changes, name: impl Fn(&str) -> String, old: &Service, new: &Service) {
+    let lists =
+        [("allow", &old.access.allow, &new.access.allow), ("deny", &old.access.deny, &new.access.deny)];
+    for (key, before, after) in lists {
+        let lacking = |these: &[Prefix], those: &[Prefix]| {
+            these.iter().filter(|prefix| those.binary_search(prefix).is_err()).count()
+        };
+        let (added, removed) = (lacking(after, before), lacking(before, after));
+        if added + removed > 0 {
+            let count = after.len();
+            changes.say(format!("{}: {added} added, {removed} removed, {count} in all", name(key)));
+        }
+    }
+    let limits = |service: &Service| {
+        let Limits { flows, new_per_second, new_per_second_per_source } = service.limits;
+        [
+            ("limits.flows", flows),
+            ("limits.new_per_second", new_per_second),
+            ("limits.new_per_second_per_source", new_per_second_per_source),
+        ]
+    };
+    for ((key, before), (_, after)) in limits(old).into_iter().zip(limits(new)) {
+        changes.field(&name(key), before.unwrap_or(0), after.unwrap_or(0));
+    }
+    let [before, after] = [old, new].map(|s| read::syn_proxy_word(s.syn_proxy));
+    changes.field(&name("syn_proxy"), before, after);
 }
 
 /// The keys of a mode; a change of the mode itself has been told.
@@ -166,7 +198,10 @@ fn backends(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backen
         match before.get(&(backend.address, backend.port)) {
             None => changes.say(format!("service {service}: backend {name} is added, weight {weight}")),
             Some(before) => {
-                changes.field(&format!("service {service}: backend {name}: weight"), before.weight, weight);
+                let field = |key: &str| format!("service {service}: backend {name}: {key}");
+                changes.field(&field("weight"), before.weight, weight);
+                let [before, after] = [*before, backend].map(|b| b.upper_threshold.unwrap_or(0));
+                changes.field(&field("upper_threshold"), before, after);
             }
         }
     }
@@ -290,6 +325,27 @@ mod tests {
         let dsr = "address = \"10.0.0.100\"\nmode = \"dsr\"\n";
         let changes = between(dsr, &format!("{dsr}dsr = {{ dscp = 7 }}\n"));
         assert_eq!(changes, ["service web: dsr.dscp: 0 -> 7"]);
+    }
+
+    #[test]
+    fn what_lets_new_flows_in_is_told_in_short() {
+        let plan = changed(&[
+            (
+                "port = 80\n",
+                "port = 80\nallow = [\"10.0.0.0/8\", \"fd00::/8\"]\ndeny = [\"10.9.0.0/16\"]\n\
+                 limits = { flows = 10, new_per_second = 9, new_per_second_per_source = 8 }\n",
+            ),
+            ("port = 8080", "port = 8080, upper_threshold = 5"),
+        ]);
+        let expected = [
+            "service web: allow: 2 added, 0 removed, 2 in all",
+            "service web: deny: 1 added, 0 removed, 1 in all",
+            "service web: limits.flows: 0 -> 10",
+            "service web: limits.new_per_second: 0 -> 9",
+            "service web: limits.new_per_second_per_source: 0 -> 8",
+            "service web: backend 10.0.1.12:8080: upper_threshold: 0 -> 5",
+        ];
+        assert_eq!(plan.changes, expected);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use dataplane::admission::{Limits, SynProxy};
 use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, Dscp, MissingState, TunnelKind};
 use dataplane::types::{Mode, Port, PortRange, Prefix, Protocol, VlanId};
@@ -33,6 +34,12 @@ pub struct Service {
     pub vlan: Option<VlanId>,
     /// Default: while a backend takes flows.
     pub ping: Ping,
+    /// `allow` and `deny`.
+    pub access: Access,
+    /// `limits`. Default: none.
+    pub limits: Limits,
+    /// Default: off.
+    pub syn_proxy: SynProxy,
     /// `[[service.backend]]`, in the order of the file.
     pub backends: Vec<Backend>,
 }
@@ -49,6 +56,16 @@ impl Service {
     pub fn endpoint(&self) -> String {
         endpoint(self.address, self.ports)
     }
+}
+
+/// Which clients may use a service, as prefixes of their addresses. The longest that fits decides; of two that
+/// are as long, the one in `deny`. Where none fits: only if `allow` is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Default: everybody.
+    pub allow: Arc<[Prefix]>,
+    /// Default: nobody.
+    pub deny: Arc<[Prefix]>,
 }
 
 /// A mode with the keys that belong to it alone.
@@ -118,6 +135,8 @@ pub struct Backend {
     pub port: Option<Port>,
     /// Default: 100.
     pub weight: u16,
+    /// Flows at once. `None`, the default: any number.
+    pub upper_threshold: Option<u32>,
 }
 
 impl Backend {

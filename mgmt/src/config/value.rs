@@ -121,8 +121,17 @@ pub(super) fn ipv6_address(value: &DeValue<'_>) -> Result<Ipv6Addr, Wrong> {
     }
 }
 
-/// An address, or a prefix without bits behind its length.
+/// The same, but not one of all addresses.
 pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Wrong> {
+    let prefix = any_prefix(value)?;
+    match prefix.length() {
+        0 => Err(Wrong::said(format!("\"{prefix}\""), "is every address there is")),
+        _ => Ok(prefix),
+    }
+}
+
+/// An address, or a prefix without bits behind its length.
+pub(super) fn any_prefix(value: &DeValue<'_>) -> Result<Prefix, Wrong> {
     let Some((text, length)) = value.as_str().and_then(|text| text.split_once('/')) else {
         return address(value).map(Prefix::host);
     };
@@ -130,9 +139,6 @@ pub(super) fn prefix(value: &DeValue<'_>) -> Result<Prefix, Wrong> {
     let no_prefix = || Wrong::said(whole(), "is not a prefix").with_help("write it as in \"10.0.0.0/28\"");
     let first: IpAddr = text.parse().map_err(|_| no_prefix())?;
     let prefix = length.parse().ok().and_then(|length| Prefix::new(first, length)).ok_or_else(no_prefix)?;
-    if prefix.length() == 0 {
-        return Err(Wrong::said(whole(), "is every address there is"));
-    }
     if prefix.address() != first {
         let wrong = Wrong::said(whole(), "has bits set behind its length");
         return Err(

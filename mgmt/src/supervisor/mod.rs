@@ -9,12 +9,13 @@
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | SIGHUP | the file is read anew |
-//! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools told of |
+//! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
 mod control;
 mod interfaces;
 mod pools;
+mod pressure;
 mod requests;
 mod start;
 mod views;
@@ -60,6 +61,7 @@ pub struct Supervisor {
     /// The virtual IPs and pool addresses of the configuration.
     served: Served,
     crowded: pools::Crowded,
+    pressures: pressure::Pressures,
     netlink: Netlink,
     resolver: Resolver,
     dataplane: Dataplane,
@@ -170,6 +172,7 @@ impl Supervisor {
             self.publish();
         }
         self.watch_pools();
+        self.watch_pressure();
         self.watch_interfaces(Occasion::Tick);
         self.rejoin_bridges().await;
         self.announce(Due::Repeated);

@@ -8,7 +8,7 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces, pools};
+use super::{Supervisor, announce, control, interfaces, pools, pressure};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::inventory::Inventory;
@@ -94,6 +94,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         workers,
         rss,
         crowded: pools::Crowded::default(),
+        pressures: pressure::Pressures::default(),
         netlink,
         resolver,
         dataplane,

@@ -70,22 +70,29 @@ impl Supervisor {
     pub(super) fn services(&self) -> Vec<view::Service> {
         let (totals, snapshot) = (self.service_stats(), self.dataplane.snapshot());
         let total = |service: &Service| totals.get(service.name.as_str()).copied().unwrap_or_default();
-        let view = |service| self.service_view(service, total(service), &snapshot);
-        self.config.services.iter().map(view).collect()
+        let view = |place| {
+            let service = self.config.services.get(place)?;
+            self.service_view(place, total(service), &snapshot)
+        };
+        (0..self.config.services.len()).filter_map(view).collect()
     }
 
     pub(super) fn service(&self, name: &str) -> Result<view::Service, Refusal> {
-        let service = self.config.services.iter().find(|service| service.name == name);
-        let service = service.ok_or_else(|| Refusal::unknown_service(name))?;
+        let place = self.config.services.iter().position(|service| service.name == name);
         let total = self.service_stats().get(name).copied().unwrap_or_default();
-        Ok(self.service_view(service, total, &self.dataplane.snapshot()))
+        let view = place.and_then(|place| self.service_view(place, total, &self.dataplane.snapshot()));
+        view.ok_or_else(|| Refusal::unknown_service(name))
     }
 
-    fn service_view(&self, service: &Service, total: BackendStats, snapshot: &Snapshot) -> view::Service {
+    /// `place`: that of the service in the configuration, and in the snapshot that was made from it.
+    fn service_view(&self, place: usize, total: BackendStats, snapshot: &Snapshot) -> Option<view::Service> {
+        let service = self.config.services.get(place)?;
+        let meter = &snapshot.services.get(place)?.admission.meter;
+        let counts = meter.counts();
         let ids = service.backends.iter().filter_map(|b| self.inventory.number(service, b.address, b.port));
         let ids: Vec<_> = ids.collect();
         let backends: Vec<_> = ids.iter().filter_map(|id| self.backend_view(*id)).collect();
-        view::Service {
+        Some(view::Service {
             name: service.name.clone(),
             address: service.address.to_string(),
             port: service.ports.single().map(|port| port.0),
@@ -100,9 +107,15 @@ impl Supervisor {
             bytes_in: total.bytes_in,
             packets_out: total.packets_out,
             bytes_out: total.bytes_out,
+            guaranteed_flows: meter.own_room().into(),
+            half_open_flows: meter.half_open().into(),
+            pressure: self.pressures.is_pressed(&service.name),
+            stateless_packets: counts.stateless_packets,
+            recycled_flows: counts.recycled_flows,
+            refused: counts.refused.iter().map(|(why, count)| (why.code().to_owned(), *count)).collect(),
             snat: snat_view(service, snapshot, &ids),
             backends,
-        }
+        })
     }
 
     /// Of all backends of each service, those that have left but still have flows included.
@@ -123,6 +136,7 @@ impl Supervisor {
             address: member.address,
             port: member.port.map(|port| port.0),
             weight: member.weight,
+            upper_threshold: member.upper_threshold.unwrap_or(0),
             state: member.state(),
             admin: member.admin,
             check: None,

@@ -18,6 +18,6 @@ pub(crate) fn mac(interface: &str) -> Result<Mac> {
 
 fn attribute(interface: &str, name: &str) -> Result<String> {
     let text = fs::read_to_string(format!("/sys/class/net/{interface}/{name}"));
-    let text = text.map_err(|error| format!("{interface}: {error}: run this by scripts/bench-veth"))?;
+    let text = text.map_err(|error| format!("{interface}: {error}: run this by scripts/compare"))?;
     Ok(text.trim().to_owned())
 }

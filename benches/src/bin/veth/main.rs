@@ -1,17 +1,17 @@
-//! The whole data plane on veth, beside a bare forwarder over the same AF_XDP layer.
+//! The whole data plane on veth, beside a bare forwarder over the same AF_XDP layer, and beside others.
 //!
 //! ```text
-//!   generator ── g0 │ eth0 [box: penstockd or the forwarder] eth1 │ s0 ── sink
+//!   generator ── g0 │ eth0 [box: one contestant] eth1 │ s0 ── sink
 //! ```
 //!
 //! Generator and sink share a namespace and are XDP programs: frames are counted where they arrive,
-//! never where they are sent. `scripts/bench-veth` builds the namespaces and runs this; see there.
+//! never where they are sent. `scripts/compare` builds the namespaces and runs this; see there.
 
-mod clock;
 mod contestant;
 mod device;
 mod forward;
 mod generator;
+mod kind;
 mod measure;
 mod report;
 mod sink;
@@ -21,9 +21,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// What frames are addressed to, as in the configuration that `scripts/bench-veth` writes.
+/// What frames are addressed to, as in the configurations that `scripts/bench/forwarding.sh` writes.
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 100);
 const VIP_PORT: u16 = 53;
+/// Where contestants that translate addresses send them: 10.0.1.0/24.
+const BACKENDS: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 0);
 /// The box's interfaces.
 const INGRESS: &str = "eth0";
 const EGRESS: &str = "eth1";

@@ -1,4 +1,4 @@
-//! The windows: bare forwarder, daemon, bare forwarder, daemon …
+//! The windows: each contestant in turn, again and again.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::Args;
 use dataplane::types::Mac;
+use penstock_benches::clock::{Stopwatch, pause, sleep};
 
-use crate::clock::{Stopwatch, pause, sleep};
-use crate::contestant::{Contestant, Kind, Losses};
+use crate::contestant::{Contestant, Losses};
 use crate::generator::Generator;
+use crate::kind::Kind;
 use crate::sink::Sink;
 use crate::{Result, SINK, device, report};
 
@@ -32,16 +33,19 @@ pub(crate) struct Options {
     /// The operator's tool
     #[arg(long)]
     pub(crate) penstock: PathBuf,
-    /// The daemon's configuration
+    /// The contestants' configurations: dsr.toml, router.toml, rules.nft; the daemon runs in its `run`
     #[arg(long)]
-    pub(crate) config: PathBuf,
-    /// The daemon's control socket, as configured
-    #[arg(long)]
-    pub(crate) socket: PathBuf,
-    /// The core of the worker, as configured
+    pub(crate) directory: PathBuf,
+    /// The box's core, as configured
     #[arg(long)]
     pub(crate) core: usize,
-    /// Windows of each of the two
+    /// The core of all that is outside the box
+    #[arg(long)]
+    pub(crate) outer_core: usize,
+    /// Who takes part, in this order
+    #[arg(long, value_delimiter = ',', default_value = "forwarder,dsr")]
+    pub(crate) contestants: Vec<Kind>,
+    /// Windows of each
     #[arg(long)]
     pub(crate) windows: usize,
     /// Seconds of a window
@@ -82,21 +86,31 @@ pub(crate) struct Sample {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let generator = Generator::load(options.ingress, options.flows)?;
     let mut bench = Bench { generator, sink: Sink::attach()?, options, pace: FIRST_PACE };
-    let mut samples = Vec::new();
-    report::print_setting(options)?;
+    let (mut samples, mut kinds) = (Vec::new(), options.contestants.clone());
+    report::print_setting(options);
     for _ in 0..options.windows {
-        for kind in [Kind::Forwarder, Kind::Penstockd] {
-            let sample = bench.window(kind)?;
-            report::print_sample(&sample);
-            samples.push(sample);
+        for kind in kinds.clone() {
+            match bench.window(kind) {
+                Ok(sample) => {
+                    report::print_sample(&sample);
+                    samples.push(sample);
+                }
+                // One that cannot run here is left out, and the others go on.
+                Err(reason) if kind == Kind::Testpmd => {
+                    println!("  {reason}");
+                    kinds.retain(|other| *other != kind);
+                }
+                Err(reason) => return Err(reason),
+            }
         }
     }
-    report::print_result(&samples);
+    samples.retain(|sample| kinds.contains(&sample.kind));
+    report::print_result(&kinds, &samples);
     let arrived = bench.sink.arrived()?;
     if arrived.strange > arrived.delivered / 1000 {
         return Err(format!("{} frames arrived that were not addressed to the sink", arrived.strange).into());
     }
-    Ok(())
+    report::keep(&kinds, &samples)
 }
 
 struct Bench<'o> {
@@ -133,7 +147,7 @@ impl<'o> Bench<'o> {
         let since = Stopwatch::start();
         while self.counts()?.1 == before {
             if contestant.has_ended() || since.elapsed() > START_LIMIT {
-                return Err("it does not forward: see what it says above".into());
+                return Err(contestant.complaint().into());
             }
             self.generator.probe()?;
             pause();

@@ -4,7 +4,7 @@ use aya::maps::PerCpuArray;
 use aya::programs::{Xdp, XdpMode};
 use aya::{Ebpf, EbpfLoader};
 
-use crate::{Result, SINK, VIP, device};
+use crate::{BACKENDS, Result, SINK, VIP, device};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/sink.bpf.o"));
 
@@ -25,8 +25,10 @@ impl Sink {
     pub(crate) fn attach() -> Result<Self> {
         let mac = device::mac(SINK)?.0;
         let vip = u32::from_ne_bytes(VIP.octets());
+        let backends = u32::from_ne_bytes(BACKENDS.octets());
         let mut loader = EbpfLoader::new();
         loader.override_global("address", &mac, true).override_global("virtual_address", &vip, true);
+        loader.override_global("backends", &backends, true);
         let mut ebpf = loader.load(OBJECT)?;
         let program = ebpf.program_mut("sink").ok_or("the sink's object has no program")?;
         let program: &mut Xdp = program.try_into()?;

@@ -12,9 +12,10 @@ use crate::sync::explore;
 use crate::tick::Tick;
 use crate::types::{BackendId, Protocol};
 
-/// The two flows that have the table's only entry, one after the other.
+/// The two flows that have one entry, one after the other, and what has all others.
 const FIRST: (u16, u32) = (1, 2);
 const SECOND: (u16, u32) = (2, 4);
+const OTHERS: std::ops::Range<u16> = 3..100;
 
 /// Looks the first flow up in each of `batches` batches: who has found it never sees another in its entry.
 fn reader(share: Share, batches: usize) -> impl FnOnce() {
@@ -32,6 +33,9 @@ fn reader(share: Share, batches: usize) -> impl FnOnce() {
     }
 }
 
+/// When the other flows' last packets come.
+const LATER: Tick = Tick(10_000);
+
 fn timeouts() -> Timeouts {
     Timeouts::from(&FlowTimeouts { udp: Duration::from_secs(1), ..Default::default() })
 }
@@ -47,11 +51,15 @@ fn reuse(share: &mut Share, batches: usize) -> bool {
 }
 
 fn owner_with_first_flow(workers: usize) -> Share {
-    let table = Arc::new(table(1, workers));
+    let table = Arc::new(table(4, workers));
     let mut owner = Share::new(&table, 0);
     owner.pass();
     let first = owner.insert(&tuple(FIRST.0, false, Protocol::Udp), FIRST.1, false, Tick(0));
     assert!(matches!(first, Inserted::Created(_)));
+    // Much later, so that they stay.
+    let mut others = OTHERS.map(|client| owner.insert(&tuple(client, false, Protocol::Udp), 2, false, LATER));
+    assert!(others.any(|other| other == Inserted::Full));
+    drop(others);
     owner
 }
 

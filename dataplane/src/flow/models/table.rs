@@ -93,7 +93,7 @@ fn two_workers_that_insert_both_directions_of_one_flow_make_one_flow() {
 #[test]
 fn two_flows_whose_replies_would_be_the_same_are_never_both_in() {
     explore(2, || {
-        let table = Arc::new(table(4, 2));
+        let table = Arc::new(table(8, 2));
         let insert = |mut share: Share, port: u16| {
             share.pass();
             let mut client = tuple(1, false, Protocol::Udp);
@@ -115,7 +115,7 @@ fn two_flows_whose_replies_would_be_the_same_are_never_both_in() {
 
 /// A worker inserts a flow; another ends it as soon as it finds it, and perhaps begins it anew.
 fn insert_while_other_ends(anew: bool) {
-    let table = Arc::new(table(4, 2));
+    let table = Arc::new(table(8, 2));
     let client = tuple(1, false, Protocol::Udp);
     let (mut mine, mut others) = (Share::new(&table, 0), Share::new(&table, 1));
     mine.pass();
@@ -150,7 +150,7 @@ fn a_flow_that_another_worker_ends_and_begins_while_it_is_put_in_is_there_once()
 #[test]
 fn who_finds_a_flow_that_is_just_put_in_sees_all_of_it() {
     explore(3, || {
-        let table = Arc::new(table(4, 2));
+        let table = Arc::new(table(8, 2));
         let client = tuple(1, false, Protocol::Udp);
         let (mut mine, others) = (Share::new(&table, 0), Share::new(&table, 1));
         mine.pass();
@@ -189,7 +189,7 @@ fn a_flow_that_expires_gives_way_to_the_same_flow_anew() {
 
 #[test]
 fn two_workers_that_end_one_flow_while_its_owner_lets_it_expire_leave_nothing_behind() {
-    explore(1, || {
+    explore(2, || {
         let table = Arc::new(table(4, 3));
         let client = tuple(1, false, Protocol::Udp);
         let mut mine = Share::new(&table, 0);

@@ -62,12 +62,22 @@ fn of_flow(
         Direction::Return => to_client(packet, context, headers, tuple, id, entry),
     };
     if sent.is_ok() {
-        if let Content::Segment { flags } = headers.content {
-            context.table.entry(entry).note(flow.direction, flags, context.now);
+        if let Content::Segment { flags } = headers.content
+            && context.table.entry(entry).note(flow.direction, flags, context.now)
+        {
+            established(context, id);
         }
         count(context, id, flow.direction, headers.packet_length);
     }
     sent
+}
+
+/// Once in the life of a flow: its handshake is over.
+#[cold]
+fn established(context: &Context<'_>, backend: BackendId) {
+    if let Some(backend) = context.snapshot.backend(backend) {
+        backend.meters.service.established();
+    }
 }
 
 /// Lowers the segment size that a SYN announces, if the service has a limit.

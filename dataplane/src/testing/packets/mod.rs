@@ -11,6 +11,7 @@ mod malformed;
 mod pieces;
 mod pools;
 mod router;
+mod shares;
 mod way;
 mod wrap;
 
@@ -31,7 +32,7 @@ macro_rules! tables {
     };
 }
 
-tables!(bridge, errors, flows, fragments, headers, services, sizes, streams);
+tables!(admission, bridge, errors, flows, fragments, headers, services, sizes, streams);
 
 /// What is promised of the tables: so many frames, each with its fate and the counters that it moves, and no
 /// two cases of one name.

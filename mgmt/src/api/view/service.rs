@@ -1,5 +1,6 @@
 //! Services, their backends and flows.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use dataplane::FlowState;
@@ -39,6 +40,18 @@ pub struct Service {
     pub packets_out: u64,
     /// Their bytes.
     pub bytes_out: u64,
+    /// Flows that it always has room for in the table.
+    pub guaranteed_flows: u64,
+    /// TCP flows whose handshake is under way.
+    pub half_open_flows: u64,
+    /// Whether it has no room in the table for new flows that others do not make for it.
+    pub pressure: bool,
+    /// Packets that went on without a flow, because there was no room for one.
+    pub stateless_packets: u64,
+    /// Flows that were never established and have made way for others.
+    pub recycled_flows: u64,
+    /// Packets that would have begun a flow and were dropped, by the code of the reason.
+    pub refused: BTreeMap<String, u64>,
     /// The addresses and ports that its flows come from; `null` where they keep the client's.
     pub snat: Option<SnatPool>,
     /// In the order of the configuration.
@@ -65,6 +78,8 @@ pub struct Backend {
     pub port: Option<u16>,
     /// Its share, as it is now.
     pub weight: u16,
+    /// Flows that it takes at once; 0: any number.
+    pub upper_threshold: u32,
     /// Whether it takes flows.
     pub state: BackendState,
     /// What the operator says.

@@ -33,7 +33,7 @@ impl Render for Vec<view::Service> {
                 backends.push(backend_row(&service.name, backend));
             }
         }
-        format!("{services}\n{backends}{}", pools(self, style))
+        format!("{services}\n{backends}{}{}", pools(self, style), admission(self, style))
     }
 }
 
@@ -53,6 +53,37 @@ fn pools(services: &[view::Service], style: Style) -> String {
     }
     let has_pools = services.iter().any(|service| service.snat.is_some());
     if has_pools { format!("\n{table}") } else { String::new() }
+}
+
+/// Of services that had to refuse something, or to do without flows.
+fn admission(services: &[view::Service], style: Style) -> String {
+    let mut table =
+        Table::new("SERVICE SHARE >GUARANTEED >HALF-OPEN >STATELESS-PACKETS >RECYCLED REFUSED", style);
+    let has_refused = |service: &view::Service| service.refused.values().any(|count| *count > 0);
+    let is_told = |service: &&view::Service| {
+        service.pressure || service.stateless_packets + service.recycled_flows > 0 || has_refused(service)
+    };
+    let mut told = services.iter().filter(is_told).peekable();
+    if told.peek().is_none() {
+        return String::new();
+    }
+    for service in told {
+        let share = match service.pressure {
+            true => Cell::toned("used-up", Tone::Attention),
+            false => Cell::toned("within", Tone::Good),
+        };
+        let refused = service.refused.iter().filter(|(_, count)| **count > 0);
+        table.push(row![
+            &service.name,
+            share,
+            service.guaranteed_flows,
+            service.half_open_flows,
+            service.stateless_packets,
+            service.recycled_flows,
+            refused.map(|(code, count)| format!("{code}: {count}")).collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    format!("\n{table}")
 }
 
 fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {

@@ -39,6 +39,19 @@ web                   1       48384  64512   75%
 }
 
 #[test]
+fn a_service_that_had_to_refuse_something_shows_what() {
+    let mut service = fake::service();
+    (service.pressure, service.stateless_packets, service.recycled_flows) = (true, 7, 90_000);
+    service.refused.insert("denied".to_owned(), 12);
+    let text = plain(&vec![service, fake::service()]);
+    let expected = "
+SERVICE  SHARE    GUARANTEED  HALF-OPEN  STATELESS-PACKETS  RECYCLED  REFUSED
+web      used-up      524288          1                  7     90000  denied: 12
+";
+    assert!(text.ends_with(expected), "{text}");
+}
+
+#[test]
 fn a_backend_that_is_down_is_red_on_a_terminal() {
     let mut service = fake::service();
     service.backends[0].state = view::BackendState::Down;

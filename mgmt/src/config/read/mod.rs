@@ -2,7 +2,7 @@
 
 mod service;
 
-pub(super) use service::{client_address_word, missing_state_word, ping_word};
+pub(super) use service::{client_address_word, missing_state_word, ping_word, syn_proxy_word};
 
 use std::time::Duration;
 

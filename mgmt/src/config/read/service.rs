@@ -1,5 +1,6 @@
 //! `[[service]]` and the tables in it.
 
+use dataplane::admission::SynProxy;
 use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, MissingState};
 use dataplane::types::{Mode, Port, PortRange, Protocol, VlanId};
@@ -7,11 +8,11 @@ use toml::Spanned;
 
 use super::super::diagnostic::Report;
 use super::super::later;
-use super::super::model::{Backend, Service, Tunnel, TunnelWord};
+use super::super::model::{Backend, Limits, Service, Tunnel, TunnelWord};
 use super::super::reader::Reader;
 use super::super::service::Ping;
 use super::super::value::{
-    address, address_range, integer, ipv4_address, ipv6_address, port_range, prefix, word,
+    address, address_range, any_prefix, integer, ipv4_address, ipv6_address, port_range, prefix, word,
 };
 use super::{SCHEDULERS, Table, skip};
 
@@ -34,6 +35,9 @@ const CLIENT_ADDRESSES: &[(&str, ClientAddress)] = &[
 const MISSING_STATES: &[(&str, MissingState)] =
     &[("drop", MissingState::Drop), ("reset", MissingState::Reset)];
 const PINGS: &[(&str, Ping)] = &[("up", Ping::Up), ("always", Ping::Always), ("never", Ping::Never)];
+
+const SYN_PROXIES: &[(&str, SynProxy)] =
+    &[("off", SynProxy::Off), ("auto", SynProxy::Auto), ("always", SynProxy::Always)];
 
 /// The largest code point of RFC 2474: six bits.
 const MAX_DSCP: u8 = 63;
@@ -62,6 +66,10 @@ pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service 
     let mss_clamp = reader.take("mss_clamp", integer(0..=u16::MAX));
     let vlan = VlanId(reader.take_or("vlan", 0, integer(0..=MAX_VLAN)));
     let ping = reader.take_or("ping", Ping::default(), word(PINGS, &[]));
+    let allow = reader.take_list("allow", any_prefix);
+    let deny = reader.take_list("deny", any_prefix);
+    let limits_table = reader.table("limits");
+    let syn_proxy = reader.take("syn_proxy", word(SYN_PROXIES, &[]));
     skip(&mut reader, later::SERVICE);
     let backends = reader.tables("backend");
     let report = reader.finish();
@@ -80,6 +88,10 @@ pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service 
         mss_clamp,
         vlan,
         ping,
+        allow,
+        deny,
+        limits: limits_table.map_or_else(Limits::default, |table| limits(table, report)),
+        syn_proxy,
         backends: backends.into_iter().map(|table| backend(table, report)).collect(),
         span,
     }
@@ -121,15 +133,28 @@ fn dscp(table: Table<'_, '_>, report: &mut Report<'_>) -> Option<Spanned<u8>> {
     dscp
 }
 
+fn limits(table: Table<'_, '_>, report: &mut Report<'_>) -> Limits {
+    let mut reader = Reader::new("limits", table, report);
+    let mut limit = |key| reader.take(key, integer(0..=u32::MAX));
+    let limits = Limits {
+        flows: limit("flows"),
+        new_per_second: limit("new_per_second"),
+        new_per_second_per_source: limit("new_per_second_per_source"),
+    };
+    reader.finish();
+    limits
+}
+
 fn backend(table: Table<'_, '_>, report: &mut Report<'_>) -> Backend {
     let span = table.0.clone();
     let mut reader = Reader::new("[[service.backend]]", table, report);
     let address = reader.need("address", "\"10.0.1.11\"", address);
     let port = reader.take("port", integer(1..=u16::MAX));
     let weight = reader.take("weight", integer(0..=u16::MAX));
+    let upper_threshold = reader.take_or("upper_threshold", 0, integer(0..=u32::MAX));
     skip(&mut reader, later::BACKEND);
     reader.finish();
-    Backend { address, port, weight, span }
+    Backend { address, port, weight, upper_threshold, span }
 }
 
 /// What operators write for how backends learn the client's address.
@@ -140,6 +165,11 @@ pub(in super::super) fn client_address_word(client_address: ClientAddress) -> &'
 /// What operators write for what becomes of packets without a flow.
 pub(in super::super) fn missing_state_word(missing_state: MissingState) -> &'static str {
     MISSING_STATES.iter().find(|(_, m)| *m == missing_state).map_or("unknown", |(word, _)| word)
+}
+
+/// What operators write for when handshakes are answered by cookie.
+pub(in super::super) fn syn_proxy_word(syn_proxy: SynProxy) -> &'static str {
+    SYN_PROXIES.iter().find(|(_, s)| *s == syn_proxy).map_or("unknown", |(word, _)| word)
 }
 
 /// What operators write for when echo requests are answered.

@@ -3,6 +3,7 @@
 //! Every function reports all that it finds and gives back what it could build; the file is taken
 //! only if no function reported an error.
 
+mod admission;
 mod forwarding;
 mod service;
 mod vips;

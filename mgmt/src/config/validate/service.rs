@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::super::diagnostic::Report;
 use super::super::{Backend, Service, model};
+use super::admission;
 use super::forwarding::{self, Pools};
 use super::vips::{self, Vips};
 use super::{host_address, name, unique};
@@ -63,6 +64,9 @@ fn service(written: &model::Service, around: &Surroundings, report: &mut Report<
     bridge(written, around, report);
     let forwarding = forwarding::forwarding(written, report);
     let mss_clamp = written.mss_clamp.as_ref().map(|mss| *mss.get_ref()).filter(|mss| *mss > 0);
+    let access = admission::access(written, report);
+    let limits = admission::limits(&written.limits, report);
+    let syn_proxy = admission::syn_proxy(written, report);
     Some(Service {
         name: written.name.as_ref()?.get_ref().clone(),
         address: *written.address.as_ref()?.get_ref(),
@@ -74,6 +78,9 @@ fn service(written: &model::Service, around: &Surroundings, report: &mut Report<
         mss_clamp,
         vlan: Some(written.vlan).filter(|vlan| *vlan != VlanId(0)),
         ping: written.ping,
+        access,
+        limits,
+        syn_proxy,
         backends,
     })
 }
@@ -137,6 +144,7 @@ fn backend(
         address: ip,
         port: written.port.as_ref().map(|port| Port(*port.get_ref())).or_else(single),
         weight: written.weight.as_ref().map_or(DEFAULT_WEIGHT, |weight| *weight.get_ref()),
+        upper_threshold: Some(written.upper_threshold).filter(|threshold| *threshold > 0),
     })
 }
 

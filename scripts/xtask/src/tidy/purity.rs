@@ -5,10 +5,12 @@ use super::exception::{Exception, apply};
 use super::tree::Tree;
 
 const PURE: &[&str] = &[
+    "dataplane/src/admission/",
     "dataplane/src/flow/",
     "dataplane/src/mode/",
     "dataplane/src/pipeline/",
     "dataplane/src/schedule/",
+    "dataplane/src/syn_proxy/",
     "dataplane/src/wire/",
     "mgmt/src/compile.rs",
     "mgmt/src/compile/",

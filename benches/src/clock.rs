@@ -4,26 +4,36 @@ use std::time::{Duration, Instant};
 
 /// A moment that has a distance to now.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stopwatch(Instant);
+pub struct Stopwatch(Instant);
 
 impl Stopwatch {
+    /// From now on.
+    #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the clock file")]
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self(Instant::now())
     }
 
-    pub(crate) fn elapsed(self) -> Duration {
+    /// Since the start.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
         self.0.elapsed()
+    }
+
+    /// The moment so long after the start.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Instant {
+        self.0 + time
     }
 }
 
 /// Between two looks at something that another process does.
-pub(crate) fn pause() {
+pub fn pause() {
     sleep(Duration::from_millis(10));
 }
 
-/// While frames flow.
+/// While traffic flows.
 #[expect(clippy::disallowed_methods, reason = "a window is time that passes")]
-pub(crate) fn sleep(time: Duration) {
+pub fn sleep(time: Duration) {
     std::thread::sleep(time);
 }

@@ -1,0 +1,166 @@
+//! Putting a new flow in.
+
+use super::bucket::Slot;
+use super::entry::Direction;
+use super::keeper::Keeper;
+use super::key::{Addresses, FlowHash, Tuple};
+use super::nat::Nat;
+use super::slab::{EntryRef, Size};
+use super::table::{Endpoints, FlowTable, Found};
+use crate::limits::INSERT_TRIES;
+use crate::sync::{Ordering, fence};
+use crate::tick::Tick;
+use crate::types::BackendId;
+use crate::wire::tcp::Flags;
+
+/// A flow to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewFlow<'a> {
+    /// The client's packet.
+    pub(crate) tuple: &'a Tuple,
+    /// Its hash.
+    pub(crate) hash: FlowHash,
+    /// Who takes it.
+    pub(crate) backend: BackendId,
+    /// Whether replies come back through the box and are translated.
+    pub(crate) two_way: bool,
+    /// Of its first packet.
+    pub(crate) flags: Flags,
+    /// With full NAT: the source that it gets.
+    pub(crate) nat: Option<Nat>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// It is in the table.
+    Created(EntryRef),
+    /// It was there already: an earlier packet of the same batch, or another worker, was first.
+    Existing(Found),
+    /// No room.
+    Full,
+    /// The return tuple belongs to another flow.
+    TupleInUse,
+}
+
+impl FlowTable {
+    /// Puts a new flow in, unless it is there.
+    pub(crate) fn insert(
+        &self,
+        keeper: &mut Keeper,
+        flow: &NewFlow<'_>,
+        endpoints: &impl Endpoints,
+        now: Tick,
+    ) -> Inserted {
+        for _ in 0..INSERT_TRIES {
+            if let Some(outcome) = self.try_insert(keeper, flow, endpoints, now) {
+                return outcome;
+            }
+            if let Some(found) = self.find(flow.hash, flow.tuple, endpoints) {
+                return Inserted::Existing(found);
+            }
+        }
+        Inserted::Full
+    }
+
+    /// One try; `None`: the same tuple is in the table, or was when this came.
+    fn try_insert(
+        &self,
+        keeper: &mut Keeper,
+        flow: &NewFlow<'_>,
+        endpoints: &impl Endpoints,
+        now: Tick,
+    ) -> Option<Inserted> {
+        let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat);
+        let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
+        let entry = self.entry(reference);
+        entry.create(flow, now);
+        // Its bucket loads while the other direction gets in.
+        let back = flow.two_way.then(|| entry.return_tuple(endpoints)).flatten().map(|tuple| {
+            let hash = self.hash(&tuple);
+            self.index.prefetch(hash);
+            (hash, tuple)
+        });
+        if flow.two_way && back.is_none() {
+            keeper.give(self, reference, size);
+            return Some(Inserted::TupleInUse);
+        }
+        let forward = Slot::new(Direction::Forward, reference);
+        if !self.index.insert(flow.hash, forward) {
+            keeper.give(self, reference, size);
+            return Some(Inserted::Full);
+        }
+        if !self.is_alone(flow.hash, forward, flow.tuple, endpoints) {
+            self.step_back(flow.hash, forward);
+            keeper.retire(self, reference, size);
+            return None;
+        }
+        if let Some((hash, tuple)) = back
+            && let Err(why) = self.insert_return(reference, hash, &tuple, endpoints)
+        {
+            self.step_back(flow.hash, forward);
+            keeper.retire(self, reference, size);
+            return why;
+        }
+        keeper.began(reference, now);
+        Some(Inserted::Created(reference))
+    }
+
+    /// An error as [`Self::try_insert`] tells it.
+    fn insert_return(
+        &self,
+        reference: EntryRef,
+        hash: FlowHash,
+        tuple: &Tuple,
+        endpoints: &impl Endpoints,
+    ) -> Result<(), Option<Inserted>> {
+        let slot = Slot::new(Direction::Return, reference);
+        for _ in 0..INSERT_TRIES {
+            if !self.index.insert(hash, slot) {
+                return Err(Some(Inserted::Full));
+            }
+            let is_alone = self.is_alone(hash, slot, tuple, endpoints);
+            // Read behind the fence of `is_alone`: who has ended the flow meanwhile either is seen here, or sees the
+            // slot. Otherwise the slot would keep the tuple from others until the owner sweeps.
+            let has_ended = self.entry(reference).seen().is_unlinked();
+            if is_alone && !has_ended {
+                return Ok(());
+            }
+            self.step_back(hash, slot);
+            if has_ended {
+                return Err(None);
+            }
+            match self.find(hash, tuple, endpoints) {
+                Some(found) if self.gives_way(found.entry) => self.end(found.entry, endpoints),
+                Some(_) => return Err(Some(Inserted::TupleInUse)),
+                None => {}
+            }
+        }
+        Err(Some(Inserted::TupleInUse))
+    }
+
+    /// A flow that is closing gives way, as it does to a SYN of its own tuple; and so does one that has ended, half of
+    /// which may still be there.
+    fn gives_way(&self, reference: EntryRef) -> bool {
+        let entry = self.entry(reference);
+        entry.state().is_closing() || entry.seen().is_unlinked()
+    }
+
+    /// Takes a word out that others may have seen, before the tuple is looked for again: of two that step back from
+    /// each other, the fence makes one at least see that the other has. Otherwise both might find the other's
+    /// flow, and none be in the table.
+    fn step_back(&self, hash: FlowHash, own: Slot) {
+        self.index.remove(hash, own);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether no other word leads to the same tuple.
+    ///
+    /// Two workers that insert one tuple at the same moment each put their word in first and look
+    /// second. The fence makes at least one of them see the other's word; whoever does steps back. If
+    /// both do, both try again, a bounded number of times.
+    fn is_alone(&self, hash: FlowHash, own: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
+        fence(Ordering::SeqCst);
+        !self.index.candidates(hash).any(|slot| slot != own && self.is_of(slot, tuple, endpoints))
+    }
+}

@@ -1,0 +1,79 @@
+//! What packets add to an entry: when the last one came, how many there were, how far the connection is.
+
+use super::entry::{Direction, Entry};
+use super::tcp_state::Seen;
+use crate::sync::Ordering::Relaxed;
+use crate::tick::Tick;
+use crate::types::Protocol;
+use crate::wire::tcp::Flags;
+
+impl Entry<'_> {
+    /// Notes a packet; whether it is the one by which the flow is no longer half open.
+    #[inline(always)]
+    pub(crate) fn note(&self, direction: Direction, flags: Flags, now: Tick) -> bool {
+        // Packets of one batch share a tick: the line is written once for them, not once each.
+        if self.word(2) != now.0 {
+            self.set(2, now.0);
+        }
+        let count = if direction == Direction::Forward { 4 } else { 5 };
+        self.set(count, self.word(count).wrapping_add(1));
+        let seen = self.seen();
+        !seen.is_unchanged_by(flags) && self.note_flags(seen, direction, flags)
+    }
+
+    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) -> bool {
+        let kind = self.kind();
+        let with = seen.and_seen(direction, flags, !kind.is_two_way());
+        if kind.protocol() != Protocol::Tcp || with == seen {
+            return false;
+        }
+        let before = self.add(with);
+        let after = Seen(before.0 | with.0);
+        before.is_half_open(Protocol::Tcp) && !after.is_half_open(Protocol::Tcp)
+    }
+
+    /// Adds what was seen; what was there before.
+    #[expect(clippy::cast_possible_truncation, reason = "the low byte")]
+    fn add(&self, seen: Seen) -> Seen {
+        Seen(self.0[3].fetch_or(u32::from(seen.0), Relaxed) as u8)
+    }
+
+    /// Ends its being half open, if it is: whether it was.
+    pub(super) fn settle(&self) -> bool {
+        let protocol = self.protocol();
+        // What is not half open never will be: for most flows reading says enough.
+        self.seen().is_half_open(protocol) && self.add(Seen::SETTLED).is_half_open(protocol)
+    }
+
+    /// Whether it was never established: a handshake that nobody has finished, or a single packet.
+    pub(super) fn is_young(&self) -> bool {
+        let is_handshake = self.protocol() == Protocol::Tcp && !self.seen().is_established();
+        is_handshake || self.word(4).saturating_add(self.word(5)) <= 1
+    }
+
+    /// When it began, as far as it is remembered.
+    pub(super) fn birth(&self) -> Tick {
+        Tick(self.word(3) & !0xff)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the low byte")]
+    pub(super) fn seen(&self) -> Seen {
+        Seen(self.word(3) as u8)
+    }
+
+    /// Tells the owner that the flow has ended, and leaves the index.
+    pub(super) fn mark_unlinked(&self) {
+        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Relaxed);
+    }
+
+    /// Where the flow is in its life.
+    #[inline(always)]
+    pub(crate) fn state(&self) -> crate::engine::FlowState {
+        self.seen().state(self.protocol())
+    }
+
+    pub(super) fn last_packet(&self) -> Tick {
+        Tick(self.word(2))
+    }
+}

@@ -1,0 +1,42 @@
+//! Flows that were never established make way for others.
+
+use super::keeper::{Expired, Keeper};
+use super::slab::{EntryRef, Size};
+use super::table::{Endpoints, FlowTable};
+use crate::limits::{LIMBO, RECYCLE_TRIES};
+use crate::types::BackendId;
+
+impl Keeper {
+    /// Ends the oldest of the worker's flows that was never established and whose backend is one of
+    /// `those`; what has been established meanwhile, or is not theirs, is not asked again.
+    pub(crate) fn recycle(
+        &mut self,
+        table: &FlowTable,
+        endpoints: &impl Endpoints,
+        those: impl Fn(BackendId) -> bool,
+    ) -> Option<Expired> {
+        if self.unmarked.len() >= LIMBO {
+            return None;
+        }
+        for _ in 0..RECYCLE_TRIES {
+            let (reference, birth) = self.young.pop()?;
+            let Some(size) = self.size_of(reference) else { continue };
+            let entry = table.entry(reference);
+            // The place may be another flow's by now.
+            let is_same = entry.is_live() && entry.birth() == birth && !entry.seen().is_unlinked();
+            if is_same && entry.is_young() && those(entry.backend()) {
+                return Some(self.expire(table, endpoints, reference, size));
+            }
+        }
+        None
+    }
+
+    /// The size of an entry in one of this worker's blocks; `None`: it is not, or is none.
+    fn size_of(&self, entry: EntryRef) -> Option<Size> {
+        let at = *self.place_of.get(entry.block().index())? as usize;
+        let block = self.blocks.get(at).filter(|block| block.id == entry.block())?;
+        let (id, place) = entry.place(block.size);
+        let is_whole = id.entry(place, block.size) == entry;
+        (is_whole && block.is_used(place)).then_some(block.size)
+    }
+}

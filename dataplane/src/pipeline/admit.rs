@@ -1,0 +1,226 @@
+//! Lets a new flow in, or says why not; and takes account of the end of flows.
+//!
+//! What is no beginning (a segment from the middle of a connection, where such are taken) is not for the
+//! limits of new flows to refuse: where there is no room to remember its flow, it goes on all the same.
+
+use super::batch::{Packet, Route};
+use super::context::Context;
+use super::headers::Headers;
+use super::source;
+use super::verdict::DropReason;
+use crate::admission::{Event, Short};
+use crate::flow::{Direction, Expired, Found, Inserted, NewFlow, Tuple};
+use crate::limits::BACKEND_TRIES;
+use crate::schedule::{Schedule, client_hash};
+use crate::snapshot::{Backend, Forwarding, Service, Snapshot};
+use crate::stats::WorkerCounters;
+use crate::types::{BackendId, Protocol};
+use crate::wire::tcp::Flags;
+
+/// Times that a flow asks again for room after another one has made way: somebody else may have taken it.
+const ROOM_TRIES: usize = 2;
+
+/// A packet that may begin a flow of a service.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) service: &'a Service,
+    pub(super) tuple: &'a Tuple,
+    pub(super) flags: Flags,
+}
+
+impl Candidate<'_> {
+    /// The first packet of a connection, a datagram, or what a SYN proxy lets begin: where addresses are
+    /// translated, nothing else comes here.
+    fn is_beginning(&self) -> bool {
+        self.tuple.protocol == Protocol::Udp || self.flags.opens() || self.service.mode.is_two_way()
+    }
+
+    fn is_handshake(&self) -> bool {
+        self.tuple.protocol == Protocol::Tcp && self.flags.opens()
+    }
+}
+
+/// Whether the service's access list lets the client in.
+pub(super) fn enter(context: &Context<'_>, service: &Service, tuple: &Tuple) -> Result<(), DropReason> {
+    match service.admission.access.allows(tuple.addresses.source()) {
+        true => Ok(()),
+        false => Err(refuse(context, service, DropReason::Denied)),
+    }
+}
+
+/// Begins a flow, or finds the way of a packet that there is no room to remember.
+pub(super) fn begin(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    candidate: Candidate<'_>,
+) -> Result<Route, DropReason> {
+    let Candidate { service, tuple, .. } = candidate;
+    let outcome = try_begin(packet, context, headers, candidate);
+    match outcome {
+        Ok(Some(found)) => Ok(Route::Flow(found)),
+        Ok(None) => stateless(context, service, tuple),
+        Err(reason) => Err(refuse(context, service, reason)),
+    }
+}
+
+/// `None`: there is no room for a flow, and its packets can do without.
+fn try_begin(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    candidate: Candidate<'_>,
+) -> Result<Option<Found>, DropReason> {
+    let Candidate { service, tuple, .. } = candidate;
+    let admission = &service.admission;
+    if candidate.is_beginning() {
+        admission.meter.keep_pace(&admission.limits, tuple, context.now)?;
+    }
+    let can_do_without = service.stateless().is_some();
+    match take_room(context, service, candidate.is_handshake()) {
+        Ok(()) => {}
+        Err(Short::Limit) if candidate.is_beginning() => return Err(DropReason::ServiceFull),
+        Err(Short::Limit | Short::Share) if can_do_without => return Ok(None),
+        Err(Short::Limit | Short::Share) => {
+            context.counters.flows_refused.add(1);
+            return Err(DropReason::ServiceShare);
+        }
+    }
+    let taken = take_backend(context, candidate);
+    let (id, backend) = taken.inspect_err(|_| admission.meter.end(candidate.is_handshake()))?;
+    let inserted = insert(packet, context, headers, candidate, id, backend);
+    if !matches!(inserted, Ok(Inserted::Created(_))) {
+        backend.meters.backend.end();
+        admission.meter.end(candidate.is_handshake());
+    }
+    match inserted? {
+        Inserted::Existing(found) => Ok(Some(found)),
+        Inserted::Created(entry) => Ok(Some(Found { entry, direction: Direction::Forward, backend: id })),
+        Inserted::Full if can_do_without => Ok(None),
+        Inserted::Full => {
+            context.counters.flows_refused.add(1);
+            Err(DropReason::TableFull)
+        }
+        Inserted::TupleInUse => Err(DropReason::TupleInUse),
+    }
+}
+
+/// Takes room for a flow; where there is none, flows that were never established make way.
+fn take_room(context: &mut Context<'_>, service: &Service, is_handshake: bool) -> Result<(), Short> {
+    let (meter, limit) = (&service.admission.meter, service.admission.limits.flows);
+    for _ in 0..ROOM_TRIES {
+        match meter.begin(limit, is_handshake) {
+            Err(Short::Share) if recycle(context) => {}
+            outcome => return outcome,
+        }
+    }
+    meter.begin(limit, is_handshake)
+}
+
+/// Ends the oldest flow that was never established and that its service has no room of its own for.
+fn recycle(context: &mut Context<'_>) -> bool {
+    let snapshot = context.snapshot;
+    let meter = |id| snapshot.backend(id).map(|backend| &backend.meters.service);
+    let is_beyond = |id| meter(id).is_some_and(|meter| meter.is_beyond_own_room());
+    let Some(flow) = context.keeper.recycle(context.table, snapshot, is_beyond) else { return false };
+    if let Some(meter) = meter(flow.backend) {
+        meter.count(context.keeper.worker(), Event::Recycled);
+    }
+    ended(snapshot, context.counters, &flow);
+    true
+}
+
+/// Chooses a backend, and another one if that has as many flows as it may. What is no beginning is already
+/// some backend's: which one, the packet alone says.
+fn take_backend<'a>(
+    context: &Context<'a>,
+    candidate: Candidate<'_>,
+) -> Result<(BackendId, &'a Backend), DropReason> {
+    let Candidate { service, tuple, .. } = candidate;
+    let (worker, hash) = (context.keeper.worker(), hash(context, tuple));
+    let snapshot = context.snapshot;
+    let is_beginning = candidate.is_beginning();
+    let schedule = if is_beginning { Some(&*service.schedule) } else { service.stateless() };
+    let schedule = schedule.ok_or(DropReason::NoBackend)?;
+    let first = schedule.choose(worker, hash).ok_or(DropReason::NoBackend)?;
+    let takes = |id| {
+        let backend = snapshot.backend(id)?;
+        let threshold = backend.meters.upper_threshold.filter(|_| is_beginning);
+        backend.meters.backend.begin(threshold).then_some((id, backend))
+    };
+    if let Some(taken) = takes(first) {
+        return Ok(taken);
+    }
+    let found = schedule.all_from(hash).take(BACKEND_TRIES).find_map(takes);
+    let is_known = snapshot.backend(first).is_some();
+    found.ok_or(if is_known { DropReason::BackendsFull } else { DropReason::NoBackend })
+}
+
+fn insert(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    candidate: Candidate<'_>,
+    id: BackendId,
+    backend: &Backend,
+) -> Result<Inserted, DropReason> {
+    let Candidate { tuple, flags, .. } = candidate;
+    let two_way = backend.forwarding.mode().is_two_way();
+    let mut flow = NewFlow { tuple, hash: packet.hash, backend: id, two_way, flags, nat: None };
+    let inserted = match &backend.forwarding {
+        Forwarding::OneArm(one_arm) => {
+            let stream = source::stream(packet, headers, tuple, one_arm.client_address);
+            source::insert(context, &mut flow, one_arm, stream)?
+        }
+        _ => context.table.insert(context.keeper, &flow, context.snapshot, context.now),
+    };
+    if let Inserted::Created(_) = inserted {
+        context.counters.flows_created.add(1);
+        let counters = context.counters.backend(id);
+        counters.active_flows.add(1);
+        counters.total_flows.add(1);
+    }
+    Ok(inserted)
+}
+
+/// The way of a packet that leaves no trace: the next one of its flow finds the same backend.
+fn stateless(context: &Context<'_>, service: &Service, tuple: &Tuple) -> Result<Route, DropReason> {
+    let id = unremembered(context, service, tuple)?;
+    service.admission.meter.count(context.keeper.worker(), Event::Stateless);
+    Ok(Route::Backend(id))
+}
+
+/// The backend of a flow that is not remembered.
+pub(super) fn unremembered(
+    context: &Context<'_>,
+    service: &Service,
+    tuple: &Tuple,
+) -> Result<BackendId, DropReason> {
+    let choose = |schedule: &Schedule| schedule.choose(context.keeper.worker(), hash(context, tuple));
+    service.stateless().and_then(choose).ok_or(DropReason::NoBackend)
+}
+
+fn hash(context: &Context<'_>, tuple: &Tuple) -> u64 {
+    client_hash(context.snapshot.hash_seed, tuple.addresses.source(), tuple.source_port)
+}
+
+/// Counts a refusal as the service's.
+fn refuse(context: &Context<'_>, service: &Service, reason: DropReason) -> DropReason {
+    if let Some(event) = Event::of(reason) {
+        service.admission.meter.count(context.keeper.worker(), event);
+    }
+    reason
+}
+
+/// Takes account of a flow that has ended: its counters, its room, and the port that it had of a source-NAT
+/// pool.
+pub(crate) fn ended(snapshot: &Snapshot, counters: &WorkerCounters, flow: &Expired) {
+    counters.flows_expired.add(1);
+    counters.backend(flow.backend).active_flows.sub(1);
+    let Some(backend) = snapshot.backend(flow.backend) else { return };
+    backend.meters.backend.end();
+    backend.meters.service.end(flow.half_open);
+    if let (Some(nat), Forwarding::OneArm(one_arm)) = (flow.nat, &backend.forwarding) {
+        source::give(one_arm, nat.address, nat.port);
+    }
+}
