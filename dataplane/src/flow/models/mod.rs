@@ -5,10 +5,10 @@
 //! | broken | shown |
 //! | --- | --- |
 //! | no fence in `is_alone` | two workers each create the same flow; two flows have one return tuple |
-//! | no fence where `try_insert` steps back | two workers each find the other's flow, and none is in the table |
+//! | no fence in `step_back` | two workers each find the other's flow, and none is in the table |
 //! | no fence in `Quiescence::pass`, or none in `mark` | an entry is cleared under a worker that has just found it |
 //! | `end` marks the flow after its places are taken out, has no fence between, or `insert_return` does not look at the mark | a place for replies is left that leads to a flow that has ended |
-//! | a flow that expires is not marked | the same flow anew is refused as `TupleInUse`, because a half of it is still there |
+//! | a flow that expires is not marked, or `gives_way` does not look at the mark | the same flow anew is refused as `TupleInUse`, because a half of it is still there |
 //! | relaxed tag and slot in `Bucket::insert` | who finds a flow reads its entry as it was before |
 //! | the tag cleared before the slot is emptied | a slot without a tag: whoever came next had its slot mixed with the old one's |
 //! | a slot emptied without comparing it | two take the same place out, and the second frees the third's |
