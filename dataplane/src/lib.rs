@@ -34,6 +34,7 @@ mod stats;
 #[expect(unused_imports, reason = "the pipeline does not call it yet")]
 #[cfg_attr(not(test), expect(dead_code, reason = "the same"))]
 mod syn_proxy;
+mod sync;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
 mod testing;

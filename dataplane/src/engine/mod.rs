@@ -18,6 +18,7 @@ use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
 use crate::mem::PageKind;
 use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
+use crate::sync;
 use crate::types::{BackendId, InterfaceId, WorkerId};
 use crate::worker::{Channel, ControlFrame, Punt};
 use crate::xdp::{Program, Wake};
@@ -85,7 +86,7 @@ impl Dataplane {
 
     /// The snapshot in force.
     #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
+    pub fn snapshot(&self) -> sync::Arc<Snapshot> {
         self.publisher.current()
     }
 

@@ -23,15 +23,18 @@ impl Size {
 impl Block {
     /// All of its entries free.
     pub(super) fn new(id: BlockId, size: Size) -> Self {
-        let is_whole = |word: u32| if word * 64 < size.per_block() { u64::MAX } else { 0 };
-        Self { id, size, free: std::array::from_fn(|word| is_whole(u32::try_from(word).unwrap_or(4))) }
+        let bits = |word: u32| {
+            let places = size.per_block().saturating_sub(word * 64).min(64);
+            u64::MAX.checked_shr(64 - places).unwrap_or(0)
+        };
+        Self { id, size, free: [bits(0), bits(1), bits(2), bits(3)] }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.free_count() == self.size.per_block()
     }
 
-    fn free_count(&self) -> u32 {
+    pub(super) fn free_count(&self) -> u32 {
         self.free.iter().map(|bits| bits.count_ones()).sum()
     }
 

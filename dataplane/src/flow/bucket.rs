@@ -13,13 +13,12 @@
 //! stored. Who takes it out empties the slot first, by compare-and-swap, so that one alone does, and frees the
 //! place by clearing the tag. A tag is only a hint: who follows it compares the exact tuple.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
-
 use super::entry::Direction;
 use super::key::FlowHash;
 use super::slab::EntryRef;
 use crate::mem::equal_bytes;
+use crate::sync::AtomicU64;
+use crate::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
 /// Words of a bucket: one cache line.
 pub(super) const WORDS: usize = 8;
@@ -70,7 +69,7 @@ pub(super) struct Bucket<'i>(pub(super) &'i [AtomicU64; WORDS]);
 impl<'i> Bucket<'i> {
     /// The tag of a hash; never 0.
     #[inline(always)]
-    fn tag(hash: FlowHash) -> u8 {
+    pub(super) fn tag(hash: FlowHash) -> u8 {
         ((hash.0 >> 56) as u8).max(1)
     }
 

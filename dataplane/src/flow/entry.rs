@@ -15,7 +15,6 @@
 //! | the next two | where the backend is told of the client: the rest of [`Nat`](super::Nat) | the same | identity |
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::insert::NewFlow;
@@ -24,6 +23,8 @@ use super::kind::Kind;
 use super::table::Endpoints;
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
+use crate::sync::AtomicU32;
+use crate::sync::Ordering::Relaxed;
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol};
 

@@ -1,11 +1,10 @@
 //! From a tuple's hash to the number of its entry.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::AcqRel;
-
 use super::bucket::{Bucket, ONE_ELSEWHERE, PLACES, Slot, WORDS};
 use super::key::FlowHash;
 use crate::mem::{Words, prefetch};
+use crate::sync::AtomicU64;
+use crate::sync::Ordering::AcqRel;
 
 /// Places of the index per flow of the table: two directions at half load. At that load about 2 % of the
 /// buckets are full: in a thousand tuples two are in their second bucket, and one in a million in its third.
@@ -149,3 +148,6 @@ impl Index {
             .filter(|slot| slot.is_somebody())
     }
 }
+
+#[cfg(test)]
+mod check;

@@ -1,7 +1,5 @@
 //! Putting a new flow in.
 
-use std::sync::atomic::{Ordering, fence};
-
 use super::bucket::Slot;
 use super::entry::Direction;
 use super::keeper::Keeper;
@@ -10,6 +8,7 @@ use super::nat::Nat;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable, Found};
 use crate::limits::INSERT_TRIES;
+use crate::sync::{Ordering, fence};
 use crate::tick::Tick;
 use crate::types::BackendId;
 use crate::wire::tcp::Flags;
@@ -92,47 +91,67 @@ impl FlowTable {
             return Some(Inserted::Full);
         }
         if !self.is_alone(flow.hash, forward, flow.tuple, endpoints) {
-            self.index.remove(flow.hash, forward);
+            self.step_back(flow.hash, forward);
             keeper.retire(self, reference, size);
             return None;
         }
         if let Some((hash, tuple)) = back
             && let Err(why) = self.insert_return(reference, hash, &tuple, endpoints)
         {
-            self.index.remove(flow.hash, forward);
+            self.step_back(flow.hash, forward);
             keeper.retire(self, reference, size);
-            return Some(why);
+            return why;
         }
         keeper.began(reference, now);
         Some(Inserted::Created(reference))
     }
 
+    /// An error as [`Self::try_insert`] tells it.
     fn insert_return(
         &self,
         reference: EntryRef,
         hash: FlowHash,
         tuple: &Tuple,
         endpoints: &impl Endpoints,
-    ) -> Result<(), Inserted> {
+    ) -> Result<(), Option<Inserted>> {
         let slot = Slot::new(Direction::Return, reference);
         for _ in 0..INSERT_TRIES {
             if !self.index.insert(hash, slot) {
-                return Err(Inserted::Full);
+                return Err(Some(Inserted::Full));
             }
-            if self.is_alone(hash, slot, tuple, endpoints) {
+            let is_alone = self.is_alone(hash, slot, tuple, endpoints);
+            // Read behind the fence of `is_alone`: who has ended the flow meanwhile either is seen here, or sees the
+            // slot. Otherwise the slot would keep the tuple from others until the owner sweeps.
+            let has_ended = self.entry(reference).seen().is_unlinked();
+            if is_alone && !has_ended {
                 return Ok(());
             }
-            self.index.remove(hash, slot);
+            self.step_back(hash, slot);
+            if has_ended {
+                return Err(None);
+            }
             match self.find(hash, tuple, endpoints) {
-                // A flow that is closing gives way, as it does to a SYN of its own tuple.
-                Some(found) if self.entry(found.entry).state().is_closing() => {
-                    self.end(found.entry, endpoints);
-                }
-                Some(_) => return Err(Inserted::TupleInUse),
+                Some(found) if self.gives_way(found.entry) => self.end(found.entry, endpoints),
+                Some(_) => return Err(Some(Inserted::TupleInUse)),
                 None => {}
             }
         }
-        Err(Inserted::TupleInUse)
+        Err(Some(Inserted::TupleInUse))
+    }
+
+    /// A flow that is closing gives way, as it does to a SYN of its own tuple; and so does one that has ended, half of
+    /// which may still be there.
+    fn gives_way(&self, reference: EntryRef) -> bool {
+        let entry = self.entry(reference);
+        entry.state().is_closing() || entry.seen().is_unlinked()
+    }
+
+    /// Takes a word out that others may have seen, before the tuple is looked for again: of two that step back from
+    /// each other, the fence makes one at least see that the other has. Otherwise both might find the other's
+    /// flow, and none be in the table.
+    fn step_back(&self, hash: FlowHash, own: Slot) {
+        self.index.remove(hash, own);
+        fence(Ordering::SeqCst);
     }
 
     /// Whether no other word leads to the same tuple.

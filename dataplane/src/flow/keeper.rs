@@ -192,7 +192,7 @@ impl Keeper {
     ) -> Expired {
         let entry = table.entry(reference);
         let ended = Expired { backend: entry.backend(), nat: entry.nat(), half_open: entry.settle() };
-        table.unlink(reference, endpoints);
+        table.end(reference, endpoints);
         self.retire(table, reference, size);
         ended
     }
@@ -292,3 +292,6 @@ fn is_over(entry: Entry<'_>, timeouts: &Timeouts, now: Tick) -> bool {
     let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
     entry.is_live() && (entry.seen().is_unlinked() || is_idle)
 }
+
+#[cfg(test)]
+mod check;

@@ -1,9 +1,8 @@
 //! What packets add to an entry: when the last one came, how many there were, how far the connection is.
 
-use std::sync::atomic::Ordering::{Relaxed, Release};
-
 use super::entry::{Direction, Entry};
 use super::tcp_state::Seen;
+use crate::sync::Ordering::Relaxed;
 use crate::tick::Tick;
 use crate::types::Protocol;
 use crate::wire::tcp::Flags;
@@ -63,9 +62,9 @@ impl Entry<'_> {
         Seen(self.word(3) as u8)
     }
 
-    /// Tells the owner that the entry has left the index.
+    /// Tells the owner that the flow has ended, and leaves the index.
     pub(super) fn mark_unlinked(&self) {
-        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Release);
+        self.0[3].fetch_or(u32::from(Seen::UNLINKED.0), Relaxed);
     }
 
     /// Where the flow is in its life.

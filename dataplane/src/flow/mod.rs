@@ -51,5 +51,11 @@ pub(crate) use slab::EntryRef;
 pub(crate) use insert::{Inserted, NewFlow};
 pub(crate) use table::{Endpoints, FlowTable, Found};
 
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod stress;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,10 @@
 //! What a flow with full NAT remembers besides, behind the words that all flows have.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::entry::{Entry, NARROW};
 use super::kind::Kind;
 use super::tcp_state::Seen;
 use crate::snapshot::ClientAddress;
+use crate::sync::Ordering::Relaxed;
 use crate::types::{Port, SnatId};
 
 /// What a flow with full NAT remembers besides.

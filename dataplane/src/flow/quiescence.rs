@@ -3,10 +3,9 @@
 //! look-up needs no fence and no hazard pointer (quiescent-state based reclamation: Hart et al.,
 //! "Performance of memory reclamation for lockless synchronization", 2007).
 
-use std::sync::atomic::{AtomicU64, Ordering, fence};
-
 use crossbeam_utils::CachePadded;
 
+use crate::sync::{AtomicU64, Ordering, fence};
 use crate::types::WorkerId;
 
 /// One counter per worker: of quiescent states passed; odd while it is away and holds nothing.

@@ -16,17 +16,27 @@
 //! extended size, or load moves between workers or families faster than flows end, the slab may be
 //! full before the table is.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
 use super::entry::{EXTENDED, Entry, NARROW};
 use super::nat::Nat;
 use crate::limits::LIMBO;
 use crate::mem::{Words, prefetch};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
-/// Units of 32 bytes in a block.
-const BLOCK_UNITS: u32 = 256;
+/// Units of 32 bytes in a block. In models as few as there can be: each word costs time there.
+const BLOCK_UNITS: u32 = if cfg!(loom) { 4 } else { 256 };
 /// Words after the last block, so that a view of the largest entry fits behind the last narrow one.
 const PADDING: usize = EXTENDED;
+
+/// An entry that is not in use.
+fn nobody<'n>() -> &'n [AtomicU32; EXTENDED] {
+    #[cfg(not(loom))]
+    static NOBODY: [AtomicU32; EXTENDED] = [const { AtomicU32::new(0) }; EXTENDED];
+    #[cfg(loom)]
+    loom::lazy_static! {
+        static ref NOBODY: [AtomicU32; EXTENDED] = std::array::from_fn(|_| AtomicU32::new(0));
+    }
+    &NOBODY
+}
 
 /// The number of an entry: its place in units of 32 bytes. Never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +126,10 @@ impl Slab {
     /// Block 0 is left out, so that no entry has the number 0.
     pub(super) fn blocks(flows: usize, workers: usize) -> usize {
         const IN_HAND: usize = 3;
+        if cfg!(loom) {
+            // Enough for narrow entries, and one block for each worker.
+            return flows.div_ceil(Size::Narrow.per_block() as usize).max(workers) + 1;
+        }
         let per_block = Size::Wide.per_block() as usize;
         // Those that wait for a grace period, and those that came after it had begun.
         let limbo = (2 * LIMBO).div_ceil(per_block);
@@ -150,10 +164,9 @@ impl Slab {
     /// The entry of that number; a number that nobody gave out reads as an entry not in use.
     #[inline(always)]
     pub(super) fn entry(&self, entry: EntryRef) -> Entry<'_> {
-        static NOBODY: [AtomicU32; EXTENDED] = [const { AtomicU32::new(0) }; EXTENDED];
         let start = entry.0 as usize * NARROW;
         let words = self.words.get(start..start + EXTENDED);
-        Entry(words.and_then(|words| words.try_into().ok()).unwrap_or(&NOBODY))
+        Entry(words.and_then(|words| words.try_into().ok()).unwrap_or_else(nobody))
     }
 
     /// Starts loading an entry.
@@ -179,6 +192,11 @@ impl Slab {
             }
         }
         None
+    }
+
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn free_block_count(&self) -> usize {
+        self.free_blocks.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
     }
 
     /// Gives an empty block back.

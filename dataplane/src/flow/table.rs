@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{Ordering, fence};
 
 use super::bucket::Slot;
 use super::entry::{Direction, Entry};
@@ -14,6 +13,7 @@ use super::slab::{EntryRef, Slab};
 use crate::engine::{FlowInfo, HugePages};
 use crate::error::StartError;
 use crate::mem::{KeyedHash, PageKind};
+use crate::sync::{Ordering, fence};
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, SnatId};
 
@@ -49,6 +49,15 @@ pub(crate) struct Found {
 impl FlowTable {
     /// Allocates all memory of a table for `flows` flows and `workers` workers.
     pub(crate) fn new(flows: usize, workers: usize, huge_pages: HugePages) -> Result<Self, StartError> {
+        Self::with_hash(flows, workers, huge_pages, KeyedHash::random())
+    }
+
+    pub(super) fn with_hash(
+        flows: usize,
+        workers: usize,
+        huge_pages: HugePages,
+        hash: KeyedHash,
+    ) -> Result<Self, StartError> {
         let blocks = Slab::blocks(flows, workers);
         let index_bytes = Index::bytes(flows);
         let slab_offset = index_bytes.next_multiple_of(64);
@@ -56,7 +65,7 @@ impl FlowTable {
         let (mapping, pages) = memory::map(bytes, flows, huge_pages)?;
         let mapping = Arc::new(mapping);
         Ok(Self {
-            hash: KeyedHash::random(),
+            hash,
             index: Index::new(mapping.words64(0, index_bytes / size_of::<u64>())),
             slab: Slab::new(mapping.words32(slab_offset, Slab::words(blocks)), flows, workers),
             quiescence: Quiescence::new(workers),
@@ -155,7 +164,7 @@ impl FlowTable {
     }
 
     /// Takes an entry's words out of the index. Any worker may, also twice.
-    pub(super) fn unlink(&self, reference: EntryRef, endpoints: &impl Endpoints) {
+    fn unlink(&self, reference: EntryRef, endpoints: &impl Endpoints) {
         let entry = self.entry(reference);
         let tuple = entry.forward_tuple();
         let hash = self.hash(&tuple);
@@ -168,11 +177,14 @@ impl FlowTable {
         }
     }
 
-    /// Ends a flow at once: its owner reuses the entry when it next sweeps past it.
+    /// Ends a flow at once: its owner reuses the entry when it next sweeps past it. Any worker may, also twice.
     pub(crate) fn end(&self, reference: EntryRef, endpoints: &impl Endpoints) {
-        self.unlink(reference, endpoints);
-        // Only now: the owner must not reuse what the index still names.
+        // Said first: for the owner, who may still be putting the return tuple in, and for who puts the same flow
+        // in anew while a half of this one is still there: see `insert_return`. Memory is not reused before this
+        // worker has passed a quiescent state, however early the owner sweeps.
         self.entry(reference).mark_unlinked();
+        fence(Ordering::SeqCst);
+        self.unlink(reference, endpoints);
     }
 
     /// All flows, for listing; what changes while it is read is left out.
@@ -187,3 +199,8 @@ impl FlowTable {
         })
     }
 }
+
+#[cfg(test)]
+mod check;
+#[cfg(all(test, loom))]
+mod crowd;

@@ -23,7 +23,7 @@ const RESET: u8 = 0x10;
 const HEADER_ACKNOWLEDGED: u8 = 0x20;
 /// The flow is over, and not counted as half open any more.
 const SETTLED: u8 = 0x40;
-/// The entry is no longer in the index.
+/// The flow has been ended: its entry leaves the index, or has left it.
 const UNLINKED: u8 = 0x80;
 
 /// See the module's head.

@@ -1,54 +1,20 @@
-//! The table against a simple model, over time, and under two workers at once.
+//! The table against a simple model, and over time.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Barrier;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::testing::{Backends, table, tuple};
 use super::*;
-use crate::engine::HugePages;
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
-use crate::types::{BackendId, Port, Protocol, SnatId, WorkerId};
+use crate::types::{BackendId, Protocol, WorkerId};
 use crate::wire::tcp::Flags;
-
-/// Backend n is at 10.0.1.n or fd01::n, by the family of who asks: here by its lowest bit.
-struct Backends;
-
-impl Endpoints for Backends {
-    fn snat(&self, _: SnatId) -> Option<IpAddr> {
-        None
-    }
-
-    fn endpoint(&self, backend: BackendId) -> Option<(IpAddr, Option<Port>)> {
-        let last = u8::try_from(backend.0).ok()?;
-        let v6 = [0xfd01, 0, 0, 0, 0, 0, 0, u16::from(last)];
-        let address = if last & 1 == 1 { IpAddr::from(v6) } else { IpAddr::from([10, 0, 1, last]) };
-        Some((address, Some(Port(8080))))
-    }
-}
-
-fn tuple(client: u16, v6: bool, protocol: Protocol) -> Tuple {
-    let [high, low] = client.to_be_bytes();
-    let addresses = if v6 {
-        let source = [0xfd00, 0, 0, 0, 0, 0, 0, client].into();
-        Addresses::V6 { source, destination: [0xfd00, 0, 0, 0, 0, 0, 1, 0].into() }
-    } else {
-        Addresses::V4 { source: [10, 1, high, low].into(), destination: [10, 0, 0, 100].into() }
-    };
-    Tuple { addresses, source_port: Port(40000), destination_port: Port(80), protocol }
-}
 
 struct Bench {
     table: FlowTable,
     keeper: Keeper,
     timeouts: Timeouts,
-}
-
-fn table(flows: usize, workers: usize) -> FlowTable {
-    FlowTable::new(flows, workers, HugePages::Off).unwrap()
 }
 
 fn bench(flows: usize) -> Bench {
@@ -263,58 +229,4 @@ fn an_entry_that_expires_still_names_its_backend_to_who_has_found_it() {
     let entry = bench.table.entry(found.entry);
     assert_eq!((entry.backend(), entry.protocol()), (BackendId(42), Protocol::Udp));
     assert_eq!(bench.find(&tuple), None);
-}
-
-#[test]
-fn two_workers_inserting_finding_and_ending_the_same_flows_never_disagree() {
-    const CLIENTS: u16 = 64;
-    let table = table(4096, 2);
-    let start = Barrier::new(2);
-    let rounds = 20_000_u32;
-    let work = |worker: u16| {
-        let id = WorkerId(worker);
-        let mut keeper = Keeper::new(&table, id);
-        let timeouts = Timeouts::from(&FlowTimeouts { udp: Duration::from_millis(1), ..Default::default() });
-        start.wait();
-        let mut random = u32::from(worker) + 1;
-        for round in 0..rounds {
-            table.quiescence().pass(id);
-            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let client = u16::try_from((random >> 16) % u32::from(CLIENTS)).unwrap();
-            let tuple = tuple(client, client % 3 == 0, Protocol::Tcp);
-            let backend = BackendId(if client % 3 == 0 { 3 } else { 2 });
-            let flow = NewFlow {
-                tuple: &tuple,
-                hash: table.hash(&tuple),
-                backend,
-                two_way: client % 2 == 0,
-                nat: None,
-                flags: Flags(Flags::SYN),
-            };
-            match table.insert(&mut keeper, &flow, &Backends, Tick(0)) {
-                Inserted::Created(entry) => assert_eq!(table.entry(entry).forward_tuple(), tuple),
-                Inserted::Existing(found) => {
-                    // It may have ended meanwhile, but it is never somebody else's within this batch.
-                    let entry = table.entry(found.entry);
-                    assert_eq!((entry.forward_tuple(), entry.backend()), (tuple, backend), "round {round}");
-                    if random & 0x300 == 0 {
-                        table.end(found.entry, &Backends);
-                    }
-                }
-                Inserted::Full | Inserted::TupleInUse => {}
-            }
-            keeper.sweep(&table, &Backends, &timeouts, Tick(round), |_| ());
-            keeper.reclaim(&table);
-        }
-        table.quiescence().leave(id);
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(|| work(0));
-        scope.spawn(|| work(1));
-    });
-    let mut seen = std::collections::HashSet::new();
-    for flow in table.flows(Tick(0)) {
-        assert!(seen.insert((flow.client, flow.vip)), "{flow:?} is in the table twice");
-    }
-    assert!(seen.len() <= usize::from(CLIENTS));
 }

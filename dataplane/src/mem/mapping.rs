@@ -4,18 +4,9 @@ use std::io;
 use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// What pages a mapping got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PageKind {
-    /// Reserved huge pages (`vm.nr_hugepages`).
-    Huge,
-    /// Transparent huge pages were asked for.
-    Transparent,
-    /// Ordinary pages.
-    Ordinary,
-}
+use super::PageKind;
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// A mapping that lives until it is dropped.
 #[derive(Debug)]

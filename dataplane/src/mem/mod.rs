@@ -7,11 +7,28 @@
 #![allow(unsafe_code)]
 
 mod keyed_hash;
+#[cfg(not(loom))]
 mod mapping;
+#[cfg(loom)]
+mod modelled;
 mod prefetch;
 mod tags;
 
 pub(crate) use keyed_hash::KeyedHash;
-pub(crate) use mapping::{Mapping, PageKind, Words};
+#[cfg(not(loom))]
+pub(crate) use mapping::{Mapping, Words};
+#[cfg(loom)]
+pub(crate) use modelled::{Mapping, Words};
 pub(crate) use prefetch::prefetch;
 pub(crate) use tags::equal_bytes;
+
+/// What pages a mapping got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PageKind {
+    /// Reserved huge pages (`vm.nr_hugepages`).
+    Huge,
+    /// Transparent huge pages were asked for.
+    Transparent,
+    /// Ordinary pages.
+    Ordinary,
+}

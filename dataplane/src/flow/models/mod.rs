@@ -1,0 +1,26 @@
+//! The table's algorithms, in all ways in which workers can meet. `scripts/models` runs them.
+//!
+//! What was broken to see the models fail, and what they showed:
+//!
+//! | broken | shown |
+//! | --- | --- |
+//! | no fence in `is_alone` | two workers each create the same flow; two flows have one return tuple |
+//! | no fence in `step_back` | two workers each find the other's flow, and none is in the table |
+//! | no fence in `Quiescence::pass`, or none in `mark` | an entry is cleared under a worker that has just found it |
+//! | `end` marks the flow after its places are taken out, has no fence between, or `insert_return` does not look at the mark | a place for replies is left that leads to a flow that has ended |
+//! | a flow that expires is not marked, or `gives_way` does not look at the mark | the same flow anew is refused as `TupleInUse`, because a half of it is still there |
+//! | relaxed tag and slot in `Bucket::insert` | who finds a flow reads its entry as it was before |
+//! | the tag cleared before the slot is emptied | a slot without a tag: whoever came next had its slot mixed with the old one's |
+//! | a slot emptied without comparing it | two take the same place out, and the second frees the third's |
+//! | a tag put in by a plain store | two workers get the same place |
+//! | those elsewhere not counted, or taken off the count by everyone who tried to remove them | what is elsewhere is not found; two workers each create the same flow |
+//! | relaxed `take_block` or `give_block`; a block taken without looking whether the bit was set | the former owner's last write ends up in the new owner's entry |
+//!
+//! What cannot be shown this way, because loom lets nobody read what has not been written yet: the Release in
+//! `Quiescence::pass` with the Acquire in `all_passed`, and that of `Bucket::remove` with that in `take_place`. They keep a
+//! worker's reads before its quiescent state, and the emptying of a slot before its next use.
+
+mod index;
+mod reuse;
+mod slab;
+mod table;
