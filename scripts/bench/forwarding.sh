@@ -74,7 +74,7 @@ dns_rules() {
   printf '    }\n  }\n}\n'
 }
 
-# compare_forwarding CONTESTANTS
+# compare_forwarding CONTESTANTS [OPTION...]
 compare_forwarding() {
   forwarding_network
   hasten_softirqs "$BOX_CORE"
@@ -85,5 +85,5 @@ compare_forwarding() {
     --namespace "$BENCH-box" --ingress "$ingress_mac" \
     --penstockd target/release/penstockd --penstock target/release/penstock --directory "$BENCH_DIR" \
     --core "$BOX_CORE" --outer-core "$OUTER_CORE" --contestants "$1" \
-    --windows "${WINDOWS:-7}" --seconds "${SECONDS_EACH:-2}" --warm-up 1 --flows "${FLOWS:-65536}"
+    --windows "${WINDOWS:-7}" --seconds "${SECONDS_EACH:-2}" --warm-up 1 --flows "${FLOWS:-65536}" "${@:2}"
 }

@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// Who takes part, in this order
     #[arg(long, value_delimiter = ',', default_value = "forwarder,dsr")]
     pub(crate) contestants: Vec<Kind>,
+    /// Keep the results for the plot
+    #[arg(long)]
+    keep: bool,
     /// Windows of each
     #[arg(long)]
     pub(crate) windows: usize,
@@ -110,7 +113,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if arrived.strange > arrived.delivered / 1000 {
         return Err(format!("{} frames arrived that were not addressed to the sink", arrived.strange).into());
     }
-    report::keep(&kinds, &samples)
+    if options.keep { report::keep(&kinds, &samples) } else { Ok(()) }
 }
 
 struct Bench<'o> {
