@@ -16,9 +16,14 @@
 //! | those elsewhere not counted, or taken off the count by everyone who tried to remove them | what is elsewhere is not found; two workers each create the same flow |
 //! | relaxed `take_block` or `give_block`; a block taken without looking whether the bit was set | the former owner's last write ends up in the new owner's entry |
 //!
-//! What cannot be shown this way, because loom lets nobody read what has not been written yet: the Release in
-//! `Quiescence::pass` with the Acquire in `all_passed`, and that of `Bucket::remove` with that in `take_place`. They keep a
-//! worker's reads before its quiescent state, and the emptying of a slot before its next use.
+//! What was broken and not shown:
+//! * The Release in `Quiescence::pass` and the Acquire in `all_passed`, which keep a worker's reads before its quiescent
+//!   state: loom lets nobody read what has not been written yet. For the same reason nothing is to be expected of
+//!   `Bucket::remove`'s Release and `take_place`'s Acquire, which keep the emptying of a slot before its next use; that was
+//!   not tried.
+//! * Counting who goes elsewhere only after it is there: nobody in these models looks in between.
+//!
+//! Not modelled: the fence in `FlowTable::flows`, which is for listing.
 
 mod index;
 mod reuse;
