@@ -3,7 +3,7 @@
 //! A backend that leaves the configuration keeps its number, and its place in the snapshot, until its
 //! last flow is gone: established flows are never cut by a reload.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use dataplane::types::{BackendId, Mode, Port, Prefix, Protocol};
 
 use crate::api::view::{Admin, BackendState};
 use crate::config::{self, Config, Forwarding, Service};
+use crate::health::plan::initial_condition;
+use crate::health::{Condition, Subject};
 
 /// How long a backend stays after it has left the configuration, at least: until no worker can still
 /// be at work with a snapshot in which it took new flows.
@@ -52,6 +54,8 @@ pub struct Member {
     pub weight: u16,
     /// What the operator wants.
     pub admin: Admin,
+    /// What its checks say.
+    pub condition: Condition,
     /// When `state` changed last.
     pub changed: Option<Instant>,
     /// As the file has it: a weight set by hand holds until the file's own changes.
@@ -63,20 +67,33 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether it takes flows.
+    /// Whether it takes flows. What the operator says holds over what its checks say.
     #[must_use]
     pub fn state(&self) -> BackendState {
-        match self.admin {
-            Admin::Enabled => BackendState::Up,
-            Admin::Disabled => BackendState::Disabled,
-            Admin::Drain => BackendState::Drain,
+        match (self.admin, self.condition.up) {
+            (Admin::Enabled, true) => BackendState::Up,
+            (Admin::Enabled, false) => BackendState::Down,
+            (Admin::Disabled, _) => BackendState::Disabled,
+            (Admin::Drain, _) => BackendState::Drain,
         }
     }
 
     /// Its weight for new flows.
     #[must_use]
     pub fn weight_for_new_flows(&self) -> u16 {
-        if self.state() == BackendState::Up { self.weight } else { 0 }
+        if self.state() == BackendState::Up { self.weight_now() } else { 0 }
+    }
+
+    /// Its share, if it takes flows. A weight set by hand holds over one that a check asks for, but for 0: that
+    /// is how checks say that it takes no new flows.
+    #[must_use]
+    pub fn weight_now(&self) -> u16 {
+        let is_by_hand = self.weight != self.configured_weight;
+        match self.condition.weight {
+            Some(0) => 0,
+            Some(asked) if !is_by_hand => asked,
+            Some(_) | None => self.weight,
+        }
     }
 
     /// Whether the configuration no longer has it.
@@ -103,6 +120,12 @@ impl Member {
     #[must_use]
     pub fn endpoint(&self) -> String {
         config::backend_name(self.address, self.port)
+    }
+
+    /// How its checks know it.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        Subject { service: self.service.clone(), address: self.address, port: self.port }
     }
 
     fn name(&self) -> Name {
@@ -137,6 +160,10 @@ impl Inventory {
                     member.forwarding.clone_from(&service.forwarding);
                     member.mss_clamp = service.mss_clamp;
                     member.upper_threshold = backend.upper_threshold;
+                    // With checks, what they have said last holds until they say something else.
+                    if backend.health.is_none() {
+                        member.condition = Condition::default();
+                    }
                     if member.configured_weight != backend.weight {
                         member.configured_weight = backend.weight;
                         member.weight = backend.weight;
@@ -171,6 +198,7 @@ impl Inventory {
             upper_threshold: backend.upper_threshold,
             weight: backend.weight,
             admin: Admin::Enabled,
+            condition: backend.health.as_deref().map_or_else(Condition::default, initial_condition),
             changed: None,
             configured_weight: backend.weight,
             left: None,
@@ -217,6 +245,22 @@ impl Inventory {
         self.members.get_mut(id.index())?.as_mut()
     }
 
+    /// Takes in what checks have found, and says whether that changes anything. What checks say of backends
+    /// that have left is of no concern.
+    pub fn take_in(&mut self, conditions: &BTreeMap<Subject, Condition>, now: Instant) -> bool {
+        let mut has_changed = false;
+        for member in self.members.iter_mut().flatten().filter(|member| member.left.is_none()) {
+            let Some(condition) = conditions.get(&member.subject()) else { continue };
+            let before = member.state();
+            has_changed |= member.condition != *condition;
+            member.condition = *condition;
+            if member.state() != before {
+                member.changed = Some(now);
+            }
+        }
+        has_changed
+    }
+
     /// The number of a service's backend.
     #[must_use]
     pub fn number(&self, service: &Service, address: IpAddr, port: Option<Port>) -> Option<BackendId> {
@@ -231,90 +275,5 @@ fn name_of(service: &Service, address: IpAddr, port: Option<Port>) -> Name {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Machine, load_str};
-
-    fn config(services: &str) -> Config {
-        let text = format!("[[interface]]\nname = \"eth0\"\n{services}");
-        load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into() }).unwrap().0
-    }
-
-    fn web(backends: &[(u8, u16)]) -> String {
-        let mut text =
-            "[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\nmode = \"router\"\n"
-                .to_owned();
-        for (last, weight) in backends {
-            text += &format!("[[service.backend]]\naddress = \"10.0.1.{last}\"\nweight = {weight}\n");
-        }
-        text
-    }
-
-    fn none(_: BackendId) -> BackendStats {
-        BackendStats::default()
-    }
-
-    fn weights(inventory: &Inventory) -> Vec<Option<(u16, bool)>> {
-        inventory.members().map(|(_, m)| m.map(|m| (m.weight, m.has_left()))).collect()
-    }
-
-    #[test]
-    fn a_backend_keeps_its_number_while_flows_are_left() {
-        let mut inventory = Inventory::default();
-        let start = crate::clock::now();
-        inventory.follow(&config(&web(&[(11, 1), (12, 2)])), start, none);
-        inventory.follow(&config(&web(&[(12, 2)])), start, none);
-        assert_eq!(weights(&inventory), [Some((1, true)), Some((2, false))]);
-        assert!(!inventory.prune(start, |_| 0), "a worker may still be in a batch with it");
-        let later = start + LINGER;
-        assert!(!inventory.prune(later, |_| 1));
-        assert!(inventory.prune(later, |_| 0));
-        inventory.follow(&config(&web(&[(12, 2), (13, 3)])), later, none);
-        assert_eq!(weights(&inventory), [Some((3, false)), Some((2, false))], "the number is used again");
-    }
-
-    #[test]
-    fn a_service_that_moves_to_another_address_leaves_its_flows_where_they_are() {
-        let mut inventory = Inventory::default();
-        let start = crate::clock::now();
-        inventory.follow(&config(&web(&[(11, 1)])), start, none);
-        inventory.follow(&config(&web(&[(11, 1)]).replace("10.0.0.100", "10.0.0.101")), start, none);
-        let vips: Vec<_> =
-            inventory.members().map(|(_, m)| m.map(|m| (m.vip.to_string(), m.has_left()))).collect();
-        assert_eq!(vips, [Some(("10.0.0.100".to_owned(), true)), Some(("10.0.0.101".to_owned(), false))]);
-    }
-
-    #[test]
-    fn a_backend_that_comes_back_in_time_is_the_same() {
-        let mut inventory = Inventory::default();
-        let start = crate::clock::now();
-        inventory.follow(&config(&web(&[(11, 1)])), start, none);
-        inventory.follow(&config(&web(&[])), start, none);
-        inventory.follow(&config(&web(&[(11, 1)])), start, none);
-        assert_eq!(weights(&inventory), [Some((1, false))]);
-    }
-
-    #[test]
-    fn what_the_operator_set_by_hand_outlives_a_reload_until_the_file_says_otherwise() {
-        let mut inventory = Inventory::default();
-        let start = crate::clock::now();
-        inventory.follow(&config(&web(&[(11, 1)])), start, none);
-        let member = inventory.get_mut(BackendId(0)).unwrap();
-        (member.weight, member.admin) = (7, Admin::Drain);
-        inventory.follow(&config(&web(&[(11, 1)])), start, none);
-        assert_eq!(weights(&inventory), [Some((7, false))]);
-        inventory.follow(&config(&web(&[(11, 5)])), start, none);
-        assert_eq!(weights(&inventory), [Some((5, false))]);
-        assert_eq!(inventory.get(BackendId(0)).unwrap().weight_for_new_flows(), 0, "still draining");
-    }
-
-    #[test]
-    fn a_number_that_is_used_again_counts_from_zero() {
-        let mut inventory = Inventory::default();
-        let stats = BackendStats { total_flows: 9, packets_in: 90, ..BackendStats::default() };
-        inventory.follow(&config(&web(&[(11, 1)])), crate::clock::now(), |_| stats);
-        let later = BackendStats { total_flows: 10, packets_in: 95, active_flows: 1, ..stats };
-        let own = inventory.get(BackendId(0)).unwrap().own(later);
-        assert_eq!((own.total_flows, own.packets_in, own.active_flows), (1, 5, 1));
-    }
-}
+#[path = "inventory_tests.rs"]
+mod tests;

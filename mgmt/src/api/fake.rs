@@ -177,6 +177,8 @@ pub(crate) fn service() -> view::Service {
         admin: view::Admin::Enabled,
         check: None,
         last_result: None,
+        checks: Vec::new(),
+        history: Vec::new(),
         last_change_seconds: Some(8.14),
         active_flows: 2,
         total_flows: 5,

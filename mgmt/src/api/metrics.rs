@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use super::view::{Backend, BackendState, Service, SnatPool, Stats, Status};
+use super::view::{Backend, BackendState, Check, Service, SnatPool, Stats, Status};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -14,6 +14,7 @@ pub(super) fn render(status: &Status, services: &[Service], stats: &Stats) -> St
     interfaces(&mut page, status, stats);
     self::services(&mut page, services);
     backends(&mut page, services);
+    checks(&mut page, services);
     page.0
 }
 
@@ -188,6 +189,39 @@ fn backends(page: &mut Page, services: &[Service]) {
                 let endpoint = backend.name();
                 let labels: Labels<'_> = &[("service", &service.name), ("backend", &endpoint)];
                 page.value(name, labels, value(backend));
+            }
+        }
+    }
+}
+
+/// A metric that every check has: name, kind, help, value.
+type OfCheck = (&'static str, &'static str, &'static str, fn(&Check) -> f64);
+
+const CHECKS: &[OfCheck] = &[
+    ("check_up", "gauge", "Whether the check counts as up.", |c| f64::from(u8::from(c.up))),
+    ("check_results_total", "counter", "Results of the check.", |c| c.results as f64),
+    ("check_failures_total", "counter", "Results that were failures.", |c| c.failures as f64),
+    ("check_latency_seconds", "gauge", "How long the last one took.", |c| c.latency_seconds.unwrap_or(0.0)),
+    ("check_warning", "gauge", "Whether it will fail before long.", |c| {
+        f64::from(u8::from(c.warning.is_some()))
+    }),
+];
+
+fn checks(page: &mut Page, services: &[Service]) {
+    let backends =
+        || services.iter().flat_map(|service| service.backends.iter().map(move |b| (&service.name, b)));
+    for (name, kind, help, value) in CHECKS {
+        page.metric(name, kind, help);
+        for (service, backend) in backends() {
+            let endpoint = backend.name();
+            for (number, check) in backend.checks.iter().enumerate() {
+                let labels: Labels<'_> = &[
+                    ("service", service),
+                    ("backend", &endpoint),
+                    ("check", &check.kind),
+                    ("number", &number),
+                ];
+                page.value(name, labels, value(check));
             }
         }
     }

@@ -58,7 +58,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     }
     assert_eq!(daemon.call("GET", "/v1/vrrp", "").await.1, json!([]));
     let (_, services) = daemon.call("GET", "/v1/services", "").await;
-    let fields = "active_flows address admin bytes_in check last_change_seconds last_result packets_in port state \
+    let fields = "active_flows address admin bytes_in check checks history last_change_seconds last_result packets_in port state \
                   total_flows upper_threshold weight";
     assert_eq!(keys(&services[0]["backends"][0]), fields.split_whitespace().collect::<Vec<_>>());
     daemon.stop().await;

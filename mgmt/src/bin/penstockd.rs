@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use mgmt::api::{request, server::Server};
 use mgmt::config::{self, Machine};
+use mgmt::health::check::script;
 use mgmt::supervisor;
 use sd_notify::NotifyState;
 use tracing_subscriber::EnvFilter;
@@ -39,6 +40,12 @@ enum LogFormat {
 }
 
 fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(error) = script::become_script(&words) {
+        // Nobody reads more of it than its status, which is what shells give for it.
+        eprintln!("cannot become the script: {error}");
+        return ExitCode::from(127);
+    }
     let arguments = Arguments::parse();
     set_up_log(arguments.log_format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -82,12 +82,17 @@ pub(super) const SERVICE: &[(&str, Later)] = &[
     ("on_backend_failure", Later::Text("keep")),
     ("slow_start", Later::NoTime),
     ("hash_on", Later::Text("source+port")),
-    ("health", Later::Absent),
 ];
 
 /// Of `[[service.backend]]`.
 pub(super) const BACKEND: &[(&str, Later)] =
-    &[("health", Later::Absent), ("priority_group", Later::Number(1)), ("lower_threshold", Later::Number(0))];
+    &[("priority_group", Later::Number(1)), ("lower_threshold", Later::Number(0))];
+
+/// Words of `check`.
+pub(super) const CHECKS: &[&str] = &["bfd"];
+
+/// Words of a check's `via`.
+pub(super) const WAYS: &[&str] = &["data-path"];
 
 /// Words of `scheduler`.
 pub(super) const SCHEDULERS: &[&str] =

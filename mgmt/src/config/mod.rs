@@ -11,6 +11,7 @@
 //! [`plan`](mod@plan) tells two configurations apart in plain sentences.
 
 mod diagnostic;
+pub mod health;
 mod later;
 mod machine;
 mod model;

@@ -2,15 +2,18 @@
 //! against each other. `None` is a key that is absent, or was refused when it was read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use dataplane::admission::SynProxy;
 use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, FlowTimeouts, MissingState};
 use dataplane::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 use dataplane::{HugePages, Poll, XdpPreference};
+use hickory_proto::rr::{Name, RecordType};
 use toml::Spanned;
 
 use super::diagnostic::Span;
+use super::health::{Digest, HttpVersion, Initial, Needs, StatusSet, Transport};
 use super::service::Ping;
 use super::value::AddressRange;
 
@@ -78,6 +81,7 @@ pub(super) struct Service {
     pub(super) deny: Prefixes,
     pub(super) limits: Limits,
     pub(super) syn_proxy: Option<Spanned<SynProxy>>,
+    pub(super) health: Health,
     pub(super) backends: Vec<Backend>,
     pub(super) span: Span,
 }
@@ -118,5 +122,73 @@ pub(super) struct Backend {
     pub(super) port: Option<Spanned<u16>>,
     pub(super) weight: Option<Spanned<u16>>,
     pub(super) upper_threshold: u32,
+    pub(super) health: Health,
     pub(super) span: Span,
+}
+
+/// `health`, and the keys beside it that say how several checks go together.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    pub(super) checks: Option<Vec<Check>>,
+    pub(super) needs: Option<Needs>,
+    pub(super) inhibit_on_failure: Option<bool>,
+}
+
+/// A table of `health`.
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) kind: Option<CheckKind>,
+    pub(super) interval: Option<Duration>,
+    pub(super) fast_interval: Option<Duration>,
+    pub(super) down_interval: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) rise: Option<u32>,
+    pub(super) fall: Option<u32>,
+    pub(super) retries: u32,
+    pub(super) initial: Option<Initial>,
+    pub(super) warmup: Option<Duration>,
+    pub(super) address: Option<Spanned<IpAddr>>,
+    pub(super) port: Option<Spanned<u16>>,
+    pub(super) bind: Option<Spanned<String>>,
+    pub(super) span: Span,
+}
+
+/// `check`, with the keys that belong to it alone.
+#[derive(Debug)]
+pub(super) enum CheckKind {
+    Tcp,
+    Ping,
+    Http(HttpCheck),
+    Https(HttpCheck, TlsKeys),
+    Script { command: Option<Spanned<Vec<Spanned<String>>>>, dynamic: bool, user: Option<Spanned<String>> },
+    Smtp { helo: Option<Spanned<String>>, starttls: bool, tls: TlsKeys },
+    Dns { name: Name, record: RecordType, answer: Option<String>, transport: Transport },
+    Udp { payload: Vec<u8>, expect: Option<Spanned<Vec<u8>>>, require_reply: Option<Spanned<bool>> },
+    File { path: Option<Spanned<String>> },
+    Agent { send: Option<String> },
+}
+
+/// Keys of `http` and `https`.
+#[derive(Debug)]
+pub(super) struct HttpCheck {
+    pub(super) method: Option<Spanned<String>>,
+    pub(super) path: Option<Spanned<String>>,
+    pub(super) host: Option<Spanned<String>>,
+    pub(super) headers: Vec<(Spanned<String>, Spanned<String>)>,
+    pub(super) version: HttpVersion,
+    pub(super) status: Option<StatusSet>,
+    pub(super) body: Option<String>,
+    pub(super) body_regex: Option<regex::bytes::Regex>,
+    pub(super) digest: Option<Digest>,
+}
+
+/// Keys of TLS.
+#[derive(Debug)]
+pub(super) struct TlsKeys {
+    pub(super) sni: Option<Spanned<String>>,
+    pub(super) verify: Option<Spanned<bool>>,
+    pub(super) ca: Option<Spanned<String>>,
+    pub(super) client_certificate: Option<Spanned<String>>,
+    pub(super) client_key: Option<Spanned<String>>,
+    pub(super) warn_before: Option<Duration>,
 }

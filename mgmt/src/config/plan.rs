@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use dataplane::admission::Limits;
 use dataplane::snapshot::FlowTimeouts;
 use dataplane::types::Prefix;
 use serde::{Deserialize, Serialize};
 
+use super::health::Health;
 use super::{Backend, Config, Dataplane, Forwarding, Interface, Service, read};
 
 /// The difference between two configurations.
@@ -128,6 +130,32 @@ fn service(changes: &mut Changes, old: &Service, new: &Service) {
     changes.field(&name("ping"), before, after);
     admission(changes, name, old, new);
     backends(changes, &new.name, &old.backends, &new.backends);
+    health(changes, &new.name, &old.backends, &new.backends);
+}
+
+/// Once for all backends where they are alike, as they mostly are.
+fn health(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backend]) {
+    let before = index(old, |backend| (backend.address, backend.port));
+    let pair = |after: &Backend| {
+        let before = before.get(&(after.address, after.port))?;
+        Some((before.health.clone(), after.health.clone()))
+    };
+    let pairs: Vec<_> = new.iter().filter_map(|backend| Some((backend.name(), pair(backend)?))).collect();
+    let mut say = |whose: String, (before, after): &(Option<Arc<Health>>, Option<Arc<Health>>)| {
+        let [old, new] =
+            [before, after].map(|health| health.as_deref().map_or("none".into(), Health::to_string));
+        match old == new {
+            _ if before == after => {}
+            true => changes.say(format!("{whose}: health: other keys of {new}")),
+            false => changes.say(format!("{whose}: health: {old} -> {new}")),
+        }
+    };
+    match pairs.split_first() {
+        Some(((_, first), rest)) if rest.iter().all(|(_, pair)| pair == first) => {
+            say(format!("service {service}"), first);
+        }
+        _ => pairs.iter().for_each(|(name, pair)| say(format!("service {service}: backend {name}"), pair)),
+    }
 }
 
 /// What lets new flows in. Lists may be long: they are told by what has changed of them.

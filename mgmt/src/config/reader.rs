@@ -130,6 +130,47 @@ impl<'r, 'i, 't> Reader<'r, 'i, 't> {
         tables
     }
 
+    /// The tables written `[[key]]`, or the one written `[key]`; `None` if the key is absent. An empty list is
+    /// something else than none.
+    pub(super) fn one_or_more(&mut self, key: &'static str) -> Option<Tables<'r, 'i>> {
+        let found = self.table.get(key)?;
+        match found.get_ref() {
+            DeValue::Array(_) => Some(self.tables(key)),
+            _ => self.table(key).map(|table| vec![table]),
+        }
+    }
+
+    /// Whether a key is there, whoever asks for it.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Refuses a key that belongs elsewhere.
+    pub(super) fn misplaced(&mut self, key: &'static str, message: String, help: String) {
+        self.asked.push(key);
+        if let Some((key, found)) = self.table.get_key_value(key) {
+            self.report.error(&(key.span().start..found.span().end), message).help(help);
+        }
+    }
+
+    /// All keys of a table whose keys are names of the operator's own.
+    pub(super) fn entries<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'_>) -> Result<T, Wrong>,
+    ) -> Vec<(Spanned<String>, Spanned<T>)> {
+        let Some((_, table)) = self.table(key) else { return Vec::new() };
+        let mut entries = Vec::with_capacity(table.len());
+        for (name, found) in table {
+            let written = Spanned::new(name.span(), name.get_ref().to_string());
+            match read(found.get_ref()) {
+                Ok(value) => entries.push((written, Spanned::new(found.span(), value))),
+                Err(wrong) => self.refuse(written.get_ref(), &found.span(), wrong),
+            }
+        }
+        entries
+    }
+
     /// A key of a feature that this version does not have: it may only say so.
     pub(super) fn later(&mut self, key: &'static str, later: &Later) {
         self.asked.push(key);

@@ -9,6 +9,8 @@ use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, Dscp, MissingState, TunnelKind};
 use dataplane::types::{Mode, Port, PortRange, Prefix, Protocol, VlanId};
 
+use super::health::Health;
+
 /// `[[service]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
@@ -137,6 +139,8 @@ pub struct Backend {
     pub weight: u16,
     /// Flows at once. `None`, the default: any number.
     pub upper_threshold: Option<u32>,
+    /// Its own checks, or else the service's. `None`: it counts as up.
+    pub health: Option<Arc<Health>>,
 }
 
 impl Backend {

@@ -19,12 +19,12 @@ pub(super) struct Wrong {
 
 impl Wrong {
     /// `message` follows the key: "`port` must be …".
-    fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>) -> Self {
         Self { value: None, message: message.into(), help: None }
     }
 
     /// `message` follows the key and its value: "`port = 70000` must be …".
-    fn said(value: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn said(value: impl Into<String>, message: impl Into<String>) -> Self {
         Self { value: Some(value.into()), message: message.into(), help: None }
     }
 
@@ -53,6 +53,10 @@ pub(super) fn wrong_type(expected: &str, found: &DeValue<'_>) -> Wrong {
 pub(super) fn string(value: &DeValue<'_>) -> Result<String, Wrong> {
     let text = value.as_str().ok_or_else(|| wrong_type("a string", value))?;
     Ok(text.to_owned())
+}
+
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, Wrong> {
+    value.as_bool().ok_or_else(|| wrong_type("true or false", value))
 }
 
 /// An integer within bounds.

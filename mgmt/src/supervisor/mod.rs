@@ -8,11 +8,13 @@
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
+//! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
 mod control;
+mod health;
 mod interfaces;
 mod pools;
 mod pressure;
@@ -36,6 +38,7 @@ use tokio::time::MissedTickBehavior;
 use crate::api::request::Request;
 use crate::compile::{Compiler, Facts, Served};
 use crate::config::{Config, Machine};
+use crate::health::engine::Checks;
 use crate::inventory::Inventory;
 use crate::net::{Groups, Netlink, Resolver};
 use announce::Due;
@@ -53,6 +56,7 @@ pub struct Supervisor {
     /// Configurations put in force, counted from 1.
     config_generation: u64,
     inventory: Inventory,
+    checks: Checks,
     compiler: Compiler,
     /// Worker threads.
     workers: usize,
@@ -107,6 +111,7 @@ impl Supervisor {
             // each keeps its progress when another one is taken.
             tokio::select! {
                 Some(request) = requests.recv() => self.answer(request).await,
+                () = self.checks.board().has_changed() => self.health_changed(),
                 changed = self.netlink.changed() => self.network_changed(changed).await,
                 punts = self.punt_event.readable() => {
                     if let Ok(mut guard) = punts {

@@ -11,6 +11,8 @@ use tokio::io::unix::AsyncFd;
 use super::{Supervisor, announce, control, interfaces, pools, pressure};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
+use crate::health::check::script::Launcher;
+use crate::health::engine::{self, Checks};
 use crate::inventory::Inventory;
 use crate::net::bridges::refuse_foreign_ports;
 use crate::net::{BridgeError, Groups, NetError, NetState, Netlink};
@@ -40,6 +42,9 @@ pub enum StartFailure {
     /// The data plane.
     #[error(transparent)]
     Dataplane(#[from] StartError),
+    /// The thread of the health checks.
+    #[error("cannot run health checks: {0}")]
+    Checks(std::io::Error),
     /// The event of the workers cannot be watched.
     #[error("cannot watch the workers: {0}")]
     Watch(#[from] std::io::Error),
@@ -83,6 +88,11 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     )]
     let punt_event = AsyncFd::with_interest(event, Interest::READABLE)?;
     let resolver = netlink.resolver();
+    // Checks open many sockets at once.
+    if let Err(error) = engine::raise_descriptors() {
+        tracing::warn!(%error, "no more descriptors than were given: checks may run late");
+    }
+    let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
     let mut supervisor = Supervisor {
         file,
         machine,
@@ -90,6 +100,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         config,
         config_generation: 1,
         inventory,
+        checks,
         compiler,
         workers,
         rss,
@@ -106,6 +117,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         said: BTreeSet::new(),
         started: now,
     };
+    supervisor.follow_checks();
     supervisor.keep_neighbours().await;
     Ok(supervisor)
 }

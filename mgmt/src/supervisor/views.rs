@@ -132,21 +132,25 @@ impl Supervisor {
         let member = self.inventory.get(id)?;
         let stats = member.own(self.dataplane.backend(id));
         let since = member.changed.unwrap_or(self.started);
-        Some(view::Backend {
+        let mut backend = view::Backend {
             address: member.address,
             port: member.port.map(|port| port.0),
-            weight: member.weight,
+            weight: member.weight_now(),
             upper_threshold: member.upper_threshold.unwrap_or(0),
             state: member.state(),
             admin: member.admin,
             check: None,
             last_result: None,
+            checks: Vec::new(),
+            history: Vec::new(),
             last_change_seconds: Some(crate::clock::now().duration_since(since).as_secs_f64()),
             active_flows: stats.active_flows,
             total_flows: stats.total_flows,
             packets_in: stats.packets_in,
             bytes_in: stats.bytes_in,
-        })
+        };
+        self.add_health(member, &mut backend);
+        Some(backend)
     }
 
     pub(super) fn flows(&self, query: &FlowQuery) -> Result<Vec<view::Flow>, Refusal> {

@@ -84,10 +84,16 @@ pub struct Backend {
     pub state: BackendState,
     /// What the operator says.
     pub admin: Admin,
-    /// The kind of its health check; `null` without one.
+    /// The kind of the check that `last_result` is of; `null` without one.
     pub check: Option<String>,
-    /// What the check found last.
+    /// What the check found last; of several, the first that is down.
     pub last_result: Option<String>,
+    /// Its checks, in the order of the configuration.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+    /// When it went up and down, the latest at the end.
+    #[serde(default)]
+    pub history: Vec<Change>,
     /// Since `state` changed last; since the start if it never did.
     pub last_change_seconds: Option<f64>,
     /// Flows in the table.
@@ -98,6 +104,42 @@ pub struct Backend {
     pub packets_in: u64,
     /// Their bytes.
     pub bytes_in: u64,
+}
+
+/// A health check of a [`Backend`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// `tcp`, `http`, …
+    pub kind: String,
+    /// Whether it counts as up.
+    pub up: bool,
+    /// Results in a row that contradict that.
+    pub contradictions: u32,
+    /// What it found last; `null` before the first time.
+    pub last_result: Option<String>,
+    /// What will make it fail before long.
+    pub warning: Option<String>,
+    /// Since the last result.
+    pub last_seconds: Option<f64>,
+    /// How long that took.
+    pub latency_seconds: Option<f64>,
+    /// Since it went up or down last.
+    pub since_seconds: f64,
+    /// Results so far.
+    pub results: u64,
+    /// How many of them were failures.
+    pub failures: u64,
+}
+
+/// A [`Backend`] that went up or down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Since then.
+    pub seconds_ago: f64,
+    /// What it became.
+    pub state: BackendState,
+    /// By which result of which check.
+    pub why: String,
 }
 
 impl Service {

@@ -39,8 +39,53 @@ impl Render for Vec<view::Service> {
 
 impl Render for view::Service {
     fn render(&self, style: Style) -> String {
-        vec![self.clone()].render(style)
+        vec![self.clone()].render(style) + &checks(self, style) + &history(self, style)
     }
+}
+
+/// Each check by itself. Nothing, unless there is one.
+fn checks(service: &view::Service, style: Style) -> String {
+    let mut table =
+        Table::new("BACKEND CHECK STATE AGAINST >LATENCY >RESULTS >FAILURES SINCE RESULT WARNING", style);
+    for backend in &service.backends {
+        for check in &backend.checks {
+            let (state, tone) = if check.up { ("up", Tone::Good) } else { ("down", Tone::Bad) };
+            table.push(row![
+                backend.name(),
+                &check.kind,
+                Cell::toned(state, tone),
+                check.contradictions,
+                check.latency_seconds.map(latency).unwrap_or_default(),
+                check.results,
+                check.failures,
+                time(check.since_seconds),
+                check.last_result.clone().unwrap_or_default(),
+                Cell::toned(check.warning.as_deref().unwrap_or_default(), Tone::Attention),
+            ]);
+        }
+    }
+    let has_checks = service.backends.iter().any(|backend| !backend.checks.is_empty());
+    if has_checks { format!("\n{table}") } else { String::new() }
+}
+
+/// What went up and down, the latest first. Nothing, if nothing did.
+fn history(service: &view::Service, style: Style) -> String {
+    let mut table = Table::new("BACKEND BECAME AGO BY", style);
+    let of = |backend: &view::Backend| {
+        let name = backend.name();
+        backend.history.iter().cloned().map(move |change| (name.clone(), change)).collect::<Vec<_>>()
+    };
+    let mut changes: Vec<_> = service.backends.iter().flat_map(of).collect();
+    changes.sort_by(|a, b| a.1.seconds_ago.total_cmp(&b.1.seconds_ago));
+    for (backend, change) in &changes {
+        let cell = Cell::toned(state_word(change.state), tone(change.state));
+        table.push(row![backend, cell, time(change.seconds_ago), &change.why]);
+    }
+    if changes.is_empty() { String::new() } else { format!("\n{table}") }
+}
+
+fn latency(seconds: f64) -> String {
+    format!("{:.1}ms", seconds * 1000.0)
 }
 
 /// Nothing, unless a service has one.
@@ -86,19 +131,22 @@ fn admission(services: &[view::Service], style: Style) -> String {
     format!("\n{table}")
 }
 
-fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
-    let tone = match backend.state {
+fn tone(state: view::BackendState) -> Tone {
+    match state {
         view::BackendState::Up => Tone::Good,
         view::BackendState::Down => Tone::Bad,
         view::BackendState::Drain | view::BackendState::Disabled | view::BackendState::Unknown => {
             Tone::Attention
         }
-    };
+    }
+}
+
+fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
     let check = [&backend.check, &backend.last_result].into_iter().flatten();
     row![
         service,
         backend.name(),
-        Cell::toned(state_word(backend.state), tone),
+        Cell::toned(state_word(backend.state), tone(backend.state)),
         admin_word(backend.admin),
         backend.weight,
         backend.active_flows,

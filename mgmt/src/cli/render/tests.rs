@@ -63,6 +63,36 @@ fn a_backend_that_is_down_is_red_on_a_terminal() {
 }
 
 #[test]
+fn a_single_service_shows_each_check_and_what_went_up_and_down() {
+    let mut service = fake::service();
+    service.backends[0].checks.push(view::Check {
+        kind: "https".to_owned(),
+        up: false,
+        contradictions: 1,
+        last_result: Some("200 OK".to_owned()),
+        warning: Some("certificate ends in 3 days".to_owned()),
+        last_seconds: Some(0.2),
+        latency_seconds: Some(0.0123),
+        since_seconds: 61.0,
+        results: 9,
+        failures: 3,
+    });
+    let change = |seconds_ago, state, why: &str| view::Change { seconds_ago, state, why: why.to_owned() };
+    service.backends[0].history.push(change(75.0, view::BackendState::Up, "https: 200 OK"));
+    service.backends[0].history.push(change(61.0, view::BackendState::Down, "https: connection refused"));
+    let text = plain(&service);
+    let expected = "
+BACKEND         CHECK  STATE  AGAINST  LATENCY  RESULTS  FAILURES  SINCE  RESULT  WARNING
+10.0.1.11:8080  https  down   1         12.3ms        9         3  1m01s  200 OK  certificate ends in 3 days
+
+BACKEND         BECAME  AGO    BY
+10.0.1.11:8080  down    1m01s  https: connection refused
+10.0.1.11:8080  up      1m15s  https: 200 OK
+";
+    assert!(text.ends_with(expected), "{text}");
+}
+
+#[test]
 fn flows_are_one_line_each() {
     let expected = "\
 SERVICE  PROTOCOL  CLIENT          VIRTUAL        SNAT  BACKEND         STATE        PACKETS-IN  PACKETS-OUT    AGE  IDLE

@@ -1,5 +1,6 @@
 //! TOML tables to [`Model`]: one function per table of the contract, its keys in the contract's order.
 
+mod health;
 mod service;
 
 pub(super) use service::{client_address_word, missing_state_word, ping_word, syn_proxy_word};

@@ -14,7 +14,7 @@ use super::super::service::Ping;
 use super::super::value::{
     address, address_range, any_prefix, integer, ipv4_address, ipv6_address, port_range, prefix, word,
 };
-use super::{SCHEDULERS, Table, skip};
+use super::{SCHEDULERS, Table, health, skip};
 
 const PROTOCOLS: &[(&str, Protocol)] = &[("tcp", Protocol::Tcp), ("udp", Protocol::Udp)];
 const MODES: &[(&str, Mode)] = &[
@@ -71,6 +71,7 @@ pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service 
     let limits_table = reader.table("limits");
     let syn_proxy = reader.take("syn_proxy", word(SYN_PROXIES, &[]));
     skip(&mut reader, later::SERVICE);
+    let (checks, together) = health::tables(&mut reader);
     let backends = reader.tables("backend");
     let report = reader.finish();
     Service {
@@ -92,6 +93,7 @@ pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service 
         deny,
         limits: limits_table.map_or_else(Limits::default, |table| limits(table, report)),
         syn_proxy,
+        health: health::health(checks, together, report),
         backends: backends.into_iter().map(|table| backend(table, report)).collect(),
         span,
     }
@@ -153,8 +155,10 @@ fn backend(table: Table<'_, '_>, report: &mut Report<'_>) -> Backend {
     let weight = reader.take("weight", integer(0..=u16::MAX));
     let upper_threshold = reader.take_or("upper_threshold", 0, integer(0..=u32::MAX));
     skip(&mut reader, later::BACKEND);
-    reader.finish();
-    Backend { address, port, weight, upper_threshold, span }
+    let (checks, together) = health::tables(&mut reader);
+    let report = reader.finish();
+    let health = health::health(checks, together, report);
+    Backend { address, port, weight, upper_threshold, health, span }
 }
 
 /// What operators write for how backends learn the client's address.

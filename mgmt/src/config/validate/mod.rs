@@ -5,6 +5,7 @@
 
 mod admission;
 mod forwarding;
+mod health;
 mod service;
 mod vips;
 
@@ -32,7 +33,7 @@ pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'
     let dataplane = dataplane(model.dataplane, machine, report);
     let interfaces = interfaces(model.interfaces, report);
     let has_bridge = interfaces.iter().any(|interface| interface.bridge.is_some());
-    let services = service::services(&model.services, has_bridge, report);
+    let services = service::services(&model.services, &node.name, has_bridge, report);
     (!report.has_errors()).then_some(Config { node, dataplane, interfaces, services })
 }
 

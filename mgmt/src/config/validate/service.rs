@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use dataplane::limits::MAX_BACKENDS;
 use dataplane::schedule::Kind;
@@ -9,23 +10,27 @@ use dataplane::types::{Mode, Port, VlanId};
 use toml::Spanned;
 
 use super::super::diagnostic::Report;
+use super::super::health::Health;
 use super::super::{Backend, Service, model};
 use super::admission;
 use super::forwarding::{self, Pools};
+use super::health;
 use super::vips::{self, Vips};
 use super::{host_address, name, unique};
 
 const DEFAULT_WEIGHT: u16 = 100;
 
 /// What the services of a file are checked against.
-struct Surroundings {
+struct Surroundings<'a> {
     vips: Vips,
     pools: Pools,
+    node: &'a str,
     has_bridge: bool,
 }
 
 pub(super) fn services(
     written: &[model::Service],
+    node: &str,
     has_bridge: bool,
     report: &mut Report<'_>,
 ) -> Vec<Service> {
@@ -43,19 +48,22 @@ pub(super) fn services(
     vips::overlaps(written, report);
     let vips = Vips::new(written);
     let pools = Pools::new(written, &vips, report);
-    let around = Surroundings { vips, pools, has_bridge };
+    let around = Surroundings { vips, pools, node, has_bridge };
     written.iter().filter_map(|service| self::service(service, &around, report)).collect()
 }
 
-fn service(written: &model::Service, around: &Surroundings, report: &mut Report<'_>) -> Option<Service> {
+fn service(written: &model::Service, around: &Surroundings<'_>, report: &mut Report<'_>) -> Option<Service> {
     if let Some(address) = &written.address {
         let first = Spanned::new(address.span(), address.get_ref().address());
         host_address(&first, "a virtual IP", report);
     }
     let mut seen = HashMap::new();
     let mut backends = Vec::with_capacity(written.backends.len());
+    let shared = shared_health(written, around, report);
     for backend in &written.backends {
-        let Some(checked) = self::backend(backend, written, around, report) else { continue };
+        let Some(mut checked) = self::backend(backend, written, around, report) else { continue };
+        let about = health::Around { node: around.node, has_port: checked.port.is_some() };
+        checked.health = health::of_backend(&backend.health, &written.health, shared.as_ref(), about, report);
         let message = || format!("{} is listed twice", checked.name());
         unique(&mut seen, (checked.address, checked.port), &backend.span, report, message);
         backends.push(checked);
@@ -85,7 +93,20 @@ fn service(written: &model::Service, around: &Surroundings, report: &mut Report<
     })
 }
 
-fn bridge(written: &model::Service, around: &Surroundings, report: &mut Report<'_>) {
+/// The checks of the backends that have none of their own.
+fn shared_health(
+    written: &model::Service,
+    around: &Surroundings<'_>,
+    report: &mut Report<'_>,
+) -> Option<Arc<Health>> {
+    let is_single = written.ports.as_ref().is_none_or(|ports| ports.get_ref().single().is_some());
+    let mut users = written.backends.iter().filter(|backend| backend.health.checks.is_none());
+    let has_port = is_single || users.all(|backend| backend.port.is_some());
+    let about = health::Around { node: around.node, has_port };
+    health::health(&written.health, &written.health, about, report)
+}
+
+fn bridge(written: &model::Service, around: &Surroundings<'_>, report: &mut Report<'_>) {
     let Some(mode) = written.mode.as_ref().filter(|mode| *mode.get_ref() == Mode::Bridge) else { return };
     if !around.has_bridge {
         let finding =
@@ -118,7 +139,7 @@ fn advise(written: &model::Service, backends: &[Backend], report: &mut Report<'_
 fn backend(
     written: &model::Backend,
     service: &model::Service,
-    around: &Surroundings,
+    around: &Surroundings<'_>,
     report: &mut Report<'_>,
 ) -> Option<Backend> {
     let address = written.address.as_ref()?;
@@ -145,6 +166,7 @@ fn backend(
         port: written.port.as_ref().map(|port| Port(*port.get_ref())).or_else(single),
         weight: written.weight.as_ref().map_or(DEFAULT_WEIGHT, |weight| *weight.get_ref()),
         upper_threshold: Some(written.upper_threshold).filter(|threshold| *threshold > 0),
+        health: None,
     })
 }
 

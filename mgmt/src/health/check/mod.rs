@@ -1,0 +1,167 @@
+//! One check a file. What is more than a few lines of a protocol is pure and takes bytes; the rest
+//! opens sockets, and ends at the deadline that [`Runner::run`] keeps for all of them.
+
+pub mod agent;
+pub mod dns;
+pub mod file;
+pub mod http;
+pub mod ping;
+pub mod script;
+pub mod smtp;
+pub mod socket;
+pub mod tcp;
+pub mod tls;
+pub mod udp;
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataplane::types::Port;
+
+use super::tracker::Outcome;
+use crate::config::health::{Agent, Bind, Dns, Http, Kind, Smtp, Udp};
+
+/// Whom a check asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The address.
+    pub address: IpAddr,
+    /// The port, for those that have one.
+    pub port: Port,
+    /// Where packets come from.
+    pub bind: Option<Bind>,
+}
+
+impl Target {
+    fn socket_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port.0)
+    }
+}
+
+/// What a check is at, for who asks why it took too long.
+#[derive(Debug)]
+pub struct Stage(Cell<&'static str>);
+
+impl Stage {
+    fn is(&self, stage: &'static str) {
+        self.0.set(stage);
+    }
+}
+
+/// A check, ready to run any number of times.
+#[derive(Debug, Clone)]
+pub enum Runner {
+    /// See [`tcp`].
+    Tcp,
+    /// See [`ping`].
+    Ping,
+    /// See [`http`].
+    Http(Arc<Http>, Option<tls::Client>),
+    /// See [`script`].
+    Script(Arc<script::Prepared>),
+    /// See [`smtp`].
+    Smtp(Arc<Smtp>, Option<tls::Client>),
+    /// See [`dns`].
+    Dns(Arc<Dns>),
+    /// See [`udp`].
+    Udp(Arc<Udp>),
+    /// See [`file`](mod@file).
+    File(PathBuf),
+    /// See [`agent`].
+    Agent(Arc<Agent>),
+    /// It cannot run, for this reason: a file of it cannot be read.
+    Broken(Arc<str>),
+}
+
+/// What runners are made with.
+#[derive(Debug, Default)]
+pub struct Workshop {
+    /// The settings of TLS, each made once for all backends.
+    tls: tls::Settings,
+    /// How programs are started as another user.
+    launcher: script::Launcher,
+}
+
+impl Workshop {
+    /// `launcher`: see [`script::Launcher`].
+    #[must_use]
+    pub fn new(launcher: script::Launcher) -> Self {
+        Self { tls: tls::Settings::default(), launcher }
+    }
+
+    /// Makes a check ready to run. Reads the files that it names.
+    pub fn runner(&mut self, kind: &Kind, script: script::Context) -> Runner {
+        let broken = |why: String| Runner::Broken(why.into());
+        let mut client = |tls| self.tls.client(tls);
+        match kind {
+            Kind::Tcp => Runner::Tcp,
+            Kind::Ping => Runner::Ping,
+            Kind::Http(http) => Runner::Http(Arc::clone(http), None),
+            Kind::Https(http, tls) => match client(tls) {
+                Ok(tls) => Runner::Http(Arc::clone(http), Some(tls)),
+                Err(why) => broken(why),
+            },
+            Kind::Script(written) => match script::Prepared::new(written, &self.launcher, script) {
+                Ok(prepared) => Runner::Script(Arc::new(prepared)),
+                Err(why) => broken(why),
+            },
+            Kind::Smtp(smtp) => match smtp.starttls.as_ref().map(client).transpose() {
+                Ok(tls) => Runner::Smtp(Arc::clone(smtp), tls),
+                Err(why) => broken(why),
+            },
+            Kind::Dns(dns) => Runner::Dns(Arc::clone(dns)),
+            Kind::Udp(udp) => Runner::Udp(Arc::clone(udp)),
+            Kind::File(path) => Runner::File(path.clone()),
+            Kind::Agent(agent) => Runner::Agent(Arc::clone(agent)),
+        }
+    }
+}
+
+impl Runner {
+    /// Whether it starts a process.
+    #[must_use]
+    pub fn is_process(&self) -> bool {
+        matches!(self, Self::Script(_))
+    }
+
+    /// Runs it once. Dropped at its deadline, which closes what it has opened.
+    pub async fn run(&self, target: &Target, timeout: Duration) -> Outcome {
+        let stage = Stage(Cell::new("connecting"));
+        match tokio::time::timeout(timeout, self.once(target, timeout, &stage)).await {
+            Ok(Ok(outcome) | Err(outcome)) => outcome,
+            Err(_) => self.too_long(stage.0.get(), timeout),
+        }
+    }
+
+    async fn once(&self, target: &Target, timeout: Duration, stage: &Stage) -> Result<Outcome, Outcome> {
+        match self {
+            Self::Tcp => tcp::run(target).await,
+            Self::Ping => ping::run(target).await,
+            Self::Http(http, tls) => http::run(http, tls.as_ref(), target, stage).await,
+            Self::Script(script) => Ok(script.run(target, timeout).await),
+            Self::Smtp(smtp, tls) => smtp::run(smtp, tls.as_ref(), target, stage).await,
+            Self::Dns(dns) => dns::run(dns, target, stage).await,
+            Self::Udp(udp) => udp::run(udp, target, timeout).await,
+            Self::File(path) => file::run(path).await,
+            Self::Agent(agent) => agent::run(agent, target).await,
+            Self::Broken(why) => Err(Outcome::fail(why.to_string())),
+        }
+    }
+
+    fn too_long(&self, stage: &'static str, timeout: Duration) -> Outcome {
+        let time = humantime::format_duration(timeout);
+        match self {
+            Self::Ping => Outcome::fail(format!("no echo reply within {time}")),
+            Self::Script(_) => Outcome::fail(format!("killed after {time}")),
+            Self::File(_) => Outcome::fail(format!("the file was not read within {time}")),
+            // An agent that is not there takes nothing back that it has said.
+            Self::Agent(_) => Outcome::no_news(format!("the agent said nothing within {time}")),
+            Self::Tcp | Self::Http(..) | Self::Smtp(..) | Self::Dns(_) | Self::Udp(_) | Self::Broken(_) => {
+                Outcome::fail(format!("timed out after {time} while {stage}"))
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Sockets of checks, and what their errors are called.
+
+use std::borrow::Cow;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+
+use super::Target;
+use crate::config::health::Bind;
+use crate::health::tracker::Outcome;
+
+/// A connection to the target. Closing it sends a reset: a box that checks thousands of servers would
+/// otherwise fill its own table, and theirs, with ended connections that linger.
+pub(super) async fn connect(target: &Target) -> Result<TcpStream, Outcome> {
+    let open = || {
+        let socket = open(target, Type::STREAM, Protocol::TCP)?;
+        socket.set_linger(Some(Duration::ZERO))?;
+        Ok(TcpSocket::from_std_stream(socket.into()))
+    };
+    let socket = open().map_err(cannot_open)?;
+    socket.connect(target.socket_address()).await.map_err(failed)
+}
+
+/// A socket whose datagrams go to the target, and that hears from nobody else.
+pub(super) async fn datagrams(target: &Target) -> Result<UdpSocket, Outcome> {
+    let open = || UdpSocket::from_std(open(target, Type::DGRAM, Protocol::UDP)?.into());
+    let socket = open().map_err(cannot_open)?;
+    socket.connect(target.socket_address()).await.map_err(failed)?;
+    Ok(socket)
+}
+
+/// Not blocking, and bound as the target says.
+pub(super) fn open(target: &Target, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let domain = Domain::for_address(target.socket_address());
+    let socket = Socket::new(domain, kind.nonblocking(), Some(protocol))?;
+    match &target.bind {
+        None => {}
+        Some(Bind::Interface(name)) => socket.bind_device(Some(name.as_bytes()))?,
+        Some(Bind::Address(address)) => socket.bind(&SocketAddr::new(*address, 0).into())?,
+    }
+    Ok(socket)
+}
+
+/// The box's own failure is named as such, for nothing is known of the backend.
+pub(super) fn cannot_open(error: io::Error) -> Outcome {
+    Outcome::fail(format!("the box cannot send: {}", words(&error)))
+}
+
+pub(super) fn failed(error: io::Error) -> Outcome {
+    Outcome::fail(words(&error))
+}
+
+/// What operators call it.
+pub(super) fn words(error: &io::Error) -> Cow<'static, str> {
+    let known = match error.kind() {
+        ErrorKind::ConnectionRefused => "connection refused",
+        ErrorKind::ConnectionReset => "connection reset",
+        ErrorKind::HostUnreachable => "host unreachable",
+        ErrorKind::NetworkUnreachable => "network unreachable",
+        ErrorKind::TimedOut => "no answer: the kernel gave up",
+        ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "connection closed",
+        ErrorKind::AddrNotAvailable => "no address or port to send from",
+        ErrorKind::NotFound => "not found",
+        ErrorKind::PermissionDenied => "permission denied",
+        _ => {
+            let text = error.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default();
+            let mut characters = text.chars();
+            let first = characters.next().map(|first| first.to_ascii_lowercase());
+            return first.into_iter().chain(characters).collect::<String>().into();
+        }
+    };
+    known.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_told_in_plain_words() {
+        let of = |errno| words(&io::Error::from_raw_os_error(errno)).into_owned();
+        assert_eq!(of(libc::ECONNREFUSED), "connection refused");
+        assert_eq!(of(libc::EHOSTUNREACH), "host unreachable");
+        assert_eq!(of(libc::EMFILE), "too many open files");
+    }
+}

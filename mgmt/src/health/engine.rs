@@ -1,0 +1,140 @@
+//! The thread that runs the checks.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::watch;
+use tokio::task::{JoinSet, LocalSet};
+
+use super::board::Board;
+use super::check::{Workshop, script};
+use super::fleet::{Ended, Fleet, Job, News};
+use super::plan::Assignment;
+
+/// The checks, and the thread that runs them until this is dropped.
+#[derive(Debug)]
+pub struct Checks {
+    plan: watch::Sender<Vec<Assignment>>,
+    board: Arc<Board>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checks {
+    /// Begins with no checks.
+    ///
+    /// # Errors
+    /// The kernel gives no thread, or no descriptors for its event loop.
+    pub fn start(launcher: script::Launcher) -> io::Result<Self> {
+        let board = Arc::new(Board::default());
+        let (plan, plans) = watch::channel(Vec::new());
+        // Made here, so that its failure is told to whoever starts.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let fleet = Fleet::new(Arc::clone(&board));
+        let thread = std::thread::Builder::new().name("health".to_owned()).spawn(move || {
+            let local = LocalSet::new();
+            local.block_on(&runtime, run(fleet, plans, launcher));
+            // What still runs is dropped with its set, and its processes are killed.
+            drop(local);
+        })?;
+        Ok(Self { plan, board, thread: Some(thread) })
+    }
+
+    /// Checks these backends from now on, and no others.
+    pub fn follow(&self, plan: Vec<Assignment>) {
+        // Also where nothing has changed: certificates that it names may have.
+        self.plan.send_replace(plan);
+    }
+
+    /// What is found.
+    #[must_use]
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+}
+
+impl Drop for Checks {
+    fn drop(&mut self) {
+        // The thread ends when nobody can send any more.
+        self.plan = watch::channel(Vec::new()).0;
+        if let Some(thread) = self.thread.take() {
+            let _: Result<(), _> = thread.join();
+        }
+    }
+}
+
+async fn run(mut fleet: Fleet, mut plans: watch::Receiver<Vec<Assignment>>, launcher: script::Launcher) {
+    let mut running = JoinSet::new();
+    loop {
+        let now = crate::clock::now();
+        while let Some(job) = fleet.take(now) {
+            running.spawn_local(one(job));
+        }
+        let next = fleet.next();
+        tokio::select! {
+            changed = plans.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                let plan = plans.borrow_and_update().clone();
+                let mut workshop = Workshop::new(launcher.clone());
+                fleet.follow(&plan, &mut workshop, crate::clock::now());
+            }
+            Some(done) = running.join_next() => {
+                take_in(&mut fleet, done);
+                // Under load many have ended at once.
+                while let Some(done) = running.try_join_next() {
+                    take_in(&mut fleet, done);
+                }
+            }
+            () = until(next) => {}
+        }
+    }
+}
+
+async fn until(next: Option<std::time::Instant>) {
+    match next {
+        Some(next) => tokio::time::sleep_until(next.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn one(job: Job) -> (bool, Ended) {
+    let Job { id, due, runner, target, timeout } = job;
+    let began = crate::clock::now();
+    let outcome = runner.run(&target, timeout).await;
+    let ended = Ended { id, due, began, now: crate::clock::now(), outcome };
+    (runner.is_process(), ended)
+}
+
+fn take_in(fleet: &mut Fleet, done: Result<(bool, Ended), tokio::task::JoinError>) {
+    match done {
+        Ok((was_process, ended)) => fleet.ended(was_process, ended).into_iter().for_each(tell),
+        // A check that panics is a defect of ours: it is told of, and that backend is checked no more.
+        Err(error) => tracing::error!(%error, "a health check failed: this is a defect"),
+    }
+}
+
+fn tell(news: News) {
+    match news {
+        News::Changed { subject, up: true, why } => {
+            tracing::info!(service = subject.service, backend = subject.endpoint(), why, "backend is up");
+        }
+        News::Changed { subject, up: false, why } => {
+            tracing::warn!(service = subject.service, backend = subject.endpoint(), why, "backend is down");
+        }
+        News::Warned { subject, warning } => {
+            tracing::warn!(service = subject.service, backend = subject.endpoint(), warning, "backend");
+        }
+    }
+}
+
+/// Lets the process have as many descriptors as it may: the default is for programs that have few.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn raise_descriptors() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?)
+}

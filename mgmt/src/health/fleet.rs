@@ -1,0 +1,323 @@
+//! All checks of all backends: what is due, and what follows from a result. No I/O and no clock.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::Subject;
+use super::board::{Board, Change, CheckReport, Report, Shared, lock};
+use super::check::script::Context;
+use super::check::{Runner, Target, Workshop};
+use super::combine::{Combined, combine};
+use super::plan::Assignment;
+use super::schedule::{CheckId, Schedule, first_due, next_due};
+use super::tracker::{Outcome, Tracker, Verdict};
+use crate::config::health::Check;
+
+/// Sockets at once: as many as descriptors, half of them left to others.
+const MAX_SOCKETS: usize = 16_384;
+/// Processes at once.
+const MAX_PROCESSES: usize = 64;
+
+/// A check that is to run now.
+#[derive(Debug)]
+pub struct Job {
+    /// Which.
+    pub id: CheckId,
+    /// When it was due.
+    pub due: Instant,
+    /// What runs.
+    pub runner: Arc<Runner>,
+    /// Whom it asks.
+    pub target: Arc<Target>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
+/// How a [`Job`] ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Which.
+    pub id: CheckId,
+    /// When it was due.
+    pub due: Instant,
+    /// When it began.
+    pub began: Instant,
+    /// When it ended.
+    pub now: Instant,
+    /// What it found.
+    pub outcome: Outcome,
+}
+
+/// What is worth a line in the log.
+#[derive(Debug, PartialEq, Eq)]
+pub enum News {
+    /// A backend went up or down.
+    Changed {
+        /// Which.
+        subject: Subject,
+        /// Whether up.
+        up: bool,
+        /// By what.
+        why: String,
+    },
+    /// A check warns of what it did not warn of before.
+    Warned {
+        /// Of which backend.
+        subject: Subject,
+        /// Of what.
+        warning: String,
+    },
+}
+
+#[derive(Debug)]
+struct Slot {
+    generation: u64,
+    backend: usize,
+    check: Check,
+    tracker: Tracker,
+    runner: Arc<Runner>,
+    target: Arc<Target>,
+    /// Its place among the checks of its backend.
+    nth: usize,
+}
+
+#[derive(Debug)]
+struct Backend {
+    assignment: Assignment,
+    slots: Vec<usize>,
+    report: Shared,
+    combined: Combined,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Fleet {
+    slots: Vec<Option<Slot>>,
+    free_slots: Vec<usize>,
+    backends: Vec<Option<Backend>>,
+    numbers: HashMap<Subject, usize>,
+    sockets: Schedule,
+    processes: Schedule,
+    generation: u64,
+    board: Arc<Board>,
+}
+
+impl Fleet {
+    /// Without checks.
+    #[must_use]
+    pub fn new(board: Arc<Board>) -> Self {
+        Self {
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            backends: Vec::new(),
+            numbers: HashMap::new(),
+            sockets: Schedule::new(MAX_SOCKETS),
+            processes: Schedule::new(MAX_PROCESSES),
+            generation: 0,
+            board,
+        }
+    }
+
+    /// Checks these backends from now on, and no others. A check that is as it was keeps its state.
+    pub fn follow(&mut self, plan: &[Assignment], workshop: &mut Workshop, now: Instant) {
+        let wanted: HashMap<&Subject, &Assignment> = plan.iter().map(|a| (&a.subject, a)).collect();
+        let gone: Vec<_> =
+            self.numbers.keys().filter(|subject| !wanted.contains_key(subject)).cloned().collect();
+        for subject in gone {
+            self.board.withdraw(&subject);
+            let number = self.numbers.remove(&subject);
+            if let Some(backend) = number.and_then(|number| self.backends.get_mut(number)?.take()) {
+                backend.slots.iter().for_each(|slot| self.remove(*slot));
+            }
+        }
+        for assignment in plan {
+            self.assign(assignment, workshop, now);
+        }
+    }
+
+    fn assign(&mut self, assignment: &Assignment, workshop: &mut Workshop, now: Instant) {
+        let subject = &assignment.subject;
+        let number = self.numbers.get(subject).copied().unwrap_or_else(|| {
+            let free = self.backends.iter().position(Option::is_none);
+            free.unwrap_or(self.backends.len())
+        });
+        if number == self.backends.len() {
+            self.backends.push(None);
+        }
+        let before = self.backends[number].take();
+        let mut old = before.as_ref().map_or_else(Vec::new, |backend| backend.slots.clone());
+        let mut slots = Vec::with_capacity(assignment.health.checks.len());
+        for (nth, check) in assignment.health.checks.iter().enumerate() {
+            let target = assignment.target(check);
+            let context = Context { service: subject.service.clone() };
+            // Made anew even where the check is kept: its files may have changed.
+            let runner = Arc::new(workshop.runner(&check.kind, context));
+            let same = |place: &usize| {
+                let slot = self.slots.get(*place).and_then(Option::as_ref);
+                slot.is_some_and(|slot| slot.check == *check && *slot.target == target)
+            };
+            match old.iter().position(same) {
+                Some(kept) => {
+                    let place = old.remove(kept);
+                    if let Some(slot) = &mut self.slots[place] {
+                        (slot.runner, slot.nth, slot.backend) = (runner, nth, number);
+                    }
+                    slots.push(place);
+                }
+                None => slots.push(self.add(number, nth, check, (runner, target), now)),
+            }
+        }
+        old.into_iter().for_each(|place| self.remove(place));
+        let combined = self.combined(assignment, &slots);
+        let report = self.report(before.as_ref(), &slots, combined);
+        self.board.post(subject.clone(), Arc::clone(&report));
+        // Whoever reads the board may have assumed something else.
+        self.board.tell(subject, combined.condition);
+        self.numbers.insert(subject.clone(), number);
+        self.backends[number] = Some(Backend { assignment: assignment.clone(), slots, report, combined });
+    }
+
+    /// What is known of the checks that were kept, and nothing of the others.
+    fn report(&self, before: Option<&Backend>, slots: &[usize], combined: Combined) -> Shared {
+        let known = before.map(|backend| lock(&backend.report).clone());
+        let check = |place: &usize| {
+            let kept = before?.slots.iter().position(|other| other == place)?;
+            known.as_ref()?.checks.get(kept).cloned()
+        };
+        let fresh = |place: &usize| Some(fresh(self.slots[*place].as_ref()?));
+        let checks = slots.iter().filter_map(|place| check(place).or_else(|| fresh(place))).collect();
+        let history = known.as_ref().map(|report| report.history.clone()).unwrap_or_default();
+        let Combined { passes, is_assumed, condition: _ } = combined;
+        Arc::new(Mutex::new(Report { passes, is_assumed, checks, history }))
+    }
+
+    fn add(
+        &mut self,
+        backend: usize,
+        nth: usize,
+        check: &Check,
+        (runner, target): (Arc<Runner>, Target),
+        now: Instant,
+    ) -> usize {
+        let generation = self.generation;
+        self.generation += 1;
+        let place = self.free_slots.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        let due = first_due(now, check.rules.warmup, generation);
+        self.schedule(runner.is_process()).add(CheckId { place, generation }, due);
+        let tracker = Tracker::new(check.rules, now);
+        let (check, target) = (check.clone(), Arc::new(target));
+        self.slots[place] = Some(Slot { generation, backend, check, tracker, runner, target, nth });
+        place
+    }
+
+    fn remove(&mut self, place: usize) {
+        // What runs, or waits in a schedule, is known to be of nobody by its generation.
+        self.slots[place] = None;
+        self.free_slots.push(place);
+    }
+
+    fn schedule(&mut self, is_process: bool) -> &mut Schedule {
+        if is_process { &mut self.processes } else { &mut self.sockets }
+    }
+
+    fn slot(&self, id: CheckId) -> Option<&Slot> {
+        self.slots.get(id.place)?.as_ref().filter(|slot| slot.generation == id.generation)
+    }
+
+    fn combined(&self, assignment: &Assignment, slots: &[usize]) -> Combined {
+        let trackers = slots.iter().filter_map(|place| Some(&self.slots[*place].as_ref()?.tracker));
+        combine(&assignment.health, &trackers.collect::<Vec<_>>(), assignment.weight)
+    }
+
+    /// When [`Fleet::take`] will give something.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.sockets.next().into_iter().chain(self.processes.next()).min()
+    }
+
+    /// A check that is due.
+    pub fn take(&mut self, now: Instant) -> Option<Job> {
+        for is_process in [false, true] {
+            while let Some((id, due)) = self.schedule(is_process).take(now) {
+                if let Some(slot) = self.slot(id) {
+                    let timeout = slot.check.rules.timeout;
+                    let (runner, target) = (Arc::clone(&slot.runner), Arc::clone(&slot.target));
+                    return Some(Job { id, due, runner, target, timeout });
+                }
+                self.schedule(is_process).ended();
+            }
+        }
+        None
+    }
+
+    /// Takes in how a job ended; `was_process`: whether it was one.
+    pub fn ended(&mut self, was_process: bool, ended: Ended) -> Vec<News> {
+        let Ended { id, due, began, now, outcome } = ended;
+        self.schedule(was_process).ended();
+        let slot = self.slots.get_mut(id.place).and_then(Option::as_mut);
+        // One that has left, and maybe another one in its place.
+        let Some(slot) = slot.filter(|slot| slot.generation == id.generation) else { return Vec::new() };
+        slot.tracker.on_result(now, &outcome);
+        let next = next_due(due, began, now, slot.tracker.pause());
+        let (is_process, number, nth) = (slot.runner.is_process(), slot.backend, slot.nth);
+        let report = fresh(slot);
+        self.schedule(is_process).add(id, next);
+        let Some(Some(backend)) = self.backends.get(number) else { return Vec::new() };
+        let combined = self.combined(&backend.assignment, &backend.slots);
+        let Some(Some(backend)) = self.backends.get_mut(number) else { return Vec::new() };
+        let before = std::mem::replace(&mut backend.combined, combined);
+        if combined.condition != before.condition {
+            self.board.tell(&backend.assignment.subject, combined.condition);
+        }
+        let report = CheckReport { at: Some(now), latency: Some(now.duration_since(began)), ..report };
+        backend.take_in(nth, report, outcome, before)
+    }
+}
+
+impl Backend {
+    /// Puts a result of its `nth` check where others see it.
+    fn take_in(&self, nth: usize, report: CheckReport, outcome: Outcome, before: Combined) -> Vec<News> {
+        let mut news = Vec::new();
+        let subject = || self.assignment.subject.clone();
+        let Outcome { verdict, said, warning, share: _ } = outcome;
+        let mut shared = lock(&self.report);
+        (shared.passes, shared.is_assumed) = (self.combined.passes, self.combined.is_assumed);
+        if self.combined.passes != before.passes {
+            let (up, why) = (self.combined.passes, format!("{}: {said}", report.kind));
+            news.push(News::Changed { subject: subject(), up, why: why.clone() });
+            shared.remember(Change { at: report.at.unwrap_or(report.since), up, why });
+        }
+        if let Some(check) = shared.checks.get_mut(nth) {
+            if let Some(warning) = warning.as_deref().filter(|_| check.warning.is_none()) {
+                news.push(News::Warned { subject: subject(), warning: warning.to_owned() });
+            }
+            let failures = check.failures + u64::from(verdict == Verdict::Fail);
+            *check = CheckReport { said: Some(said), warning, runs: check.runs + 1, failures, ..report };
+        }
+        news
+    }
+}
+
+/// Of a check, with no result yet.
+fn fresh(slot: &Slot) -> CheckReport {
+    CheckReport {
+        kind: slot.check.kind.word(),
+        up: slot.tracker.is_up(),
+        contradictions: slot.tracker.contradictions(),
+        since: slot.tracker.since(),
+        said: None,
+        at: None,
+        latency: None,
+        warning: None,
+        runs: 0,
+        failures: 0,
+    }
+}
+
+#[cfg(test)]
+#[path = "fleet_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+//! The fleet under virtual time: checks end when the test says, with what the test says.
+
+use super::*;
+use crate::config::{Config, Machine, load_str};
+use crate::health::Condition;
+use crate::health::plan::plan;
+use crate::health::tracker::Share;
+
+const MILLI: Duration = Duration::from_millis(1);
+
+fn config(health: &str, backends: &[u8]) -> Config {
+    let mut text = format!(
+        "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\n\
+         mode = \"router\"\n{health}\n"
+    );
+    for last in backends {
+        text += &format!("[[service.backend]]\naddress = \"10.0.1.{last}\"\n");
+    }
+    load_str("lb.toml", &text, &Machine { cores: 2, hostname: "lb".into() })
+        .unwrap_or_else(|e| panic!("{e}"))
+        .0
+}
+
+struct Sim {
+    fleet: Fleet,
+    board: Arc<Board>,
+    now: Instant,
+}
+
+impl Sim {
+    fn new() -> Self {
+        let board = Arc::new(Board::default());
+        Self { fleet: Fleet::new(Arc::clone(&board)), board, now: crate::clock::now() }
+    }
+
+    fn follow(&mut self, health: &str, backends: &[u8]) {
+        let plan = plan(&config(health, backends));
+        self.fleet.follow(&plan, &mut Workshop::default(), self.now);
+    }
+
+    /// Lets the time pass up to the next check that is due, which takes `took` and then finds `outcome`.
+    fn step(&mut self, took: Duration, outcome: Outcome) -> Vec<News> {
+        let due = self.fleet.next().expect("something is due");
+        self.now = self.now.max(due);
+        let job = self.fleet.take(self.now).expect("it is due");
+        self.end(job, took, outcome)
+    }
+
+    fn end(&mut self, job: Job, took: Duration, outcome: Outcome) -> Vec<News> {
+        let Job { id, due, .. } = job;
+        let began = self.now;
+        self.now += took;
+        self.fleet.ended(false, Ended { id, due, began, now: self.now, outcome })
+    }
+
+    fn told(&self) -> Vec<(u8, Condition)> {
+        let last = |subject: &Subject| match subject.address {
+            std::net::IpAddr::V4(v4) => v4.octets()[3],
+            std::net::IpAddr::V6(_) => 0,
+        };
+        self.board.take_changed().iter().map(|(subject, condition)| (last(subject), *condition)).collect()
+    }
+}
+
+const FAST: &str = "[service.health]\ncheck = \"tcp\"\ninterval = \"100ms\"\nrise = 2\nfall = 2\n\
+                    initial = \"up\"\nwarmup = \"0s\"";
+
+fn down() -> Condition {
+    Condition { up: false, weight: None }
+}
+
+#[test]
+fn a_backend_is_down_after_fall_failures_at_its_interval() {
+    let mut sim = Sim::new();
+    let start = sim.now;
+    sim.follow(FAST, &[11]);
+    assert_eq!(sim.told(), [(11, Condition::default())]);
+    assert!(sim.step(MILLI, Outcome::fail("connection refused")).is_empty());
+    assert!(sim.told().is_empty());
+    let news = sim.step(MILLI, Outcome::fail("connection refused"));
+    assert_eq!(sim.told(), [(11, down())]);
+    assert_eq!(sim.now - start, 101 * MILLI);
+    let [News::Changed { up: false, why, .. }] = &*news else { panic!("{news:?}") };
+    assert_eq!(why, "tcp: connection refused");
+    sim.step(MILLI, Outcome::pass("connected"));
+    assert_eq!(sim.step(MILLI, Outcome::pass("connected")).len(), 1);
+    assert_eq!(sim.told(), [(11, Condition::default())]);
+    assert_eq!(sim.now - start, 301 * MILLI);
+}
+
+#[test]
+fn state_survives_a_reload_and_changed_checks_begin_anew() {
+    let mut sim = Sim::new();
+    sim.follow(FAST, &[11, 12]);
+    for _ in 0..4 {
+        sim.step(MILLI, Outcome::fail("no"));
+    }
+    assert_eq!(sim.told(), [(11, down()), (12, down())]);
+    sim.follow(FAST, &[12, 13]);
+    assert_eq!(sim.told(), [(12, down()), (13, Condition::default())]);
+    let subject = |last| Subject {
+        service: "web".to_owned(),
+        address: std::net::Ipv4Addr::new(10, 0, 1, last).into(),
+        port: Some(dataplane::types::Port(80)),
+    };
+    assert!(sim.board.report(&subject(11)).is_none());
+    let kept = sim.board.report(&subject(12)).unwrap();
+    assert_eq!((kept.checks[0].runs, kept.history.len()), (2, 1));
+    sim.follow(&FAST.replace("fall = 2", "fall = 3"), &[12]);
+    assert_eq!(sim.told(), [(12, Condition::default())]);
+}
+
+#[test]
+fn what_ends_after_its_backend_has_left_changes_nothing() {
+    let mut sim = Sim::new();
+    sim.follow(FAST, &[11]);
+    let job = sim.fleet.take(sim.now).unwrap();
+    sim.follow(FAST, &[12]);
+    sim.told();
+    assert!(sim.end(job, MILLI, Outcome::fail("no")).is_empty());
+    assert!(sim.told().is_empty());
+}
+
+#[test]
+fn a_weight_alone_is_a_change_of_condition_and_no_news() {
+    let mut sim = Sim::new();
+    sim.follow(FAST, &[11]);
+    sim.told();
+    assert!(sim.step(MILLI, Outcome::pass("").with_share(Share::Percent(50))).is_empty());
+    assert_eq!(sim.told(), [(11, Condition { up: true, weight: Some(50) })]);
+}
+
+#[test]
+fn a_warning_is_news_once() {
+    let mut sim = Sim::new();
+    sim.follow(FAST, &[11]);
+    let warning =
+        || Outcome { warning: Some("certificate ends in 3 days".into()), ..Outcome::pass("200 OK") };
+    assert_eq!(sim.step(MILLI, warning()).len(), 1);
+    assert_eq!(sim.step(MILLI, warning()).len(), 0);
+    sim.step(MILLI, Outcome::pass("200 OK"));
+    assert_eq!(sim.step(MILLI, warning()).len(), 1);
+}
+
+#[test]
+fn several_checks_of_a_backend_go_together() {
+    let text = "[[service.health]]\ncheck = \"tcp\"\nfall = 1\nwarmup = \"0s\"\n\
+                [[service.health]]\ncheck = \"ping\"\nfall = 1\nwarmup = \"0s\"\n";
+    let mut sim = Sim::new();
+    sim.follow(text, &[11]);
+    sim.told();
+    sim.step(MILLI, Outcome::pass("connected"));
+    sim.step(MILLI, Outcome::fail("no echo reply within 1s"));
+    assert_eq!(sim.told(), [(11, down())]);
+    let mut sim = Sim::new();
+    sim.follow(&format!("health_needs = \"any\"\n{text}"), &[11]);
+    sim.told();
+    sim.step(MILLI, Outcome::pass("connected"));
+    sim.step(MILLI, Outcome::fail("no echo reply within 1s"));
+    assert!(sim.told().is_empty());
+}

@@ -1,0 +1,228 @@
+//! From single results to up and down. No I/O and no clock: the time is passed in.
+//!
+//! ```text
+//!                 fall failures in a row
+//!          ┌──────────────────────────────────▶┐
+//!        Up{failures}                      Down{successes}
+//!          └◀──────────────────────────────────┘
+//!                 rise successes in a row
+//! ```
+//!
+//! A result that agrees with the state resets the count: with `retry` + 1 for `fall` and 1 for `rise` that is
+//! what Keepalived does, with `rise` and `fall` as they are what HAProxy does.
+
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use crate::config::health::{Initial, Rules};
+
+/// What a check has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether it is a success.
+    pub verdict: Verdict,
+    /// What it wants the weight to be.
+    pub share: Share,
+    /// In words: "connection refused".
+    pub said: Cow<'static, str>,
+    /// What will fail before long: "the certificate ends in 3 days".
+    pub warning: Option<Cow<'static, str>>,
+}
+
+impl Outcome {
+    /// A success.
+    #[must_use]
+    pub fn pass(said: impl Into<Cow<'static, str>>) -> Self {
+        Self { verdict: Verdict::Pass, share: Share::Unsaid, said: said.into(), warning: None }
+    }
+
+    /// A failure.
+    #[must_use]
+    pub fn fail(said: impl Into<Cow<'static, str>>) -> Self {
+        Self { verdict: Verdict::Fail, share: Share::Unsaid, said: said.into(), warning: None }
+    }
+
+    /// Neither.
+    #[must_use]
+    pub fn no_news(said: impl Into<Cow<'static, str>>) -> Self {
+        Self { verdict: Verdict::NoNews, share: Share::Unsaid, said: said.into(), warning: None }
+    }
+
+    /// The same, with a wish for the weight.
+    #[must_use]
+    pub fn with_share(self, share: Share) -> Self {
+        Self { share, ..self }
+    }
+}
+
+/// Success or failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// A success.
+    Pass,
+    /// A failure.
+    Fail,
+    /// Nothing that would change anything: an agent that is not there.
+    NoNews,
+}
+
+/// What a check wants the weight to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// It does not say: what it said last holds.
+    Unsaid,
+    /// As configured.
+    Configured,
+    /// This.
+    Weight(u16),
+    /// So much of the configured one.
+    Percent(u16),
+}
+
+/// Where a check stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing is known, and the first result decides alone.
+    Unchecked { counts_as_up: bool },
+    /// Up, with so many failures since the last success.
+    Up { failures: u32 },
+    /// Down, with so many successes since the last failure.
+    Down { successes: u32 },
+}
+
+/// A change that a result has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// Whether it is up now.
+    pub up: bool,
+    /// When.
+    pub at: Instant,
+}
+
+/// One check of one backend.
+#[derive(Debug, Clone)]
+pub struct Tracker {
+    rules: Rules,
+    state: State,
+    /// Failed tries of the check that is under way.
+    tries: u32,
+    share: Share,
+    since: Instant,
+    is_checked: bool,
+}
+
+impl Tracker {
+    /// Before the first check.
+    #[must_use]
+    pub fn new(rules: Rules, now: Instant) -> Self {
+        let state = match rules.initial {
+            Initial::Up => State::Up { failures: 0 },
+            Initial::Down => State::Down { successes: 0 },
+            Initial::UpUntilChecked => State::Unchecked { counts_as_up: true },
+            Initial::DownUntilChecked => State::Unchecked { counts_as_up: false },
+        };
+        Self { rules, state, tries: 0, share: Share::Configured, since: now, is_checked: false }
+    }
+
+    /// Takes in a result; gives the change that it makes, if it makes one.
+    pub fn on_result(&mut self, now: Instant, outcome: &Outcome) -> Option<Transition> {
+        if outcome.share != Share::Unsaid {
+            self.share = outcome.share;
+        }
+        let was_up = self.is_up();
+        match outcome.verdict {
+            Verdict::Pass => self.succeeded(),
+            Verdict::Fail => self.failed(),
+            Verdict::NoNews => self.tries = 0,
+        }
+        if self.is_up() == was_up {
+            return None;
+        }
+        self.since = now;
+        Some(Transition { up: self.is_up(), at: now })
+    }
+
+    fn succeeded(&mut self) {
+        (self.tries, self.is_checked) = (0, true);
+        self.state = match self.state {
+            State::Unchecked { .. } | State::Up { .. } => State::Up { failures: 0 },
+            State::Down { successes } if successes + 1 >= self.rules.rise => State::Up { failures: 0 },
+            State::Down { successes } => State::Down { successes: successes + 1 },
+        };
+    }
+
+    fn failed(&mut self) {
+        if self.tries < self.rules.retries && self.is_up() {
+            self.tries += 1;
+            return;
+        }
+        (self.tries, self.is_checked) = (0, true);
+        self.state = match self.state {
+            State::Unchecked { .. } | State::Down { .. } => State::Down { successes: 0 },
+            State::Up { failures } if failures + 1 >= self.rules.fall => State::Down { successes: 0 },
+            State::Up { failures } => State::Up { failures: failures + 1 },
+        };
+    }
+
+    /// Whether it counts as up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        match self.state {
+            State::Unchecked { counts_as_up } => counts_as_up,
+            State::Up { .. } => true,
+            State::Down { .. } => false,
+        }
+    }
+
+    /// Whether any result has counted.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.is_checked
+    }
+
+    /// Results in a row that contradict the state.
+    #[must_use]
+    pub fn contradictions(&self) -> u32 {
+        match self.state {
+            State::Unchecked { .. } => 0,
+            State::Up { failures } => failures,
+            State::Down { successes } => successes,
+        }
+    }
+
+    /// When it became what it is.
+    #[must_use]
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// What it wants the weight to be, if that is not the configured one.
+    #[must_use]
+    pub fn weight(&self, configured: u16) -> Option<u16> {
+        match self.share {
+            Share::Unsaid | Share::Configured => None,
+            Share::Weight(weight) => Some(weight),
+            Share::Percent(percent) => {
+                let weight = (u32::from(configured) * u32::from(percent)).div_ceil(100);
+                Some(u16::try_from(weight).unwrap_or(u16::MAX))
+            }
+        }
+    }
+
+    /// From the start of the last check to that of the next one.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        if self.tries > 0 {
+            return Duration::ZERO;
+        }
+        match self.state {
+            State::Unchecked { .. } | State::Up { failures: 0 } => self.rules.interval,
+            State::Down { successes: 0 } => self.rules.down_interval,
+            State::Up { .. } | State::Down { .. } => self.rules.fast_interval,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "tracker_tests.rs"]
+mod tests;
