@@ -38,6 +38,10 @@ http {
     listen [::]:8080 backlog=4096;
     default_type text/plain;
     location = / { return 200 "be$n\n"; }
+    location = /healthz {
+      if (-f $directory/ill) { return 503; }
+      return 200 "all well\n";
+    }
     location = /200M { alias $LAB_DIR/200M; }
     location /upload/ { root $directory; dav_methods PUT; }
   }
