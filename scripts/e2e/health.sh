@@ -25,11 +25,16 @@ becomes() {
     refute "backend $1 is not $2, but $(web4 ".backends[$(($1 - 1))] | .state, .last_result" | xargs)"
 }
 
+has_said() {
+  web4 ".backends[$(($1 - 1))].last_result" | grep -Eq -- "$2"
+}
+
 # says N WORDS: the last result of backend N, as a pattern of grep -E.
 says() {
   local said
+  wait_for 5 "backend $1 to say '$2'" has_said "$@" ||
+    refute "backend $1 says '$(web4 ".backends[$(($1 - 1))].last_result")', not '$2'"
   said=$(web4 ".backends[$(($1 - 1))].last_result")
-  grep -Eq -- "$2" <<<"$said" || refute "backend $1 says '$said', not '$2'"
   say "backend $1: $said"
 }
 
@@ -57,12 +62,12 @@ knock_end() {
   lab_stop knock
 }
 
-# The last request after FROM that failed, or that BACKEND answered: seconds after FROM; 0 if there is none.
-# knocks_last FROM UNTIL BACKEND
-knocks_last() {
+# Those that began after FROM and failed, or that BACKEND answered, with the seconds after FROM in front.
+# knocks_wrong FROM UNTIL BACKEND
+knocks_wrong() {
   awk -v from="$1" -v until="$2" -v backend="$3" '
-    $1 > from && $1 < until && ($2 != "ok" || $3 == backend) && $1 - from > last { last = $1 - from }
-    END { printf "%.3f\n", last }' "$LAB_DIR/log/knock.log"
+    $1 > from && $1 < until && ($2 != "ok" || $3 == backend) { printf "%.3f %s\n", $1 - from, $0 }
+  ' "$LAB_DIR/log/knock.log" | sort -n
 }
 
 knocks_of() {
