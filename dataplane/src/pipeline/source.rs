@@ -19,22 +19,27 @@ pub(super) struct Stream {
     client_address: ClientAddress,
 }
 
-/// What is to be remembered of a stream into which the client's address goes.
-pub(super) fn stream(packet: &Packet, headers: &Headers, tuple: &Tuple, how: ClientAddress) -> Stream {
+/// What is to be remembered of a stream into which the client's address goes. `first_byte`: the number of that, of
+/// a client whose SYN has been answered before.
+pub(super) fn stream(
+    packet: &Packet,
+    headers: &Headers,
+    tuple: &Tuple,
+    how: ClientAddress,
+    first_byte: Option<Sequence>,
+) -> Stream {
     let segment = packet.frame.bytes().get(usize::from(headers.transport)..).unwrap_or_default();
-    let sequence = match how {
+    // The SYN has a place in the sequence itself (RFC 9293 section 3.4).
+    let behind_syn = || Tcp::new_checked(segment).ok().map(|tcp| Sequence(tcp.sequence().0.wrapping_add(1)));
+    let start = match how {
         ClientAddress::None => None,
         ClientAddress::ProxyV1 | ClientAddress::ProxyV2 | ClientAddress::Toa => {
-            Tcp::new_checked(segment).ok().map(|tcp| tcp.sequence())
+            first_byte.or_else(behind_syn)
         }
     };
-    match sequence {
+    match start {
         None => Stream { start: Sequence(0), shift: 0, client_address: ClientAddress::None },
-        // The SYN has a place in the sequence itself (RFC 9293 section 3.4).
-        Some(Sequence(syn)) => {
-            let (start, shift) = (Sequence(syn.wrapping_add(1)), client_address::length(tuple, how));
-            Stream { start, shift, client_address: how }
-        }
+        Some(start) => Stream { start, shift: client_address::length(tuple, how), client_address: how },
     }
 }
 

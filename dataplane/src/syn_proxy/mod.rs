@@ -67,10 +67,10 @@ mod segment;
 mod translate;
 
 pub(crate) use answer::answer;
-pub(crate) use cookie::Secret;
-pub(crate) use handshake::{Opening, Step, open};
+pub(crate) use cookie::{COOKIE_LIFE, Secret};
+pub(crate) use handshake::{Opened, Opening, Step, open};
 pub(crate) use options::SynOptions;
-pub(crate) use promise::{Asked, Offer, Promise};
+pub(crate) use promise::{Asked, Promise};
 pub(crate) use segment::{Place, Segment};
 pub(crate) use translate::Translation;
 

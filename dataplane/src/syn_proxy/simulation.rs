@@ -63,7 +63,7 @@ struct Proxy {
 impl Proxy {
     fn new(v6: bool) -> Self {
         let frame = Frame::copied(chunk(), &[]);
-        Self { v6, secret: Secret::random(), promise: Promise::new(v6), flow: Flow::None, frame }
+        Self { v6, secret: Secret::random(), promise: Promise::default(), flow: Flow::None, frame }
     }
 
     fn on_client(&mut self, bytes: &[u8], now: Tick) -> Vec<(To, Vec<u8>)> {
@@ -71,13 +71,13 @@ impl Proxy {
         match self.flow {
             Flow::None if bytes[at.transport + 13] & 0x12 == 0x02 => {
                 self.frame.fill(bytes);
-                answer(&mut self.frame, &at, &self.secret, &self.promise.offer(), now).unwrap();
+                answer(&mut self.frame, &at, &self.secret, &self.promise.offer(self.v6), now).unwrap();
                 vec![(To::Client, self.frame.bytes().to_vec())]
             }
             Flow::None => match open(bytes, &at, &self.secret, now) {
                 Ok(opening) => {
                     self.flow = Flow::Opening(opening.to_words());
-                    vec![(To::Server, self.put(bytes, opening.syn(), false))]
+                    self.on_client(bytes, now)
                 }
                 Err(_) => Vec::new(),
             },
