@@ -53,6 +53,8 @@ pub(crate) enum Step {
     Drop(Reason),
     /// This goes to the backend.
     ToBackend(Segment),
+    /// The backend is made to forget what it knows, and is asked anew if it has not been too often.
+    Anew { reset: Segment, syn: Option<Segment> },
     /// The connection stands.
     Open(Opened),
     /// The connection has ended, and so has the flow; whoever does not know is told.
@@ -156,7 +158,7 @@ impl Opening {
     }
 
     /// A segment of the backend. `promise`: what it is held to, and learns.
-    pub(crate) fn on_backend(&self, frame: &[u8], place: &Place, promise: &Promise) -> Step {
+    pub(crate) fn on_backend(&mut self, frame: &[u8], place: &Place, promise: &Promise, now: Tick) -> Step {
         let segment = match place.segment(frame) {
             Ok(segment) => segment,
             Err(reason) => return Step::Drop(reason),
@@ -170,9 +172,10 @@ impl Opening {
         // RFC 9293 section 3.10.7.3, the state SYN-SENT.
         match (flags.has(Flags::RST), flags.has(Flags::SYN)) {
             (true, _) if answers => Step::End { to_client: Some(self.reset_client()), to_backend: None },
-            // It knows an older connection: with a reset it forgets that, and takes the next SYN.
+            // It knows an older connection: with a reset it forgets that, and takes the next SYN. The client has
+            // been told that it is connected, and should not have to wait for a second for that.
             (false, _) if flags.has(Flags::ACK) && !answers => {
-                Step::ToBackend(Segment::reset(tcp.acknowledgement(), None))
+                Step::Anew { reset: Segment::reset(tcp.acknowledgement(), None), syn: self.again(now) }
             }
             (false, true) if answers => self.on_syn_ack(&tcp, &SynOptions::read(segment), promise),
             _ => Step::Drop(Reason::OutOfPlace),
@@ -227,12 +230,17 @@ impl Opening {
         if self.sent.millis_until(now) < self.patience() {
             return None;
         }
+        Some(self.again(now).map_or_else(|| self.give_up(), Step::ToBackend))
+    }
+
+    /// One more SYN; `None`: there have been enough.
+    fn again(&mut self, now: Tick) -> Option<Segment> {
         if usize::from(self.tries) + 1 >= PATIENCE.len() {
-            return Some(self.give_up());
+            return None;
         }
         self.tries += 1;
         self.sent = Moment::of(now);
-        Some(Step::ToBackend(self.syn()))
+        Some(self.syn())
     }
 
     /// When [`Self::on_timer`] next has something to do: `now` if it has already.

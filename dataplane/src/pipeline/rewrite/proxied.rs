@@ -99,7 +99,7 @@ pub(in super::super) fn on_time(context: &mut Context<'_>, entry: EntryRef, vlan
                 send(context, Found { direction: Direction::Return, ..flow }, link, &segment);
             }
         }
-        Step::Drop(_) | Step::Open(_) => {}
+        Step::Drop(_) | Step::Open(_) | Step::Anew { .. } => {}
     }
 }
 
@@ -140,7 +140,7 @@ impl Handshaking {
             Direction::Return => {
                 let backend = context.snapshot.backend(self.flow.backend).ok_or(DropReason::NoBackend)?;
                 let promise = backend.meters.service.cookies().promise();
-                opening.on_backend(packet.frame.bytes(), &place, promise)
+                opening.on_backend(packet.frame.bytes(), &place, promise, context.now)
             }
         };
         let after = opening.to_words();
@@ -164,6 +164,12 @@ impl Handshaking {
             }
             (Step::ToBackend(segment), Direction::Return) => {
                 self.send(context, packet, headers, Direction::Forward, &segment);
+                Err(DropReason::OutOfHandshake.into())
+            }
+            (Step::Anew { reset, syn }, _) => {
+                for segment in [Some(reset), syn].into_iter().flatten() {
+                    self.send(context, packet, headers, Direction::Forward, &segment);
+                }
                 Err(DropReason::OutOfHandshake.into())
             }
             (Step::Open(opened), _) => self.open(packet, context, headers, &opened),
