@@ -94,10 +94,13 @@ impl Size {
     /// What a flow of that kind needs.
     #[inline(always)]
     pub(super) fn of(kind: Kind) -> Self {
-        match kind.words() {
-            ..=NARROW => Self::Narrow,
-            ..=WIDE => Self::Wide,
-            _ => Self::Extended,
+        let words = kind.words();
+        if words <= NARROW {
+            Self::Narrow
+        } else if words <= WIDE {
+            Self::Wide
+        } else {
+            Self::Extended
         }
     }
 

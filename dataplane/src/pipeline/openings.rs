@@ -9,13 +9,10 @@ use std::collections::VecDeque;
 use super::context::Context;
 use super::rewrite;
 use crate::flow::{EntryRef, Handshake};
-use crate::limits::{BATCH, OPENINGS, OPENINGS_PER_ROUND};
+use crate::limits::{OPENINGS, OPENINGS_PER_ROUND};
 use crate::syn_proxy::Opening;
 use crate::tick::Tick;
 use crate::types::VlanId;
-
-const _: () =
-    assert!(OPENINGS_PER_ROUND * 2 <= BATCH, "two segments each at most, out of a batch's spare frames");
 
 /// SYNs that a backend gets.
 const TRIES: usize = 3;

@@ -96,11 +96,11 @@ impl Talk {
             .collect()
     }
 
-    fn from_client(&mut self, build: &Build) -> Vec<Said> {
+    fn client_sends(&mut self, build: &Build) -> Vec<Said> {
         self.now(Some((ETH0, build.build())))
     }
 
-    fn from_backend(&mut self, build: &Build) -> Vec<Said> {
+    fn backend_sends(&mut self, build: &Build) -> Vec<Said> {
         self.now(Some((ETH1, build.build())))
     }
 
@@ -112,7 +112,7 @@ impl Talk {
     /// The client's SYN is answered; the cookie.
     fn cookie(&mut self) -> u32 {
         let syn = self.client(SYN, ISN, 0).tcp_options(&[2, 4, 5, 0xb4]);
-        let answered = self.from_client(&syn);
+        let answered = self.client_sends(&syn);
         let [answer] = &answered[..] else { panic!("{answered:?}") };
         assert_eq!((answer.by, answer.flags, answer.window), (ETH0, SYN_ACK, 0));
         assert_eq!((answer.acknowledged, &answer.data[..]), (ISN.wrapping_add(1), &b""[..]));
@@ -124,7 +124,7 @@ impl Talk {
     fn open(&mut self) -> u32 {
         let cookie = self.cookie();
         let ack = self.client(ACK, ISN.wrapping_add(1), cookie.wrapping_add(1)).window(500);
-        let asked = self.from_client(&ack);
+        let asked = self.client_sends(&ack);
         let [syn] = &asked[..] else { panic!("{asked:?}") };
         assert_eq!((syn.by, syn.flags, syn.sequence, syn.window), (ETH1, SYN, ISN, 500));
         assert_eq!(self.rig.stats().flows_created, 1);
@@ -135,7 +135,7 @@ impl Talk {
     fn establish(&mut self) -> u32 {
         let cookie = self.open();
         let answer = self.backend(SYN_ACK, SERVER_ISN, ISN.wrapping_add(1)).window(9000);
-        let mut said = self.from_backend(&answer.tcp_options(&[2, 4, 5, 0xb4]));
+        let mut said = self.backend_sends(&answer.tcp_options(&[2, 4, 5, 0xb4]));
         said.sort_by_key(|said| said.by.0);
         let [update, acknowledgement] = &said[..] else { panic!("{said:?}") };
         let numbers = |said: &Said| (said.by, said.flags, said.sequence, said.acknowledged, said.window);
@@ -156,11 +156,11 @@ fn a_client_that_exists_gets_to_the_backend_and_both_count_as_they_did() {
         let mut talk = Talk::new(&way);
         let cookie = talk.establish();
         let (sent, heard) = (ISN.wrapping_add(1), cookie.wrapping_add(1));
-        let said = talk.from_client(&talk.client(ACK, sent, heard).payload(b"GET"));
+        let said = talk.client_sends(&talk.client(ACK, sent, heard).payload(b"GET"));
         let at_backend = said.iter().map(|said| (said.sequence, said.acknowledged, &said.data[..]));
         assert_eq!(at_backend.collect::<Vec<_>>(), [(sent, SERVER_ISN + 1, &b"GET"[..])], "{}", way.name());
         let said =
-            talk.from_backend(&talk.backend(ACK, SERVER_ISN + 1, sent.wrapping_add(3)).payload(b"200"));
+            talk.backend_sends(&talk.backend(ACK, SERVER_ISN + 1, sent.wrapping_add(3)).payload(b"200"));
         let at_client = said.iter().map(|said| (said.sequence, said.acknowledged, &said.data[..]));
         assert_eq!(
             at_client.collect::<Vec<_>>(),
@@ -197,7 +197,7 @@ fn who_guesses_gets_nothing_and_is_remembered_nowhere() {
     for way in two_way() {
         let mut talk = Talk::new(&way);
         let early = talk.client(ACK, ISN.wrapping_add(1), 7);
-        assert!(talk.from_client(&early).is_empty(), "before any cookie was issued");
+        assert!(talk.client_sends(&early).is_empty(), "before any cookie was issued");
         let cookie = talk.cookie();
         let next = ISN.wrapping_add(1);
         for guess in [
@@ -207,7 +207,7 @@ fn who_guesses_gets_nothing_and_is_remembered_nowhere() {
             talk.client(SYN_ACK, next, cookie.wrapping_add(1)),
             talk.client(RST, next, cookie.wrapping_add(1)),
         ] {
-            assert!(talk.from_client(&guess).is_empty(), "{}", way.name());
+            assert!(talk.client_sends(&guess).is_empty(), "{}", way.name());
         }
         let damaged = talk.client(ACK, next, cookie.wrapping_add(1)).payload(b"GET");
         let mut bytes = damaged.build();
@@ -221,7 +221,7 @@ fn who_guesses_gets_nothing_and_is_remembered_nowhere() {
         // A cookie dies of age.
         talk.now = Tick(talk.now.0 + 140_000);
         let late = talk.client(ACK, next, cookie.wrapping_add(1));
-        assert!(talk.from_client(&late).is_empty());
+        assert!(talk.client_sends(&late).is_empty());
         assert_eq!(talk.dropped(DropReason::NoFlow), 8);
     }
 }
@@ -232,10 +232,10 @@ fn until_the_backend_has_answered_the_client_waits_and_the_syn_is_repeated() {
         let mut talk = Talk::new(&way);
         let cookie = talk.open();
         let data = talk.client(ACK, ISN.wrapping_add(1), cookie.wrapping_add(1)).payload(b"GET");
-        assert!(talk.from_client(&data).is_empty());
+        assert!(talk.client_sends(&data).is_empty());
         assert_eq!(talk.dropped(DropReason::BackendPending), 1);
         let out = talk.client(ACK, ISN.wrapping_add(1), cookie.wrapping_add(9));
-        assert!(talk.from_client(&out).is_empty());
+        assert!(talk.client_sends(&out).is_empty());
         assert_eq!(talk.dropped(DropReason::OutOfHandshake), 1);
         let said = |said: Vec<Said>| said.iter().map(|s| (s.by, s.flags, s.sequence)).collect::<Vec<_>>();
         assert_eq!(said(talk.pass(990)), []);
@@ -260,16 +260,16 @@ fn a_refusal_of_either_end_reaches_the_other() {
         let mut talk = Talk::new(&way);
         let cookie = talk.open();
         let refusal = talk.backend(RST | ACK, 0, ISN.wrapping_add(1));
-        let said = talk.from_backend(&refusal);
+        let said = talk.backend_sends(&refusal);
         let [reset] = &said[..] else { panic!("{said:?}") };
         assert_eq!((reset.by, reset.flags, reset.sequence), (ETH0, RST | ACK, cookie.wrapping_add(1)));
 
         let mut talk = Talk::new(&way);
         talk.open();
-        let said = talk.from_client(&talk.client(RST, ISN.wrapping_add(1), 0));
+        let said = talk.client_sends(&talk.client(RST, ISN.wrapping_add(1), 0));
         let [reset] = &said[..] else { panic!("{said:?}") };
         assert_eq!((reset.by, reset.flags, reset.sequence), (ETH1, RST, ISN.wrapping_add(1)));
-        assert!(talk.from_client(&talk.client(ACK, ISN.wrapping_add(1), 1)).is_empty(), "it is over");
+        assert!(talk.client_sends(&talk.client(ACK, ISN.wrapping_add(1), 1)).is_empty(), "it is over");
     }
 }
 
@@ -278,7 +278,7 @@ fn a_backend_that_remembers_another_connection_is_reset_and_asked_again() {
     for way in two_way() {
         let mut talk = Talk::new(&way);
         talk.open();
-        let said = talk.from_backend(&talk.backend(ACK, 5, 77));
+        let said = talk.backend_sends(&talk.backend(ACK, 5, 77));
         let said: Vec<_> = said.iter().map(|said| (said.by, said.flags, said.sequence)).collect();
         assert_eq!(said, [(ETH1, RST, 77), (ETH1, SYN, ISN)], "{}", way.name());
         assert_eq!(talk.dropped(DropReason::OutOfHandshake), 1);
@@ -291,7 +291,7 @@ fn a_second_answer_of_the_backend_is_acknowledged_by_the_client_like_any_old_seg
     for way in two_way() {
         let mut talk = Talk::new(&way);
         let cookie = talk.establish();
-        let said = talk.from_backend(&talk.backend(SYN_ACK, SERVER_ISN, ISN.wrapping_add(1)));
+        let said = talk.backend_sends(&talk.backend(SYN_ACK, SERVER_ISN, ISN.wrapping_add(1)));
         let [again] = &said[..] else { panic!("{said:?}") };
         assert_eq!((again.by, again.flags, again.sequence), (ETH0, SYN_ACK, cookie), "{}", way.name());
     }
@@ -302,7 +302,7 @@ fn pieces_of_a_handshake_are_dropped() {
     for way in two_way().filter(|way| !way.client_v6) {
         let mut talk = Talk::new(&way);
         let syn = talk.client(SYN, ISN, 0).payload(&[7; 64]).fragment(0x2000);
-        assert!(talk.from_client(&syn).is_empty());
+        assert!(talk.client_sends(&syn).is_empty());
         assert_eq!(talk.dropped(DropReason::OutOfHandshake), 1, "{}", way.name());
     }
 }
@@ -335,10 +335,10 @@ fn the_header_that_tells_of_the_client_comes_in_front_of_the_stream() {
         let mut talk = Talk::new(&way);
         let cookie = talk.cookie();
         let (sent, heard) = (ISN.wrapping_add(1), cookie.wrapping_add(1));
-        assert_eq!(talk.from_client(&talk.client(ACK, sent, heard)).len(), 1);
+        assert_eq!(talk.client_sends(&talk.client(ACK, sent, heard)).len(), 1);
         let answer = talk.backend(SYN_ACK, SERVER_ISN, sent);
-        assert_eq!(talk.from_backend(&answer).len(), 2);
-        let said = talk.from_client(&talk.client(ACK, sent, heard).payload(b"GET"));
+        assert_eq!(talk.backend_sends(&answer).len(), 2);
+        let said = talk.client_sends(&talk.client(ACK, sent, heard).payload(b"GET"));
         let [first] = &said[..] else { panic!("{said:?}") };
         assert_eq!((first.sequence, first.acknowledged), (sent, SERVER_ISN + 1));
         let prefix: &[u8] = if how == ClientAddress::ProxyV1 { b"PROXY TCP4" } else { b"\r\n\r\n\0\r\nQUIT" };
