@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::answer::Budget;
 use super::openings::Openings;
+use super::source::Draws;
 use super::spares::Spares;
 use crate::flow::{Endpoints, FlowTable, Keeper};
 use crate::fragment::Fragments;
@@ -25,6 +26,7 @@ pub(crate) struct Context<'a> {
     pub(crate) answers: &'a mut Budget,
     pub(crate) spares: &'a mut Spares,
     pub(crate) openings: &'a mut Openings,
+    pub(crate) draws: &'a mut Draws,
     /// Of the cookies.
     pub(crate) secret: &'a Secret,
     /// The service that was asked for last in this batch.

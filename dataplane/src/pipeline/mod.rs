@@ -32,6 +32,7 @@ pub(crate) use headers::{Headers, Piece};
 pub(crate) use openings::{Openings, run_due};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
+pub(crate) use source::Draws;
 pub(crate) use spares::Spares;
 pub use verdict::DropReason;
 pub(crate) use verdict::Verdict;

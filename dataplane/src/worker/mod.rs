@@ -19,7 +19,7 @@ use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::fragment::Fragments;
 use crate::io::PacketIo;
 use crate::limits::BATCH;
-use crate::pipeline::{self, Batch, Budget, Context, Missing, Openings, Spares, Station};
+use crate::pipeline::{self, Batch, Budget, Context, Draws, Missing, Openings, Spares, Station};
 use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
@@ -75,6 +75,7 @@ struct Own {
     answers: Budget,
     spares: Spares,
     openings: Openings,
+    draws: Draws,
 }
 
 impl Own {
@@ -90,6 +91,7 @@ impl Own {
             answers: &mut self.answers,
             spares: &mut self.spares,
             openings: &mut self.openings,
+            draws: &mut self.draws,
             secret,
             asked: None,
             missing: None,
@@ -108,6 +110,7 @@ impl<I: PacketIo> Worker<I> {
                 answers: Budget::new(),
                 spares: Spares::new(),
                 openings: Openings::new(),
+                draws: Draws::new(id),
             },
             io,
             links,
