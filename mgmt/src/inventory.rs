@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use dataplane::BackendStats;
+use dataplane::admission::SynProxy;
 use dataplane::types::{BackendId, Mode, Port, Prefix, Protocol};
 
 use crate::api::view::{Admin, BackendState};
@@ -50,6 +51,8 @@ pub struct Member {
     pub mss_clamp: Option<u16>,
     /// Flows that it takes at once.
     pub upper_threshold: Option<u32>,
+    /// Whether the box may make handshakes in its name.
+    pub is_proxied: bool,
     /// As it is now.
     pub weight: u16,
     /// What the operator wants.
@@ -164,6 +167,7 @@ impl Inventory {
                     if backend.health.is_none() {
                         member.condition = Condition::default();
                     }
+                    member.is_proxied = service.syn_proxy != SynProxy::Off;
                     if member.configured_weight != backend.weight {
                         member.configured_weight = backend.weight;
                         member.weight = backend.weight;
@@ -196,6 +200,7 @@ impl Inventory {
             forwarding: service.forwarding.clone(),
             mss_clamp: service.mss_clamp,
             upper_threshold: backend.upper_threshold,
+            is_proxied: service.syn_proxy != SynProxy::Off,
             weight: backend.weight,
             admin: Admin::Enabled,
             condition: backend.health.as_deref().map_or_else(Condition::default, initial_condition),

@@ -40,4 +40,6 @@ pub struct Meters {
     pub backend: Arc<BackendMeter>,
     /// Flows that it takes at once; `None`: any number.
     pub upper_threshold: Option<u32>,
+    /// Whether its answers to handshakes are of interest to the service, which may have to answer in its name.
+    pub is_proxied: bool,
 }

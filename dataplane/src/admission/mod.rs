@@ -15,6 +15,7 @@
 mod access;
 mod apportion;
 mod commons;
+mod cookies;
 mod counts;
 mod limits;
 mod meter;

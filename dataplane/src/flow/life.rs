@@ -21,6 +21,11 @@ impl Entry<'_> {
         !seen.is_unchanged_by(flags) && self.note_flags(seen, direction, flags)
     }
 
+    /// Notes that the flow is still alive.
+    pub(crate) fn touch(&self, now: Tick) {
+        self.set(2, now.0);
+    }
+
     fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) -> bool {
         let kind = self.kind();
         let with = seen.and_seen(direction, flags, !kind.is_two_way());
@@ -52,7 +57,7 @@ impl Entry<'_> {
     }
 
     /// When it began, as far as it is remembered.
-    pub(super) fn birth(&self) -> Tick {
+    pub(crate) fn birth(&self) -> Tick {
         Tick(self.word(3) & !0xff)
     }
 

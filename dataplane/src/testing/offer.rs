@@ -53,6 +53,7 @@ pub(crate) struct Offer {
     pub(crate) access: (Vec<Prefix>, Vec<Prefix>),
     pub(crate) limits: Limits,
     pub(crate) upper_threshold: Option<u32>,
+    pub(crate) syn_proxy: SynProxy,
     /// `None`: as befits the mode.
     pub(crate) scheduler: Option<Kind>,
 }
@@ -108,6 +109,7 @@ impl Offer {
             access: Default::default(),
             limits: Limits::default(),
             upper_threshold: None,
+            syn_proxy: SynProxy::Off,
             scheduler: None,
         }
     }
@@ -126,8 +128,9 @@ impl Offer {
             let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
             let forwarding = self.forwarding(snapshot, address);
             let (port, protocol, mss_clamp) = (self.inner, self.protocol, self.mss_clamp);
+            let is_proxied = self.syn_proxy != SynProxy::Off;
             let (service, upper_threshold) = (Arc::clone(&meter), self.upper_threshold);
-            let meters = Meters { service, backend: Arc::default(), upper_threshold };
+            let meters = Meters { service, backend: Arc::default(), upper_threshold, is_proxied };
             let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters };
             snapshot.backends.push(Some(backend));
             candidates.push(Candidate { id, name: format!("{address}:{:?}", self.inner), weight: 1 });
@@ -153,7 +156,10 @@ impl Offer {
         let id = ServiceId(number);
         let (vip, ports, protocol) = (self.vip, self.ports, self.protocol);
         let (vlan, missing_state) = (self.vlan, self.missing_state);
-        let syn_proxy = SynProxy::Off;
+        let client_address = match &self.how {
+            How::OneArm(pool) => pool.client_address,
+            _ => ClientAddress::None,
+        };
         snapshot.services.push(Service {
             vip,
             ports,
@@ -163,7 +169,9 @@ impl Offer {
             missing_state,
             schedule,
             admission,
-            syn_proxy,
+            syn_proxy: self.syn_proxy,
+            largest_segment: self.mss_clamp.unwrap_or(1460),
+            client_address,
         });
         snapshot.endpoints.insert(vip, protocol, ports, id);
         snapshot.vips.insert(vip, Vip { echo: self.echo, bridge: mode == Mode::Bridge });

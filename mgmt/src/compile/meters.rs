@@ -59,6 +59,7 @@ impl Book {
             service: self.service(&member.service, workers),
             backend: Arc::clone(&self.backends[id.index()]),
             upper_threshold: member.upper_threshold,
+            is_proxied: member.is_proxied,
         }
     }
 
@@ -83,6 +84,11 @@ impl Book {
                 list
             }
         }
+    }
+
+    /// What backends have answered so far says nothing of those of another configuration.
+    pub(super) fn forget_backends(&self) {
+        self.services.values().for_each(|(_, meter)| meter.forget_backends());
     }
 
     /// Forgets what nobody has asked for since this was called last.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use dataplane::admission::Admission;
 use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
-use dataplane::snapshot::{Interface, PortSet, Rss, Service, Snapshot, Vip};
+use dataplane::snapshot::{ClientAddress, Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
@@ -153,6 +153,11 @@ impl Compiler {
         }
     }
 
+    /// To be called when the configuration has changed.
+    pub fn forget_backends(&self) {
+        self.book.forget_backends();
+    }
+
     /// The ports that one-arm flows have taken.
     #[must_use]
     pub fn pools(&self) -> &Pools {
@@ -175,6 +180,13 @@ pub fn pool_addresses(config: &Config) -> BTreeSet<IpAddr> {
         _ => None,
     });
     pools.flat_map(|pool| pool.iter().copied()).collect()
+}
+
+/// The largest TCP segment that fits into an Ethernet frame on both sides of the box.
+fn largest_segment(service: &config::Service) -> u16 {
+    let is_v6 = service.backends.iter().any(|backend| backend.address.is_ipv6());
+    let frame = if is_v6 { 1440 } else { 1460 };
+    service.mss_clamp.map_or(frame, |clamp| clamp.min(frame))
 }
 
 fn interfaces(net: &NetState, ports: &[Port<'_>]) -> Vec<Interface> {
@@ -203,6 +215,10 @@ fn add_service(
 ) {
     let &config::Service { address: vip, ports, protocol, vlan, missing_state, ping, syn_proxy, .. } =
         service;
+    let client_address = match service.forwarding {
+        Forwarding::OneArm { client_address, .. } => client_address,
+        _ => ClientAddress::None,
+    };
     let mode = service.mode();
     snapshot.services.push(Service {
         vip,
@@ -214,6 +230,8 @@ fn add_service(
         schedule,
         admission,
         syn_proxy,
+        largest_segment: largest_segment(service),
+        client_address,
     });
     snapshot.endpoints.insert(vip, protocol, ports, id);
     let echo = match ping {

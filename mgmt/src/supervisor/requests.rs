@@ -97,6 +97,7 @@ impl Supervisor {
         self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
         self.served = Served::new(&self.config);
         self.follow_checks();
+        self.compiler.forget_backends();
     }
 
     /// Nobody else can know: it depends on routes and addresses.

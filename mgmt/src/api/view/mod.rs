@@ -12,5 +12,6 @@ pub use node::{
     WorkerFrames, xdp_word,
 };
 pub use service::{
-    Admin, Backend, BackendChange, BackendState, Change, Check, Flow, Service, SnatPool, flow_state_word,
+    Admin, Backend, BackendChange, BackendState, Change, Check, Flow, Service, SnatPool, SynProxy,
+    flow_state_word,
 };

@@ -33,7 +33,8 @@ impl Render for Vec<view::Service> {
                 backends.push(backend_row(&service.name, backend));
             }
         }
-        format!("{services}\n{backends}{}{}", pools(self, style), admission(self, style))
+        let more = [pools(self, style), admission(self, style), syn_proxies(self, style)].concat();
+        format!("{services}\n{backends}{more}")
     }
 }
 
@@ -129,6 +130,29 @@ fn admission(services: &[view::Service], style: Style) -> String {
         ]);
     }
     format!("\n{table}")
+}
+
+/// Of services whose handshakes the box may make.
+fn syn_proxies(services: &[view::Service], style: Style) -> String {
+    let mut table = Table::new("SERVICE SYN-PROXY NOW >COOKIES-SENT >TAKEN >NOT-TAKEN", style);
+    let mut any = false;
+    for service in services {
+        let Some(proxy) = &service.syn_proxy else { continue };
+        let now = match proxy.active {
+            true => Cell::toned("answers", Tone::Attention),
+            false => Cell::toned("waits", Tone::Good),
+        };
+        any = true;
+        table.push(row![
+            &service.name,
+            &proxy.setting,
+            now,
+            proxy.cookies_sent,
+            proxy.cookies_taken,
+            proxy.not_taken,
+        ]);
+    }
+    if any { format!("\n{table}") } else { String::new() }
 }
 
 fn tone(state: view::BackendState) -> Tone {
