@@ -117,3 +117,17 @@ fn a_plan_tells_of_a_services_checks_once() {
         ]
     );
 }
+
+#[test]
+fn the_example_has_every_kind_and_is_accepted_without_a_warning() {
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let text = include_str!("../../configs/checks/every-kind.toml");
+    let (config, warnings) =
+        load_str("every-kind.toml", text, &machine).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(warnings, []);
+    let backends = config.services.iter().flat_map(|service| &service.backends);
+    let checks = backends.filter_map(|backend| backend.health.as_ref()).flat_map(|health| &health.checks);
+    let mut kinds: Vec<_> = checks.map(|check| check.kind.word()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["agent", "dns", "file", "https", "ping", "script", "smtp", "tcp", "udp"]);
+}

@@ -106,7 +106,6 @@ fail() {
   stopped)
     # The worker would go on without its master.
     signal_nginx "$1" KILL
-    lab_stop "nginx$1" KILL
     ;;
   filtered) filter "$1" "tcp dport 8080 drop" ;;
   reset) filter "$1" "tcp dport 8080 reject with tcp reset" ;;
@@ -118,7 +117,10 @@ fail() {
 
 recover() {
   case $2 in
-  stopped) lab_nginx "$1" ;;
+  stopped)
+    lab_stop "nginx$1"
+    lab_nginx "$1"
+    ;;
   filtered | reset | unreachable) unfilter "$1" ;;
   frozen) signal_nginx "$1" CONT ;;
   ill) rm "$LAB_DIR/be$1/ill" ;;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Begins a request every few milliseconds, whatever became of those before, until SIGTERM.
 
-Then writes a line for each: when it began (seconds since 1970), how it ended, and who answered.
+Then writes a line for each: when it began (seconds since 1970), how it ended, who answered, and the port it came from.
     knock.py ADDRESS PORT MILLISECONDS
 """
 import selectors
@@ -27,6 +27,7 @@ class Request:
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.setblocking(False)
         self.socket.connect_ex((address, port))
+        self.port = self.socket.getsockname()[1]
         asked[self] = None
         selector.register(self.socket, selectors.EVENT_WRITE, self)
 
@@ -35,7 +36,7 @@ class Request:
         selector.unregister(self.socket)
         self.socket.close()
         body = self.reply.rpartition(b"\r\n\r\n")[2].decode(errors="replace").strip()
-        lines.append(f"{self.began:.6f} {how} {body or '-'}")
+        lines.append(f"{self.began:.6f} {how} {body or '-'} {self.port}")
 
     def ready(self):
         try:
