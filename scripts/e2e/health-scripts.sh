@@ -20,7 +20,7 @@ descriptors() {
 }
 
 zombies() {
-  ps --ppid "$(lab_pid penstockd)" -o stat= | grep -c '^Z' || true
+  pgrep --count --parent "$(lab_pid penstockd)" --runstates Z || true
 }
 
 no_zombie() {

@@ -1,17 +1,22 @@
 //! The thread that runs the checks.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::watch;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{Id, JoinSet, LocalSet};
 
 use super::board::Board;
 use super::check::{Workshop, script};
-use super::fleet::{Ended, Fleet, Job, News};
+use super::fleet::Fleet;
+use super::job::{Ended, Job, News};
 use super::plan::Assignment;
+use super::schedule::CheckId;
+use super::tracker::Outcome;
 
 /// The checks, and the thread that runs them until this is dropped.
 #[derive(Debug)]
@@ -66,10 +71,13 @@ impl Drop for Checks {
 
 async fn run(mut fleet: Fleet, mut plans: watch::Receiver<Vec<Assignment>>, launcher: script::Launcher) {
     let mut running = JoinSet::new();
+    // What is under way, so that a check that panics is known by more than its panic.
+    let mut jobs = HashMap::new();
     loop {
         let now = crate::clock::now();
         while let Some(job) = fleet.take(now) {
-            running.spawn_local(one(job));
+            let (id, due, is_process) = (job.id, job.due, job.runner.is_process());
+            jobs.insert(running.spawn_local(one(job)).id(), (id, due, now, is_process));
         }
         let next = fleet.next();
         tokio::select! {
@@ -81,11 +89,11 @@ async fn run(mut fleet: Fleet, mut plans: watch::Receiver<Vec<Assignment>>, laun
                 let mut workshop = Workshop::new(launcher.clone());
                 fleet.follow(&plan, &mut workshop, crate::clock::now());
             }
-            Some(done) = running.join_next() => {
-                take_in(&mut fleet, done);
+            Some(done) = running.join_next_with_id() => {
+                take_in(&mut fleet, &mut jobs, done);
                 // Under load many have ended at once.
-                while let Some(done) = running.try_join_next() {
-                    take_in(&mut fleet, done);
+                while let Some(done) = running.try_join_next_with_id() {
+                    take_in(&mut fleet, &mut jobs, done);
                 }
             }
             () = until(next) => {}
@@ -93,27 +101,38 @@ async fn run(mut fleet: Fleet, mut plans: watch::Receiver<Vec<Assignment>>, laun
     }
 }
 
-async fn until(next: Option<std::time::Instant>) {
+async fn until(next: Option<Instant>) {
     match next {
         Some(next) => tokio::time::sleep_until(next.into()).await,
         None => std::future::pending().await,
     }
 }
 
-async fn one(job: Job) -> (bool, Ended) {
-    let Job { id, due, runner, target, timeout } = job;
+async fn one(job: Job) -> (Instant, Instant, Outcome) {
+    let Job { runner, target, timeout, .. } = job;
     let began = crate::clock::now();
     let outcome = runner.run(&target, timeout).await;
-    let ended = Ended { id, due, began, now: crate::clock::now(), outcome };
-    (runner.is_process(), ended)
+    (began, crate::clock::now(), outcome)
 }
 
-fn take_in(fleet: &mut Fleet, done: Result<(bool, Ended), tokio::task::JoinError>) {
-    match done {
-        Ok((was_process, ended)) => fleet.ended(was_process, ended).into_iter().for_each(tell),
-        // A check that panics is a defect of ours: it is told of, and that backend is checked no more.
-        Err(error) => tracing::error!(%error, "a health check failed: this is a defect"),
-    }
+type Jobs = HashMap<Id, (CheckId, Instant, Instant, bool)>;
+
+fn take_in(
+    fleet: &mut Fleet,
+    jobs: &mut Jobs,
+    done: Result<(Id, (Instant, Instant, Outcome)), tokio::task::JoinError>,
+) {
+    let (job, result) = match done {
+        Ok((job, result)) => (job, Some(result)),
+        Err(error) => {
+            tracing::error!(%error, "a health check failed by itself: this is a defect");
+            (error.id(), None)
+        }
+    };
+    let Some((id, due, taken, was_process)) = jobs.remove(&job) else { return };
+    let broken = || (taken, crate::clock::now(), Outcome::fail("the check itself failed: this is a defect"));
+    let (began, now, outcome) = result.unwrap_or_else(broken);
+    fleet.ended(was_process, Ended { id, due, began, now, outcome }).into_iter().for_each(tell);
 }
 
 fn tell(news: News) {

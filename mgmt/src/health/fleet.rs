@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Subject;
 use super::board::{Board, Change, CheckReport, Report, Shared, lock};
 use super::check::script::Context;
 use super::check::{Runner, Target, Workshop};
 use super::combine::{Combined, combine};
+use super::job::{Ended, Job, News};
 use super::plan::Assignment;
 use super::schedule::{CheckId, Schedule, first_due, next_due};
 use super::tracker::{Outcome, Tracker, Verdict};
@@ -18,57 +19,6 @@ use crate::config::health::Check;
 const MAX_SOCKETS: usize = 16_384;
 /// Processes at once.
 const MAX_PROCESSES: usize = 64;
-
-/// A check that is to run now.
-#[derive(Debug)]
-pub struct Job {
-    /// Which.
-    pub id: CheckId,
-    /// When it was due.
-    pub due: Instant,
-    /// What runs.
-    pub runner: Arc<Runner>,
-    /// Whom it asks.
-    pub target: Arc<Target>,
-    /// How long it may take.
-    pub timeout: Duration,
-}
-
-/// How a [`Job`] ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Which.
-    pub id: CheckId,
-    /// When it was due.
-    pub due: Instant,
-    /// When it began.
-    pub began: Instant,
-    /// When it ended.
-    pub now: Instant,
-    /// What it found.
-    pub outcome: Outcome,
-}
-
-/// What is worth a line in the log.
-#[derive(Debug, PartialEq, Eq)]
-pub enum News {
-    /// A backend went up or down.
-    Changed {
-        /// Which.
-        subject: Subject,
-        /// Whether up.
-        up: bool,
-        /// By what.
-        why: String,
-    },
-    /// A check warns of what it did not warn of before.
-    Warned {
-        /// Of which backend.
-        subject: Subject,
-        /// Of what.
-        warning: String,
-    },
-}
 
 #[derive(Debug)]
 struct Slot {

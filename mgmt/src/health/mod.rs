@@ -16,6 +16,7 @@ pub mod check;
 pub mod combine;
 pub mod engine;
 pub mod fleet;
+pub mod job;
 pub mod plan;
 pub mod schedule;
 pub mod tracker;

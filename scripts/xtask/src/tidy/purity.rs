@@ -21,6 +21,7 @@ const PURE: &[&str] = &[
     "mgmt/src/health/check/tls/certificate.rs",
     "mgmt/src/health/combine.rs",
     "mgmt/src/health/fleet.rs",
+    "mgmt/src/health/job.rs",
     "mgmt/src/health/plan.rs",
     "mgmt/src/health/schedule.rs",
     "mgmt/src/health/tracker.rs",
