@@ -38,6 +38,7 @@ mod nat;
 mod quiescence;
 mod recycle;
 mod slab;
+mod sweep;
 mod table;
 mod tcp_state;
 mod young;
