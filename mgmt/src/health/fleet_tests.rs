@@ -1,5 +1,7 @@
 //! The fleet under virtual time: checks end when the test says, with what the test says.
 
+use std::time::Duration;
+
 use super::*;
 use crate::config::{Config, Machine, load_str};
 use crate::health::Condition;

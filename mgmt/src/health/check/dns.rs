@@ -62,7 +62,7 @@ fn answer(dns: &Dns, query: &Message, bytes: &[u8]) -> Option<Outcome> {
     }
     Some(match head.response_code {
         ResponseCode::NoError => records(dns, &message),
-        code => Outcome::fail(format!("answer {:?}, wanted NoError", code)),
+        code => Outcome::fail(format!("answer {code:?}, wanted NoError")),
     })
 }
 

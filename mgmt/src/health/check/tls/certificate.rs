@@ -19,15 +19,15 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<u64> {
     let (_issuer, fields) = element(fields, SEQUENCE)?;
     let (validity, _) = element(fields, SEQUENCE)?;
     let (_not_before, rest) = next(validity)?;
-    match rest.first()? {
-        &UTC_TIME => {
+    match *rest.first()? {
+        UTC_TIME => {
             let (digits, _) = element(rest, UTC_TIME)?;
             let year = number(digits.get(..2)?)?;
             // Section 4.1.2.5.1.
             let century = if year >= 50 { 1900 } else { 2000 };
             seconds(century + year, digits.get(2..)?)
         }
-        &GENERALIZED_TIME => {
+        GENERALIZED_TIME => {
             let (digits, _) = element(rest, GENERALIZED_TIME)?;
             seconds(number(digits.get(..4)?)?, digits.get(4..)?)
         }
