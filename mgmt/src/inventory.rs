@@ -3,15 +3,20 @@
 //! A backend that leaves the configuration keeps its number, and its place in the snapshot, until its
 //! last flow is gone: established flows are never cut by a reload.
 
+mod standing;
+
+pub use standing::{Condition, Standing};
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use dataplane::BackendStats;
+use dataplane::admission::Thresholds;
 use dataplane::types::{BackendId, Mode, Port, Prefix, Protocol};
 
-use crate::api::view::{Admin, BackendState};
-use crate::config::{self, Config, Forwarding, Service};
+use crate::api::view::Admin;
+use crate::config::{self, Config, Drain, Forwarding, Service, Then};
 
 /// How long a backend stays after it has left the configuration, at least: until no worker can still
 /// be at work with a snapshot in which it took new flows.
@@ -44,16 +49,24 @@ pub struct Member {
     pub protocol: Protocol,
     /// How the service reached it last.
     pub forwarding: Forwarding,
+    /// What becomes of its flows when it fails, and when it is drained.
+    pub(crate) endings: (Then, Drain),
     /// The service's bound on segments.
     pub mss_clamp: Option<u16>,
-    /// Flows that it takes at once.
-    pub upper_threshold: Option<u32>,
+    /// How many flows it takes at once.
+    pub thresholds: Option<Thresholds>,
     /// As it is now.
     pub weight: u16,
+    /// Lower groups come first.
+    pub priority_group: u16,
     /// What the operator wants.
     pub admin: Admin,
+    /// What its health is.
+    pub condition: Condition,
     /// When `state` changed last.
     pub changed: Option<Instant>,
+    /// When it came up; `None`: it was there, and warm, when the daemon began.
+    up_since: Option<Instant>,
     /// As the file has it: a weight set by hand holds until the file's own changes.
     configured_weight: u16,
     /// When it left the configuration.
@@ -63,22 +76,6 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether it takes flows.
-    #[must_use]
-    pub fn state(&self) -> BackendState {
-        match self.admin {
-            Admin::Enabled => BackendState::Up,
-            Admin::Disabled => BackendState::Disabled,
-            Admin::Drain => BackendState::Drain,
-        }
-    }
-
-    /// Its weight for new flows.
-    #[must_use]
-    pub fn weight_for_new_flows(&self) -> u16 {
-        if self.state() == BackendState::Up { self.weight } else { 0 }
-    }
-
     /// Whether the configuration no longer has it.
     #[must_use]
     pub fn has_left(&self) -> bool {
@@ -125,18 +122,21 @@ impl Inventory {
     /// Brings the inventory up to a configuration. `stats` are the data plane's counters of a number.
     pub fn follow(&mut self, config: &Config, now: Instant, stats: impl Fn(BackendId) -> BackendStats) {
         let mut present = vec![false; self.members.len()];
+        let since = (!self.members.is_empty()).then_some(now);
         for service in &config.services {
-            for backend in &service.backends {
+            for backend in service.members() {
                 let name = name_of(service, backend.address, backend.port);
                 let id = self.numbers.get(&name).copied();
-                let id = id.unwrap_or_else(|| self.add(name, service, backend, &stats));
+                let id = id.unwrap_or_else(|| self.add(name, service, &backend, since, &stats));
                 present.resize(self.members.len(), false);
                 present[id.index()] = true;
                 if let Some(member) = &mut self.members[id.index()] {
                     member.left = None;
                     member.forwarding.clone_from(&service.forwarding);
+                    member.endings = (service.choice.on_failure, service.choice.drain);
                     member.mss_clamp = service.mss_clamp;
-                    member.upper_threshold = backend.upper_threshold;
+                    member.thresholds = backend.thresholds;
+                    member.priority_group = backend.priority_group;
                     if member.configured_weight != backend.weight {
                         member.configured_weight = backend.weight;
                         member.weight = backend.weight;
@@ -155,6 +155,7 @@ impl Inventory {
         name: Name,
         service: &Service,
         backend: &config::Backend,
+        up_since: Option<Instant>,
         stats: &impl Fn(BackendId) -> BackendStats,
     ) -> BackendId {
         // The configuration's bound on backends is far below 2^32.
@@ -167,11 +168,15 @@ impl Inventory {
             port: name.port,
             protocol: name.protocol,
             forwarding: service.forwarding.clone(),
+            endings: (service.choice.on_failure, service.choice.drain),
             mss_clamp: service.mss_clamp,
-            upper_threshold: backend.upper_threshold,
+            thresholds: backend.thresholds,
             weight: backend.weight,
+            priority_group: backend.priority_group,
             admin: Admin::Enabled,
+            condition: Condition::default(),
             changed: None,
+            up_since,
             configured_weight: backend.weight,
             left: None,
             baseline: stats(id),
@@ -305,7 +310,8 @@ mod tests {
         assert_eq!(weights(&inventory), [Some((7, false))]);
         inventory.follow(&config(&web(&[(11, 5)])), start, none);
         assert_eq!(weights(&inventory), [Some((5, false))]);
-        assert_eq!(inventory.get(BackendId(0)).unwrap().weight_for_new_flows(), 0, "still draining");
+        let standing = inventory.get(BackendId(0)).unwrap().standing(Duration::ZERO, start);
+        assert_eq!(standing, Standing { weight: 0, full: 5 }, "still draining");
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use crate::admission::{Admission, Meters, ServiceMeter, SynProxy};
-use crate::schedule::{Candidate, Kind, Schedule};
+use crate::schedule::{Candidate, HashOn, Kind, Schedule};
 use crate::snapshot::{
-    Backend, ClientAddress, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm, PoolPart,
-    PortClasses, PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
+    Backend, ClientAddress, Fate, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm,
+    PoolPart, PortClasses, PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
 };
 use crate::testing::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, backend_mac};
 use crate::types::{BackendId, BridgeId, Port, PortRange, Prefix, Protocol, ServiceId, SnatId};
@@ -109,7 +109,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
     for last in 1..=BACKENDS {
         let address = backend(last, backends_v6);
         let id = BackendId(u32::from(last) - 1);
-        candidates.push(Candidate { id, name: address.to_string(), weight: 1 });
+        candidates.push(Candidate::new(id, address.to_string(), 1));
         snapshot.backends.push(Some(Backend {
             address,
             port: Some(Port(if subject == Subject::Dsr { 80 } else { 8080 })),
@@ -118,6 +118,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
             next_hop: Some(NextHop { interface: ETH1, mac: backend_mac(last) }),
             mss_clamp: None,
             meters: Meters { service: Arc::clone(&meter), ..Meters::default() },
+            fate: Fate::Stays,
         }));
     }
     let stations = (1..=BACKENDS).map(|last| ((BridgeId(0), backend_mac(last)), ETH1));
@@ -132,6 +133,8 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
         vlan: None,
         missing_state: MissingState::Drop,
         schedule: Arc::new(Schedule::compile(Kind::Maglev, &candidates, 1, "bench")),
+        hash_on: HashOn::default(),
+        persistence: None,
         admission: Admission { meter, ..Admission::default() },
         syn_proxy: SynProxy::Off,
     });

@@ -186,6 +186,12 @@ impl Dataplane {
         self.table.flows(now).filter(wanted).take(limit).collect()
     }
 
+    /// The data plane's clock, in milliseconds: what remembered clients are asked about with.
+    #[must_use]
+    pub fn millis(&self) -> u32 {
+        Clock::tick(self.clock.nanos()).0
+    }
+
     /// The interfaces.
     #[must_use]
     pub fn interfaces(&self) -> Vec<InterfaceStatus> {

@@ -7,6 +7,7 @@ use super::key::{Addresses, FlowHash, Tuple};
 use super::nat::Nat;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable, Found};
+use super::tcp_state::Seen;
 use crate::limits::INSERT_TRIES;
 use crate::sync::{Ordering, fence};
 use crate::tick::Tick;
@@ -28,6 +29,13 @@ pub(crate) struct NewFlow<'a> {
     pub(crate) flags: Flags,
     /// With full NAT: the source that it gets.
     pub(crate) nat: Option<Nat>,
+}
+
+impl NewFlow<'_> {
+    /// Whether it is met when it is closing already.
+    pub(crate) fn is_closing(&self) -> bool {
+        Seen::at_birth(self.tuple.protocol, self.flags).counts_as_closing()
+    }
 }
 
 /// What became of it.

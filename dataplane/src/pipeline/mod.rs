@@ -16,6 +16,8 @@ mod fragments;
 mod headers;
 mod lookup;
 mod parse;
+mod pick;
+mod retire;
 mod rewrite;
 mod source;
 mod spares;
@@ -29,6 +31,7 @@ pub(crate) use fragments::key_of_waiting;
 pub(crate) use headers::{Headers, Piece};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
+pub use pick::{Explained, Why, explain};
 pub(crate) use spares::Spares;
 pub use verdict::DropReason;
 pub(crate) use verdict::Verdict;

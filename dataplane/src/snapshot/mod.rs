@@ -10,7 +10,7 @@ mod snat;
 mod tunnel;
 mod vip_map;
 
-pub use backend::{Backend, ClientAddress, Dscp, Forwarding, NextHop, OneArm};
+pub use backend::{Backend, ClientAddress, Dscp, Fate, Forwarding, NextHop, OneArm};
 pub use fib::{Fib, Hop, Route};
 pub use publish::{Publisher, Reader};
 pub use rss::{CLASSES, PortClasses, Rss};
@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::schedule::{Load, Loads};
 use crate::types::{BackendId, BridgeId, InterfaceId, Mac};
 #[cfg(doc)]
 use crate::types::{ServiceId, SnatId};
@@ -61,6 +62,8 @@ pub struct Snapshot {
     pub hash_seed: u64,
     /// How long an idle flow is remembered.
     pub timeouts: FlowTimeouts,
+    /// Whether there is a backend whose flows do not simply go on.
+    pub has_fates: bool,
 }
 
 impl Snapshot {
@@ -68,6 +71,16 @@ impl Snapshot {
     #[must_use]
     pub fn backend(&self, id: BackendId) -> Option<&Backend> {
         self.backends.get(id.index())?.as_ref()
+    }
+
+    /// What becomes of a backend's flows.
+    #[inline(always)]
+    #[must_use]
+    pub fn fate(&self, id: BackendId) -> Fate {
+        match self.has_fates {
+            true => self.backend(id).map_or(Fate::Stays, |backend| backend.fate),
+            false => Fate::Stays,
+        }
     }
 
     /// The ports of a bridge.
@@ -80,6 +93,13 @@ impl Snapshot {
     #[must_use]
     pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
         self.interfaces.get(id.index())
+    }
+}
+
+impl Loads for Snapshot {
+    fn load(&self, id: BackendId) -> Load {
+        let nobody = Load { is_full: true, ..Load::default() };
+        self.backend(id).map_or(nobody, |backend| backend.meters.load())
     }
 }
 

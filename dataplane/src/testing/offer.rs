@@ -4,11 +4,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use super::rig::{BRIDGE, CLIENT, ETH0, ETH1, backend_address, backend_mac, vip};
-use crate::admission::{AccessList, Admission, Limits, Meters, ServiceMeter, SynProxy};
-use crate::schedule::{Candidate, Kind, Schedule};
+use crate::admission::{AccessList, Admission, Limits, Meters, ServiceMeter, SynProxy, Thresholds};
+use crate::persistence::Persistence;
+use crate::schedule::{Candidate, HashOn, Kind, Schedule};
 use crate::snapshot::{
-    Backend, CLASSES, ClientAddress, Dscp, Endpoint, Forwarding, MissingState, NextHop, OneArm, PoolPart,
-    PortClasses, PortSet, Service, Snapshot, Tunnel, TunnelKind, Vip,
+    Backend, CLASSES, ClientAddress, Dscp, Endpoint, Fate, Forwarding, MissingState, NextHop, OneArm,
+    PoolPart, PortClasses, PortSet, Service, Snapshot, Tunnel, TunnelKind, Vip,
 };
 use crate::types::{BackendId, BridgeId, Mode, Port, PortRange, Prefix, Protocol, ServiceId, SnatId, VlanId};
 
@@ -55,6 +56,7 @@ pub(crate) struct Offer {
     pub(crate) upper_threshold: Option<u32>,
     /// `None`: as befits the mode.
     pub(crate) scheduler: Option<Kind>,
+    pub(crate) persistence: Option<Persistence>,
 }
 
 /// An address of a source-NAT pool, on the backends' side of the box.
@@ -109,6 +111,7 @@ impl Offer {
             limits: Limits::default(),
             upper_threshold: None,
             scheduler: None,
+            persistence: None,
         }
     }
 
@@ -126,11 +129,21 @@ impl Offer {
             let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
             let forwarding = self.forwarding(snapshot, address);
             let (port, protocol, mss_clamp) = (self.inner, self.protocol, self.mss_clamp);
-            let (service, upper_threshold) = (Arc::clone(&meter), self.upper_threshold);
-            let meters = Meters { service, backend: Arc::default(), upper_threshold };
-            let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters };
+            let service = Arc::clone(&meter);
+            let thresholds = self.upper_threshold.and_then(|upper| Thresholds::new(upper, upper));
+            let meters = Meters { service, backend: Arc::default(), thresholds };
+            let backend = Backend {
+                address,
+                port,
+                protocol,
+                forwarding,
+                next_hop,
+                mss_clamp,
+                meters,
+                fate: Fate::Stays,
+            };
             snapshot.backends.push(Some(backend));
-            candidates.push(Candidate { id, name: format!("{address}:{:?}", self.inner), weight: 1 });
+            candidates.push(Candidate::new(id, format!("{address}:{:?}", self.inner), 1));
             if matches!(self.how, How::Bridge | How::Router) {
                 let port = self.inner.unwrap_or(Port(0));
                 snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
@@ -162,6 +175,8 @@ impl Offer {
             vlan,
             missing_state,
             schedule,
+            hash_on: HashOn::default(),
+            persistence: self.persistence.clone(),
             admission,
             syn_proxy,
         });

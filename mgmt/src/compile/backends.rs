@@ -58,7 +58,8 @@ pub(super) fn add(
             snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
         }
         let (forwarding, next_hop) = forwarding(member, fib, facts, pools);
-        Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters }
+        let fate = member.fate(facts.now);
+        Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters, fate }
     });
     snapshot.backends.push(backend);
 }

@@ -6,6 +6,7 @@ mod backends;
 mod conflicts;
 mod meters;
 mod pools;
+mod select;
 mod served;
 
 pub use backends::{is_behind_a_router, tunnel_source};
@@ -16,15 +17,18 @@ pub use served::Served;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use dataplane::admission::Admission;
-use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
-use dataplane::snapshot::{Interface, PortSet, Rss, Service, Snapshot, Vip};
+use dataplane::persistence::Persistence;
+use dataplane::schedule::{HashOn, Kind, Recipe, Schedule, cluster_seed};
+use dataplane::snapshot::{Fate, Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
 use crate::net::{self, NetState, Port};
+use select::{Entrant, Selection, select};
 
 /// What a snapshot is made from.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +43,8 @@ pub struct Facts<'a> {
     pub rss: &'a [Option<Rss>],
     /// Worker threads.
     pub workers: usize,
+    /// The present.
+    pub now: Instant,
 }
 
 impl<'a> Facts<'a> {
@@ -56,19 +62,15 @@ pub fn ports(config: &Config) -> Vec<Port<'_>> {
     interfaces.map(|i| Port { name: &i.name, bridge: i.bridge.as_deref() }).collect()
 }
 
-/// What a schedule is made from.
-#[derive(Debug, PartialEq, Eq)]
-struct Recipe {
-    kind: Kind,
-    candidates: Vec<Candidate>,
-    cluster: String,
-}
-
-impl Recipe {
-    /// Whether anybody takes new flows.
-    fn has_takers(&self) -> bool {
-        self.candidates.iter().any(|candidate| candidate.weight > 0)
-    }
+/// What became of a service's choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// Whether enough of its backends is up.
+    pub has_quorum: bool,
+    /// Whether its backup takes new flows instead of them.
+    pub on_backup: bool,
+    /// The last priority group that takes part; 0: none does.
+    pub last_group: u16,
 }
 
 /// See the module's head.
@@ -76,6 +78,10 @@ impl Recipe {
 pub struct Compiler {
     /// By the name of a service and the kind: a service may have two.
     schedules: HashMap<(String, Kind), (Recipe, Arc<Schedule>)>,
+    /// By the name of a service: what the next compilation starts from.
+    outcomes: HashMap<String, Outcome>,
+    /// Whether a backend had not its full weight yet.
+    is_warming_up: bool,
     pools: Pools,
     book: meters::Book,
     generation: u64,
@@ -104,31 +110,55 @@ impl Compiler {
             let meters = member.map(|member| self.book.meters(id, member, facts.workers));
             backends::add(&mut snapshot, member.zip(meters), &fib, facts, &mut self.pools);
         }
+        snapshot.has_fates = snapshot.backends.iter().flatten().any(|backend| backend.fate != Fate::Stays);
         snapshot.snat = self.pools.addresses().to_vec();
         for address in snapshot.snat.iter().flatten() {
             // One that has left the configuration still gets the replies to its flows.
             let vip = Vip { echo: pool.contains(address), bridge: false };
             snapshot.vips.insert(Prefix::host(*address), vip);
         }
-        let mut schedules = HashMap::new();
+        let (mut schedules, mut outcomes) = (HashMap::new(), HashMap::new());
+        let mut is_warming_up = false;
         for (id, service) in (0..).map(ServiceId).zip(&config.services) {
+            let selection = self.select(facts, service);
+            let Selection { has_quorum, on_backup, last_group, .. } = selection;
+            outcomes.insert(service.name.clone(), Outcome { has_quorum, on_backup, last_group });
+            is_warming_up |= selection.candidates.iter().any(|c| 0 < c.weight && c.weight < c.full);
             let mut compiled = |kind| {
-                let (recipe, schedule) = self.schedule(facts, service, kind);
-                let has_takers = recipe.has_takers();
+                let (recipe, schedule) = self.schedule(facts, service, kind, &selection);
                 schedules.insert((service.name.clone(), kind), (recipe, Arc::clone(&schedule)));
-                (schedule, has_takers)
+                schedule
             };
-            let (schedule, has_takers) = compiled(service.scheduler);
+            let schedule = compiled(service.scheduler);
             // What translates nothing can do without flows, if something finds their backend.
             let needs_another = !service.mode().is_two_way() && service.scheduler != Kind::Maglev;
-            let fallback = needs_another.then(|| compiled(Kind::Maglev).0);
+            let fallback = needs_another.then(|| compiled(Kind::Maglev));
             let admission = self.book.admission(service, facts.workers, fallback);
-            add_service(&mut snapshot, id, service, (schedule, admission), has_takers);
+            let takers = selection.candidates.iter().filter(|c| c.weight > 0 && !on_backup).map(|c| c.id);
+            let member = |id| inventory.get(id).map(|member| (member.address, member.port));
+            let persistence = self.book.persistence(config, service, takers, member);
+            add_service(&mut snapshot, id, service, (schedule, persistence, admission));
         }
-        self.schedules = schedules;
+        (self.schedules, self.outcomes, self.is_warming_up) = (schedules, outcomes, is_warming_up);
         self.book.forget();
         snapshot.fib = Arc::new(fib);
         snapshot
+    }
+
+    fn select(&self, facts: &Facts<'_>, service: &config::Service) -> Selection {
+        let choice = &service.choice;
+        let number = |address, port| facts.inventory.number(service, address, port);
+        let entrant = |backend: &config::Backend| {
+            let id = number(backend.address, backend.port)?;
+            let standing = facts.inventory.get(id)?.standing(choice.slow_start, facts.now);
+            Some(Entrant { id, name: backend.name(), group: backend.priority_group, standing })
+        };
+        let entrants: Vec<_> = service.backends.iter().filter_map(entrant).collect();
+        let backup = choice.backup.and_then(|backup| {
+            Some((number(backup.address, backup.port)?, config::backend_name(backup.address, backup.port)))
+        });
+        let had_quorum = self.outcomes.get(&service.name).map(|outcome| outcome.has_quorum);
+        select(choice, &entrants, backup, had_quorum)
     }
 
     fn schedule(
@@ -136,21 +166,35 @@ impl Compiler {
         facts: &Facts<'_>,
         service: &config::Service,
         kind: Kind,
+        selection: &Selection,
     ) -> (Recipe, Arc<Schedule>) {
-        let Facts { config, inventory, workers, .. } = *facts;
-        let candidates = service.backends.iter().filter_map(|backend| {
-            let id = inventory.number(service, backend.address, backend.port)?;
-            let weight = inventory.get(id)?.weight_for_new_flows();
-            Some(Candidate { id, name: backend.name(), weight })
-        });
-        let recipe = Recipe { kind, candidates: candidates.collect(), cluster: config.node.cluster.clone() };
+        let recipe = Recipe {
+            kind,
+            candidates: selection.candidates.clone(),
+            workers: facts.workers,
+            cluster: facts.config.node.cluster.clone(),
+            fallback: service.choice.fallback,
+        };
         match self.schedules.remove(&(service.name.clone(), kind)) {
             Some((before, schedule)) if before == recipe => (before, schedule),
             _ => {
-                let schedule = Schedule::compile(recipe.kind, &recipe.candidates, workers, &recipe.cluster);
+                let destinations = self.book.destinations(&service.name, kind);
+                let schedule = Schedule::new(&recipe, &destinations);
                 (recipe, Arc::new(schedule))
             }
         }
+    }
+
+    /// Whether a backend had not its full weight yet when this was last compiled.
+    #[must_use]
+    pub fn is_warming_up(&self) -> bool {
+        self.is_warming_up
+    }
+
+    /// What became of a service's choice when it was last compiled.
+    #[must_use]
+    pub fn outcome(&self, service: &str) -> Option<Outcome> {
+        self.outcomes.get(service).copied()
     }
 
     /// The ports that one-arm flows have taken.
@@ -198,12 +242,12 @@ fn add_service(
     snapshot: &mut Snapshot,
     id: ServiceId,
     service: &config::Service,
-    (schedule, admission): (Arc<Schedule>, Admission),
-    has_takers: bool,
+    (schedule, persistence, admission): (Arc<Schedule>, Option<Persistence>, Admission),
 ) {
     let &config::Service { address: vip, ports, protocol, vlan, missing_state, ping, syn_proxy, .. } =
         service;
     let mode = service.mode();
+    let has_takers = !schedule.is_empty();
     snapshot.services.push(Service {
         vip,
         ports,
@@ -212,6 +256,8 @@ fn add_service(
         vlan,
         missing_state,
         schedule,
+        hash_on: hash_on(service),
+        persistence,
         admission,
         syn_proxy,
     });
@@ -222,6 +268,15 @@ fn add_service(
         Ping::Never => false,
     };
     snapshot.vips.insert(vip, Vip { echo, bridge: mode == Mode::Bridge });
+}
+
+/// What a hash looks at: with `dh` the destination, whatever else is said.
+fn hash_on(service: &config::Service) -> HashOn {
+    match (service.scheduler, service.choice.hash_on) {
+        (Kind::DestinationHash, HashOn::DestinationPort) => HashOn::DestinationAndPort,
+        (Kind::DestinationHash, _) => HashOn::Destination,
+        (_, hash_on) => hash_on,
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@ use super::*;
 use crate::api::view::Admin;
 use crate::config::{Machine, load_str};
 use crate::net::{Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, Target};
+use dataplane::schedule::Ask;
 use dataplane::snapshot::{
     self, Backend, ClientAddress, Dscp, Endpoint, MissingState, NextHop, PoolPart, TunnelKind,
 };
@@ -26,7 +27,7 @@ fn inventory(config: &Config) -> Inventory {
 }
 
 fn compile(compiler: &mut Compiler, config: &Config, inventory: &Inventory, net: &NetState) -> Snapshot {
-    compiler.compile(&Facts { config, inventory, net, rss: &[], workers: 2 })
+    compiler.compile(&Facts { config, inventory, net, rss: &[], workers: 2, now: crate::clock::now() })
 }
 
 #[test]
@@ -64,7 +65,8 @@ fn a_disabled_backend_takes_no_new_flows() {
     inventory.get_mut(BackendId(0)).unwrap().admin = Admin::Disabled;
     let snapshot = compile(&mut Compiler::default(), &config, &inventory, &NetState::default());
     let schedule = &snapshot.services[0].schedule;
-    let chosen: Vec<_> = (0..4).map(|_| schedule.choose(Default::default(), 0)).collect();
+    let ask = Ask::new(Default::default(), 0);
+    let chosen: Vec<_> = (0..4).map(|_| schedule.choose(&ask, &snapshot)).collect();
     assert_eq!(chosen, [Some(BackendId(1)); 4]);
     assert!(snapshot.backend(BackendId(0)).is_some(), "its flows go on");
 }
@@ -391,7 +393,7 @@ fn meters_are_kept_over_reloads_and_lists_while_they_are_the_same() {
     assert_eq!((a.limits.flows, a.limits.new_per_second), (Some(5), None));
     assert!(Arc::ptr_eq(&backend(&first).meters.service, &a.meter));
     assert!(Arc::ptr_eq(&backend(&first).meters.backend, &backend(&second).meters.backend));
-    assert_eq!(backend(&first).meters.upper_threshold, Some(9));
+    assert_eq!(backend(&first).meters.thresholds.map(|t| (t.upper(), t.lower())), Some((9, 6)));
     // The service leaves while its backend has flows, and comes back with another list.
     let without = load("[[interface]]\nname = \"eth0\"\n");
     inventory.follow(&without, crate::clock::now(), |_| dataplane::BackendStats::default());

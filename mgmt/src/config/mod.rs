@@ -10,6 +10,7 @@
 //!
 //! [`plan`](mod@plan) tells two configurations apart in plain sentences.
 
+mod choice;
 mod diagnostic;
 mod later;
 mod machine;
@@ -28,6 +29,7 @@ use dataplane::snapshot::FlowTimeouts;
 use dataplane::{HugePages, Poll, XdpPreference};
 use toml::de::DeTable;
 
+pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
@@ -103,6 +105,8 @@ pub struct Dataplane {
     pub huge_pages: HugePages,
     /// Defaults: those of [`FlowTimeouts`].
     pub flow_timeouts: FlowTimeouts,
+    /// Clients of services with persistence that are remembered. Default: 131 072, which are four megabytes.
+    pub persistence: usize,
 }
 
 /// `[[interface]]`
@@ -116,7 +120,7 @@ pub struct Interface {
     pub bridge: Option<String>,
 }
 
-/// What operators write for a scheduler: `rr`, `wrr`, `maglev`.
+/// What operators write for a scheduler: `rr`, `wlc`, `maglev`.
 #[must_use]
 pub fn scheduler_word(kind: Kind) -> &'static str {
     read::scheduler_word(kind)

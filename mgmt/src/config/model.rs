@@ -2,14 +2,16 @@
 //! against each other. `None` is a key that is absent, or was refused when it was read.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use dataplane::admission::SynProxy;
-use dataplane::schedule::Kind;
+use dataplane::schedule::{HashOn, Kind};
 use dataplane::snapshot::{ClientAddress, FlowTimeouts, MissingState};
 use dataplane::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 use dataplane::{HugePages, Poll, XdpPreference};
 use toml::Spanned;
 
+use super::choice::Then;
 use super::diagnostic::Span;
 use super::service::Ping;
 use super::value::AddressRange;
@@ -36,6 +38,7 @@ pub(super) struct Dataplane {
     pub(super) flows: usize,
     pub(super) huge_pages: HugePages,
     pub(super) flow_timeouts: FlowTimeouts,
+    pub(super) persistence: usize,
 }
 
 impl Default for Dataplane {
@@ -46,6 +49,7 @@ impl Default for Dataplane {
             flows: 1_048_576,
             huge_pages: HugePages::Auto,
             flow_timeouts: FlowTimeouts::default(),
+            persistence: 131_072,
         }
     }
 }
@@ -65,7 +69,7 @@ pub(super) struct Service {
     pub(super) ports: Option<Spanned<PortRange>>,
     pub(super) protocol: Protocol,
     pub(super) mode: Option<Spanned<Mode>>,
-    pub(super) scheduler: Kind,
+    pub(super) choice: Choice,
     pub(super) snat_pool: Option<Spanned<Vec<Spanned<AddressRange>>>>,
     pub(super) tunnel: Option<Tunnel>,
     pub(super) client_address: Option<Spanned<ClientAddress>>,
@@ -79,6 +83,45 @@ pub(super) struct Service {
     pub(super) limits: Limits,
     pub(super) syn_proxy: Option<Spanned<SynProxy>>,
     pub(super) backends: Vec<Backend>,
+    pub(super) span: Span,
+}
+
+/// Which backends take new flows.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) scheduler: Kind,
+    pub(super) hash_on: Option<Spanned<HashOn>>,
+    pub(super) fallback: Option<Spanned<bool>>,
+    pub(super) group_minimum: u32,
+    pub(super) quorum: Option<Spanned<u32>>,
+    pub(super) hysteresis: Option<Spanned<u32>>,
+    pub(super) backup: Option<Backup>,
+    pub(super) slow_start: Duration,
+    pub(super) persistence: Option<Persistence>,
+    pub(super) on_failure: Then,
+    pub(super) drain: Option<Drain>,
+}
+
+/// `persistence = { … }`
+#[derive(Debug)]
+pub(super) struct Persistence {
+    pub(super) timeout: Duration,
+    pub(super) masks: (u8, u8),
+    pub(super) group: Option<Spanned<String>>,
+}
+
+/// `drain = { … }`
+#[derive(Debug)]
+pub(super) struct Drain {
+    pub(super) deadline: Option<Spanned<Duration>>,
+    pub(super) then: Option<Spanned<Then>>,
+}
+
+/// `backup = { … }`
+#[derive(Debug)]
+pub(super) struct Backup {
+    pub(super) address: Option<Spanned<IpAddr>>,
+    pub(super) port: Option<Spanned<u16>>,
     pub(super) span: Span,
 }
 
@@ -117,6 +160,8 @@ pub(super) struct Backend {
     pub(super) address: Option<Spanned<IpAddr>>,
     pub(super) port: Option<Spanned<u16>>,
     pub(super) weight: Option<Spanned<u16>>,
+    pub(super) priority_group: u16,
     pub(super) upper_threshold: u32,
+    pub(super) lower_threshold: Option<Spanned<u32>>,
     pub(super) span: Span,
 }

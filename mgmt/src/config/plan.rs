@@ -1,10 +1,12 @@
 //! What a new configuration would change, in plain sentences; and what of it needs a restart.
 
+mod choice;
+
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 
-use dataplane::admission::Limits;
+use dataplane::admission::{Limits, Thresholds};
 use dataplane::snapshot::FlowTimeouts;
 use dataplane::types::Prefix;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,7 @@ fn dataplane(changes: &mut Changes, old: &Dataplane, new: &Dataplane) {
     changes.list("dataplane.cores", &old.cores, &new.cores);
     changes.field("dataplane.poll", read::poll_word(old.poll), read::poll_word(new.poll));
     changes.field("dataplane.flows", old.flows, new.flows);
+    changes.field("dataplane.persistence", old.persistence, new.persistence);
     let [old, new] = [old, new].map(|d| read::huge_pages_word(d.huge_pages));
     changes.field("dataplane.hugepages", old, new);
 }
@@ -119,6 +122,7 @@ fn service(changes: &mut Changes, old: &Service, new: &Service) {
     forwarding(changes, name, &old.forwarding, &new.forwarding);
     let [before, after] = [old, new].map(|s| read::scheduler_word(s.scheduler));
     changes.field(&name("scheduler"), before, after);
+    choice::choice(changes, name, &old.choice, &new.choice);
     let [before, after] = [old, new].map(|s| read::missing_state_word(s.missing_state));
     changes.field(&name("missing_state"), before, after);
     changes.field(&name("mss_clamp"), old.mss_clamp.unwrap_or(0), new.mss_clamp.unwrap_or(0));
@@ -200,8 +204,11 @@ fn backends(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backen
             Some(before) => {
                 let field = |key: &str| format!("service {service}: backend {name}: {key}");
                 changes.field(&field("weight"), before.weight, weight);
-                let [before, after] = [*before, backend].map(|b| b.upper_threshold.unwrap_or(0));
-                changes.field(&field("upper_threshold"), before, after);
+                changes.field(&field("priority_group"), before.priority_group, backend.priority_group);
+                let upper = |b: &Backend| b.thresholds.map_or(0, Thresholds::upper);
+                changes.field(&field("upper_threshold"), upper(before), upper(backend));
+                let lower = |b: &Backend| b.thresholds.map_or(0, Thresholds::lower);
+                changes.field(&field("lower_threshold"), lower(before), lower(backend));
             }
         }
     }
@@ -344,6 +351,7 @@ mod tests {
             "service web: limits.new_per_second: 0 -> 9",
             "service web: limits.new_per_second_per_source: 0 -> 8",
             "service web: backend 10.0.1.12:8080: upper_threshold: 0 -> 5",
+            "service web: backend 10.0.1.12:8080: lower_threshold: 0 -> 3",
         ];
         assert_eq!(plan.changes, expected);
     }

@@ -4,10 +4,12 @@ use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use dataplane::admission::{Limits, SynProxy};
+use dataplane::admission::{Limits, SynProxy, Thresholds};
 use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, Dscp, MissingState, TunnelKind};
 use dataplane::types::{Mode, Port, PortRange, Prefix, Protocol, VlanId};
+
+use super::choice::{Backup, Choice};
 
 /// `[[service]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Service {
     /// Default: Maglev, which keeps flows where they are when backends come and go, and chooses
     /// alike on every box of a group.
     pub scheduler: Kind,
+    /// Which backends take new flows.
+    pub choice: Choice,
     /// Default: drop.
     pub missing_state: MissingState,
     /// `None`, the default: segments may be as large as both ends like.
@@ -49,6 +53,22 @@ impl Service {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.forwarding.mode()
+    }
+
+    /// All that it may have flows at: its backends, and its backup if it is none of them.
+    pub fn members(&self) -> impl Iterator<Item = Backend> {
+        let is_backend = |backup: &Backend| {
+            let mut backends = self.backends.iter();
+            backends.any(|backend| (backend.address, backend.port) == (backup.address, backup.port))
+        };
+        let backup = self.choice.backup.map(|Backup { address, port }| Backend {
+            address,
+            port,
+            weight: 1,
+            priority_group: 1,
+            thresholds: None,
+        });
+        self.backends.iter().copied().chain(backup.filter(|backup| !is_backend(backup)))
     }
 
     /// What clients connect to: `10.0.0.100:80`, `[2001:db8::/64]:8000-8099`.
@@ -126,7 +146,7 @@ pub enum Ping {
 }
 
 /// `[[service.backend]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backend {
     /// Of the same family as the service's address, but in one-arm and tunnel mode.
     pub address: IpAddr,
@@ -135,8 +155,10 @@ pub struct Backend {
     pub port: Option<Port>,
     /// Default: 100.
     pub weight: u16,
-    /// Flows at once. `None`, the default: any number.
-    pub upper_threshold: Option<u32>,
+    /// Those of the lowest group take flows first. Default: 1.
+    pub priority_group: u16,
+    /// `upper_threshold` and `lower_threshold`. `None`, the default: any number of flows at once.
+    pub thresholds: Option<Thresholds>,
 }
 
 impl Backend {

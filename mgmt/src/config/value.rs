@@ -55,6 +55,14 @@ pub(super) fn string(value: &DeValue<'_>) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// `true` or `false`.
+pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, Wrong> {
+    match value {
+        DeValue::Boolean(flag) => Ok(*flag),
+        other => Err(wrong_type("`true` or `false`", other)),
+    }
+}
+
 /// An integer within bounds.
 pub(super) fn integer<T>(bounds: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> Result<T, Wrong>
 where

@@ -9,6 +9,7 @@
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | SIGHUP | the file is read anew |
+//! | a backend warms up | every fifth of a second a new snapshot with its weight |
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
@@ -27,6 +28,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dataplane::snapshot::{Rss, Snapshot};
+use dataplane::types::BackendId;
 use dataplane::{Dataplane, SteeringError};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -36,13 +38,16 @@ use tokio::time::MissedTickBehavior;
 use crate::api::request::Request;
 use crate::compile::{Compiler, Facts, Served};
 use crate::config::{Config, Machine};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Member};
 use crate::net::{Groups, Netlink, Resolver};
 use announce::Due;
 use interfaces::Occasion;
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often the weights of backends that warm up are reckoned anew.
+const WARM_STEP: Duration = Duration::from_millis(200);
 
 /// See the module's head.
 #[derive(Debug)]
@@ -99,6 +104,8 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut warm = tokio::time::interval(WARM_STEP);
+        warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
@@ -115,6 +122,7 @@ impl Supervisor {
                     self.take_punts().await;
                 }
                 _ = tick.tick() => self.look_after().await,
+                _ = warm.tick(), if self.compiler.is_warming_up() => self.publish(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => return Ok(End::Asked),
                 _ = signals.interrupt.recv() => return Ok(End::Asked),
@@ -136,12 +144,13 @@ impl Supervisor {
     fn compile(&mut self) -> Snapshot {
         let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
         let (rss, workers) = (&*self.rss, self.workers);
-        self.compiler.compile(&Facts { config, inventory, net, rss, workers })
+        let now = crate::clock::now();
+        self.compiler.compile(&Facts { config, inventory, net, rss, workers, now })
     }
 
     fn facts(&self) -> Facts<'_> {
         let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
-        Facts { config, inventory, net, rss: &self.rss, workers: self.workers }
+        Facts { config, inventory, net, rss: &self.rss, workers: self.workers, now: crate::clock::now() }
     }
 
     /// The same where nobody waits for an answer.
@@ -165,10 +174,20 @@ impl Supervisor {
         self.keep_neighbours().await;
     }
 
+    /// Whether the flows of a drained backend are to end from now on.
+    fn has_met_a_deadline(&self, now: Instant) -> bool {
+        let snapshot = self.dataplane.snapshot();
+        let fate = |id| snapshot.backend(id).map(|backend| backend.fate);
+        let has_met = |(id, member): (BackendId, &Member)| {
+            member.deadline().is_some() && fate(id).is_some_and(|fate| fate != member.fate(now))
+        };
+        self.inventory.members().filter_map(|(id, member)| Some((id, member?))).any(has_met)
+    }
+
     async fn look_after(&mut self) {
         let (dataplane, now) = (&self.dataplane, crate::clock::now());
         let pruned = self.inventory.prune(now, |id| dataplane.backend(id).active_flows);
-        if self.compiler.prune_pools(&self.config) || pruned {
+        if self.compiler.prune_pools(&self.config) || pruned || self.has_met_a_deadline(now) {
             self.publish();
         }
         self.watch_pools();

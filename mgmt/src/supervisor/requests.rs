@@ -167,11 +167,10 @@ impl Supervisor {
         let gone = || Refusal::failed("the backend has left the configuration");
         let member = self.inventory.get_mut(id).ok_or_else(gone)?;
         let before = member.clone();
-        member.admin = change.admin.unwrap_or(member.admin);
-        member.weight = change.weight.unwrap_or(member.weight);
-        if member.state() != before.state() {
-            member.changed = Some(crate::clock::now());
-        }
+        member.change(crate::clock::now(), |member| {
+            member.admin = change.admin.unwrap_or(member.admin);
+            member.weight = change.weight.unwrap_or(member.weight);
+        });
         let after = member.clone();
         if let Err(error) = self.try_publish() {
             self.inventory.get_mut(id).ok_or_else(gone)?.clone_from(&before);

@@ -58,7 +58,7 @@ fn a_flow_outlives_its_backends_weight_and_its_service() {
     let data = to_vip(Mode::Router, false).tcp(40000, 80, ACK).build();
     let mut drained = snapshot(&[11, 12], &[]);
     for service in &mut drained.services {
-        service.schedule = std::sync::Arc::new(crate::schedule::Schedule::Empty);
+        service.schedule = std::sync::Arc::new(crate::schedule::Schedule::default());
     }
     rig.publisher.publish(drained);
     assert_eq!(

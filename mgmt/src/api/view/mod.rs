@@ -11,4 +11,6 @@ pub use node::{
     Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
     WorkerFrames, xdp_word,
 };
-pub use service::{Admin, Backend, BackendChange, BackendState, Flow, Service, SnatPool, flow_state_word};
+pub use service::{
+    Admin, Backend, BackendChange, BackendState, Backup, Flow, Service, SnatPool, flow_state_word,
+};

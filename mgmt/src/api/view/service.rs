@@ -26,10 +26,12 @@ pub struct Service {
     pub mode: String,
     /// As in the configuration.
     pub scheduler: String,
-    /// How many backends must be up for the service to be up.
+    /// The sum of weights that must be up for the service to be up.
     pub quorum: u32,
-    /// Whether so many are.
+    /// Whether it is.
     pub up: bool,
+    /// What takes new flows while it is not; `null`: nothing else.
+    pub backup: Option<Backup>,
     /// Flows in the table.
     pub active_flows: u64,
     /// Packets from clients.
@@ -69,6 +71,19 @@ pub struct SnatPool {
     pub capacity: u64,
 }
 
+/// The backup of a [`Service`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port; `null`: whatever port the client has asked for.
+    pub port: Option<u16>,
+    /// Whether it takes the service's new flows now.
+    pub in_use: bool,
+    /// Flows in the table.
+    pub active_flows: u64,
+}
+
 /// A backend of a [`Service`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Backend {
@@ -78,8 +93,17 @@ pub struct Backend {
     pub port: Option<u16>,
     /// Its share, as it is now.
     pub weight: u16,
+    /// Its share of new flows now: 0 if it is down, or in a priority group that waits; less than its weight
+    /// while it warms up.
+    pub effective_weight: u16,
+    /// Lower groups come first.
+    pub priority_group: u16,
     /// Flows that it takes at once; 0: any number.
     pub upper_threshold: u32,
+    /// It takes more again below so many.
+    pub lower_threshold: u32,
+    /// Whether it has got as many as the upper one and is not below the lower one yet.
+    pub overloaded: bool,
     /// Whether it takes flows.
     pub state: BackendState,
     /// What the operator says.
@@ -92,6 +116,8 @@ pub struct Backend {
     pub last_change_seconds: Option<f64>,
     /// Flows in the table.
     pub active_flows: u64,
+    /// Of these, those that are closing.
+    pub closing_flows: u64,
     /// Flows since the start.
     pub total_flows: u64,
     /// Packets sent to it.

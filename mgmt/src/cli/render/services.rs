@@ -12,10 +12,15 @@ impl Render for Vec<view::Service> {
         let columns = "SERVICE PROTOCOL ADDRESS MODE SCHEDULER STATE >FLOWS >PACKETS-IN >BYTES-IN >PACKETS-OUT >BYTES-OUT";
         let mut services = Table::new(columns, style);
         let columns =
-            "SERVICE BACKEND STATE ADMIN >WEIGHT >FLOWS >TOTAL-FLOWS >PACKETS-IN >BYTES-IN SINCE CHECK";
+            "SERVICE BACKEND STATE ADMIN >WEIGHT >NOW >FLOWS >TOTAL-FLOWS >PACKETS-IN >BYTES-IN SINCE CHECK";
         let mut backends = Table::new(columns, style);
         for service in self {
-            let (state, tone) = if service.up { ("up", Tone::Good) } else { ("down", Tone::Bad) };
+            let on_backup = service.backup.as_ref().is_some_and(|backup| backup.in_use);
+            let (state, tone) = match (service.up, on_backup) {
+                (true, _) => ("up", Tone::Good),
+                (false, true) => ("backup", Tone::Attention),
+                (false, false) => ("down", Tone::Bad),
+            };
             services.push(row![
                 &service.name,
                 &service.protocol,
@@ -101,6 +106,7 @@ fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
         Cell::toned(state_word(backend.state), tone),
         admin_word(backend.admin),
         backend.weight,
+        backend.effective_weight,
         backend.active_flows,
         backend.total_flows,
         backend.packets_in,

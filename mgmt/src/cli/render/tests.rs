@@ -13,9 +13,9 @@ fn services_and_their_backends_are_two_tables() {
 SERVICE  PROTOCOL  ADDRESS        MODE    SCHEDULER  STATE  FLOWS  PACKETS-IN  BYTES-IN  PACKETS-OUT  BYTES-OUT
 web      tcp       10.0.0.100:80  router  maglev     up         3          10       900            9       4000
 
-SERVICE  BACKEND              STATE  ADMIN    WEIGHT  FLOWS  TOTAL-FLOWS  PACKETS-IN  BYTES-IN  SINCE  CHECK
-web      10.0.1.11:8080       up     enabled     100      2            5           7       640  8.1s   -
-web      [2001:db8::12]:8080  up     enabled     100      2            5           7       640  8.1s   -
+SERVICE  BACKEND              STATE  ADMIN    WEIGHT  NOW  FLOWS  TOTAL-FLOWS  PACKETS-IN  BYTES-IN  SINCE  CHECK
+web      10.0.1.11:8080       up     enabled     100  100      2            5           7       640  8.1s   -
+web      [2001:db8::12]:8080  up     enabled     100  100      2            5           7       640  8.1s   -
 ";
     assert_eq!(plain(&vec![fake::service()]), expected);
 }
