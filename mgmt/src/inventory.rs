@@ -69,6 +69,8 @@ pub struct Member {
     up_since: Option<Instant>,
     /// As the file has it: a weight set by hand holds until the file's own changes.
     configured_weight: u16,
+    /// The same of what the operator wants.
+    configured_admin: Admin,
     /// When it left the configuration.
     left: Option<Instant>,
     /// The counters of its number when it got it.
@@ -100,6 +102,19 @@ impl Member {
     #[must_use]
     pub fn endpoint(&self) -> String {
         config::backend_name(self.address, self.port)
+    }
+
+    /// What was set by hand holds until the file says something else.
+    fn follow(&mut self, backend: &config::Backend, now: Instant) {
+        self.thresholds = backend.thresholds;
+        self.priority_group = backend.priority_group;
+        let weight = (self.configured_weight != backend.weight).then_some(backend.weight);
+        let admin = (self.configured_admin != backend.admin).then_some(backend.admin);
+        (self.configured_weight, self.configured_admin) = (backend.weight, backend.admin);
+        self.change(now, |member| {
+            member.weight = weight.unwrap_or(member.weight);
+            member.admin = admin.unwrap_or(member.admin);
+        });
     }
 
     fn name(&self) -> Name {
@@ -135,12 +150,7 @@ impl Inventory {
                     member.forwarding.clone_from(&service.forwarding);
                     member.endings = (service.choice.on_failure, service.choice.drain);
                     member.mss_clamp = service.mss_clamp;
-                    member.thresholds = backend.thresholds;
-                    member.priority_group = backend.priority_group;
-                    if member.configured_weight != backend.weight {
-                        member.configured_weight = backend.weight;
-                        member.weight = backend.weight;
-                    }
+                    member.follow(&backend, now);
                 }
             }
         }
@@ -173,11 +183,12 @@ impl Inventory {
             thresholds: backend.thresholds,
             weight: backend.weight,
             priority_group: backend.priority_group,
-            admin: Admin::Enabled,
+            admin: backend.admin,
             condition: Condition::default(),
             changed: None,
             up_since,
             configured_weight: backend.weight,
+            configured_admin: backend.admin,
             left: None,
             baseline: stats(id),
         };
@@ -187,6 +198,14 @@ impl Inventory {
         self.members[id.index()] = Some(member);
         self.numbers.insert(name, id);
         id
+    }
+
+    /// The file says of a backend what has been set by hand.
+    pub fn was_saved(&mut self, member: &Member, backend: &config::Backend) {
+        let id = self.numbers.get(&member.name()).copied();
+        if let Some(member) = id.and_then(|id| self.get_mut(id)) {
+            (member.configured_weight, member.configured_admin) = (backend.weight, backend.admin);
+        }
     }
 
     /// Forgets backends that have left and have no flow any more; says whether there were any.

@@ -21,4 +21,5 @@ pub mod compile;
 pub mod config;
 pub mod inventory;
 pub mod net;
+pub mod save;
 pub mod supervisor;

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use dataplane::admission::Admission;
-use dataplane::persistence::Persistence;
+use dataplane::persistence::{Clients, Persistence};
 use dataplane::schedule::{HashOn, Kind, Recipe, Schedule, cluster_seed};
 use dataplane::snapshot::{Fate, Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
@@ -195,6 +195,12 @@ impl Compiler {
     #[must_use]
     pub fn outcome(&self, service: &str) -> Option<Outcome> {
         self.outcomes.get(service).copied()
+    }
+
+    /// The clients that are remembered, and the names that their groups have: of several services, or of one.
+    #[must_use]
+    pub fn clients(&self) -> Option<(&Arc<Clients>, &HashMap<(bool, String), u32>)> {
+        self.book.clients()
     }
 
     /// The ports that one-arm flows have taken.

@@ -126,6 +126,12 @@ pub fn scheduler_word(kind: Kind) -> &'static str {
     read::scheduler_word(kind)
 }
 
+/// What operators write for what becomes of a drained backend's flows: `leave`, `reset`, `move`.
+#[must_use]
+pub fn then_word(then: Then) -> &'static str {
+    read::then_word(then)
+}
+
 /// What operators write for what an idle worker does: `busy`, `adaptive`.
 #[must_use]
 pub fn poll_word(poll: Poll) -> &'static str {

@@ -15,6 +15,7 @@ use super::choice::Then;
 use super::diagnostic::Span;
 use super::service::Ping;
 use super::value::AddressRange;
+use crate::api::view::Admin;
 
 #[derive(Debug)]
 pub(super) struct Model {
@@ -122,7 +123,6 @@ pub(super) struct Drain {
 pub(super) struct Backup {
     pub(super) address: Option<Spanned<IpAddr>>,
     pub(super) port: Option<Spanned<u16>>,
-    pub(super) span: Span,
 }
 
 /// A list of prefixes, each with its place.
@@ -160,6 +160,7 @@ pub(super) struct Backend {
     pub(super) address: Option<Spanned<IpAddr>>,
     pub(super) port: Option<Spanned<u16>>,
     pub(super) weight: Option<Spanned<u16>>,
+    pub(super) admin: Admin,
     pub(super) priority_group: u16,
     pub(super) upper_threshold: u32,
     pub(super) lower_threshold: Option<Spanned<u32>>,

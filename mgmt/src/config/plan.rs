@@ -204,6 +204,7 @@ fn backends(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backen
             Some(before) => {
                 let field = |key: &str| format!("service {service}: backend {name}: {key}");
                 changes.field(&field("weight"), before.weight, weight);
+                changes.field(&field("admin"), before.admin.word(), backend.admin.word());
                 changes.field(&field("priority_group"), before.priority_group, backend.priority_group);
                 let upper = |b: &Backend| b.thresholds.map_or(0, Thresholds::upper);
                 changes.field(&field("upper_threshold"), upper(before), upper(backend));

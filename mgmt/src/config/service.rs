@@ -10,6 +10,7 @@ use dataplane::snapshot::{ClientAddress, Dscp, MissingState, TunnelKind};
 use dataplane::types::{Mode, Port, PortRange, Prefix, Protocol, VlanId};
 
 use super::choice::{Backup, Choice};
+use crate::api::view::Admin;
 
 /// `[[service]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,7 @@ impl Service {
             address,
             port,
             weight: 1,
+            admin: Admin::Enabled,
             priority_group: 1,
             thresholds: None,
         });
@@ -155,6 +157,8 @@ pub struct Backend {
     pub port: Option<Port>,
     /// Default: 100.
     pub weight: u16,
+    /// What the operator wants of it when the file is read. Default: enabled.
+    pub admin: Admin,
     /// Those of the lowest group take flows first. Default: 1.
     pub priority_group: u16,
     /// `upper_threshold` and `lower_threshold`. `None`, the default: any number of flows at once.

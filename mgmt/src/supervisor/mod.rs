@@ -13,6 +13,8 @@
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
+mod change;
+mod choice;
 mod control;
 mod interfaces;
 mod pools;
@@ -198,5 +200,6 @@ impl Supervisor {
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
         self.report_dead_workers();
+        self.forget_clients();
     }
 }

@@ -13,7 +13,6 @@ use crate::api::request::{FlowQuery, Refusal};
 use crate::api::view;
 use crate::compile::ports;
 use crate::config::{self, Service};
-use crate::inventory::Member;
 
 impl Supervisor {
     pub(super) fn status(&self) -> view::Status {
@@ -147,6 +146,7 @@ impl Supervisor {
             overloaded: meters.as_ref().is_some_and(|m| m.backend.is_overloaded(m.thresholds)),
             state: member.state(),
             admin: member.admin,
+            drain: self.drain_view(id, member),
             check: None,
             last_result: None,
             last_change_seconds: Some(crate::clock::now().duration_since(since).as_secs_f64()),
@@ -156,25 +156,6 @@ impl Supervisor {
             packets_in: stats.packets_in,
             bytes_in: stats.bytes_in,
         })
-    }
-
-    /// As the schedule has it.
-    fn effective_weight(&self, member: &Member) -> u16 {
-        let service = self.config.services.iter().find(|service| service.name == member.service);
-        let outcome = self.compiler.outcome(&member.service);
-        let takes_part = outcome.is_some_and(|outcome| member.priority_group <= outcome.last_group);
-        match service.filter(|_| takes_part) {
-            Some(service) => member.standing(service.choice.slow_start, crate::clock::now()).weight,
-            None => 0,
-        }
-    }
-
-    fn backup_view(&self, service: &Service) -> Option<view::Backup> {
-        let config::Backup { address, port } = service.choice.backup?;
-        let id = self.inventory.number(service, address, port)?;
-        let active_flows = self.dataplane.backend(id).active_flows;
-        let in_use = self.compiler.outcome(&service.name).is_some_and(|outcome| outcome.on_backup);
-        Some(view::Backup { address, port: port.map(|port| port.0), in_use, active_flows })
     }
 
     pub(super) fn flows(&self, query: &FlowQuery) -> Result<Vec<view::Flow>, Refusal> {

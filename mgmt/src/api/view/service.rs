@@ -108,6 +108,8 @@ pub struct Backend {
     pub state: BackendState,
     /// What the operator says.
     pub admin: Admin,
+    /// What is known of its drain; `null`: it is not drained.
+    pub drain: Option<DrainView>,
     /// The kind of its health check; `null` without one.
     pub check: Option<String>,
     /// What the check found last.
@@ -142,6 +144,19 @@ impl Backend {
     }
 }
 
+/// A drain that is under way; flows that are left are the backend's `active_flows`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrainView {
+    /// Since when.
+    pub since_seconds: f64,
+    /// The age of its oldest flow; `null`: none is left.
+    pub oldest_flow_seconds: Option<f64>,
+    /// Until its flows have had their time, 0 when they have; `null`: they have as long as they like.
+    pub deadline_seconds: Option<f64>,
+    /// What becomes of them then: `leave`, `reset` or `move`.
+    pub then: String,
+}
+
 /// Whether a backend takes flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -170,6 +185,18 @@ pub enum Admin {
     Drain,
 }
 
+impl Admin {
+    /// The word for it, in files and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Drain => "drain",
+        }
+    }
+}
+
 /// The body of `PATCH /v1/services/NAME/backends/ADDRESS:PORT`: one of the two, or both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,6 +207,9 @@ pub struct BackendChange {
     /// Its new weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u16>,
+    /// Whether the daemon's file is to say so, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub save: bool,
 }
 
 /// An item of `GET /v1/flows`.

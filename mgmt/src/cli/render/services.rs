@@ -38,7 +38,8 @@ impl Render for Vec<view::Service> {
                 backends.push(backend_row(&service.name, backend));
             }
         }
-        format!("{services}\n{backends}{}{}", pools(self, style), admission(self, style))
+        let others = [drains(self, style), pools(self, style), admission(self, style)].concat();
+        format!("{services}\n{backends}{others}")
     }
 }
 
@@ -46,6 +47,26 @@ impl Render for view::Service {
     fn render(&self, style: Style) -> String {
         vec![self.clone()].render(style)
     }
+}
+
+/// Of backends that are drained.
+fn drains(services: &[view::Service], style: Style) -> String {
+    let mut table = Table::new("SERVICE DRAINED >FLOWS-LEFT OLDEST SINCE DEADLINE THEN", style);
+    let mut has_drains = false;
+    for (service, backend) in services.iter().flat_map(|s| s.backends.iter().map(move |b| (s, b))) {
+        let Some(drain) = &backend.drain else { continue };
+        has_drains = true;
+        table.push(row![
+            &service.name,
+            backend.name(),
+            backend.active_flows,
+            drain.oldest_flow_seconds.map(time).unwrap_or_default(),
+            time(drain.since_seconds),
+            drain.deadline_seconds.map(time).unwrap_or_default(),
+            &drain.then,
+        ]);
+    }
+    if has_drains { format!("\n{table}") } else { String::new() }
 }
 
 /// Nothing, unless a service has one.
@@ -104,7 +125,7 @@ fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
         service,
         backend.name(),
         Cell::toned(state_word(backend.state), tone),
-        admin_word(backend.admin),
+        backend.admin.word(),
         backend.weight,
         backend.effective_weight,
         backend.active_flows,
@@ -126,18 +147,10 @@ fn state_word(state: view::BackendState) -> &'static str {
     }
 }
 
-fn admin_word(admin: view::Admin) -> &'static str {
-    match admin {
-        view::Admin::Enabled => "enabled",
-        view::Admin::Disabled => "disabled",
-        view::Admin::Drain => "drain",
-    }
-}
-
 impl Render for view::Backend {
     fn render(&self, _: Style) -> String {
         let backend = self.name();
-        let (admin, state) = (admin_word(self.admin), state_word(self.state));
+        let (admin, state) = (self.admin.word(), state_word(self.state));
         format!("{backend}: {admin}, weight {}, state {state}\n", self.weight)
     }
 }

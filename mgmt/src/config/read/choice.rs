@@ -76,12 +76,11 @@ fn drain(table: Table<'_, '_>, report: &mut Report<'_>) -> Drain {
 }
 
 fn backup(table: Table<'_, '_>, report: &mut Report<'_>) -> Backup {
-    let span = table.0.clone();
     let mut reader = Reader::new("backup", table, report);
     let address = reader.need("address", "\"10.0.1.250\"", address);
     let port = reader.take("port", integer(1..=u16::MAX));
     reader.finish();
-    Backup { address, port, span }
+    Backup { address, port }
 }
 
 /// What operators write for what a hash looks at.

@@ -14,6 +14,7 @@ use super::super::value::{
     address, address_range, any_prefix, integer, ipv4_address, ipv6_address, port_range, prefix, word,
 };
 use super::{Table, choice, skip};
+use crate::api::view::Admin;
 
 const PROTOCOLS: &[(&str, Protocol)] = &[("tcp", Protocol::Tcp), ("udp", Protocol::Udp)];
 const MODES: &[(&str, Mode)] = &[
@@ -37,6 +38,9 @@ const PINGS: &[(&str, Ping)] = &[("up", Ping::Up), ("always", Ping::Always), ("n
 
 const SYN_PROXIES: &[(&str, SynProxy)] =
     &[("off", SynProxy::Off), ("auto", SynProxy::Auto), ("always", SynProxy::Always)];
+
+const ADMINS: &[(&str, Admin)] =
+    &[("enabled", Admin::Enabled), ("disabled", Admin::Disabled), ("drain", Admin::Drain)];
 
 /// The largest code point of RFC 2474: six bits.
 const MAX_DSCP: u8 = 63;
@@ -153,12 +157,13 @@ fn backend(table: Table<'_, '_>, report: &mut Report<'_>) -> Backend {
     let address = reader.need("address", "\"10.0.1.11\"", address);
     let port = reader.take("port", integer(1..=u16::MAX));
     let weight = reader.take("weight", integer(0..=u16::MAX));
+    let admin = reader.take_or("admin", Admin::Enabled, word(ADMINS, &[]));
     let priority_group = reader.take_or("priority_group", 1, integer(1..=u16::MAX));
     let upper_threshold = reader.take_or("upper_threshold", 0, integer(0..=MAX_THRESHOLD));
     let lower_threshold = reader.take("lower_threshold", integer(0..=MAX_THRESHOLD));
     skip(&mut reader, later::BACKEND);
     reader.finish();
-    Backend { address, port, weight, priority_group, upper_threshold, lower_threshold, span }
+    Backend { address, port, weight, admin, priority_group, upper_threshold, lower_threshold, span }
 }
 
 /// What operators write for how backends learn the client's address.

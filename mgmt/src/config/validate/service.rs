@@ -144,6 +144,7 @@ fn backend(
         address: *address.get_ref(),
         port,
         weight: written.weight.as_ref().map_or(DEFAULT_WEIGHT, |weight| *weight.get_ref()),
+        admin: written.admin,
         priority_group: written.priority_group,
         thresholds: Thresholds::new(written.upper_threshold, lower),
     })
