@@ -32,8 +32,6 @@ mod pipeline;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
-#[expect(unused_imports, reason = "the pipeline does not call it yet")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the same"))]
 mod syn_proxy;
 mod sync;
 #[cfg(any(test, feature = "bench"))]

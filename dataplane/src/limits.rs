@@ -82,6 +82,11 @@ pub(crate) const YOUNG: usize = 1 << 18;
 /// How many of them one new flow asks at most.
 pub(crate) const RECYCLE_TRIES: usize = 8;
 
+/// Handshakes with backends that one worker repeats by itself, of each try.
+pub(crate) const OPENINGS: usize = 1 << 16;
+/// Of these, how many between two batches.
+pub(crate) const OPENINGS_PER_ROUND: usize = 32;
+
 /// Backends that a new flow asks at most when the one that was chosen has as many as it may.
 pub(crate) const BACKEND_TRIES: usize = 16;
 
@@ -96,3 +101,4 @@ pub(crate) const INSERT_TRIES: usize = 4;
 const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
 const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
 const _: () = assert!(MAX_BACKENDS <= 1 << 24, "a flow entry keeps a backend in 24 bits");
+const _: () = assert!(OPENINGS_PER_ROUND * 2 <= SPARES, "two segments each at most, out of the spare frames");

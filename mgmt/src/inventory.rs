@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use dataplane::BackendStats;
-use dataplane::admission::Thresholds;
+use dataplane::admission::{SynProxy, Thresholds};
 use dataplane::types::{BackendId, Mode, Port, Prefix, Protocol};
 
 use crate::api::view::Admin;
@@ -55,6 +55,8 @@ pub struct Member {
     pub mss_clamp: Option<u16>,
     /// How many flows it takes at once.
     pub thresholds: Option<Thresholds>,
+    /// Whether the box may make handshakes in its name.
+    pub is_proxied: bool,
     /// As it is now.
     pub weight: u16,
     /// Lower groups come first.
@@ -151,6 +153,7 @@ impl Inventory {
                     member.endings = (service.choice.on_failure, service.choice.drain);
                     member.mss_clamp = service.mss_clamp;
                     member.follow(&backend, now);
+                    member.is_proxied = service.syn_proxy != SynProxy::Off;
                 }
             }
         }
@@ -181,6 +184,7 @@ impl Inventory {
             endings: (service.choice.on_failure, service.choice.drain),
             mss_clamp: service.mss_clamp,
             thresholds: backend.thresholds,
+            is_proxied: service.syn_proxy != SynProxy::Off,
             weight: backend.weight,
             priority_group: backend.priority_group,
             admin: backend.admin,

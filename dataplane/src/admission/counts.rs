@@ -14,6 +14,12 @@ pub(crate) enum Event {
     Stateless,
     /// A flow that was never established made way for another one, of this service.
     Recycled,
+    /// A SYN was answered by cookie.
+    CookieSent,
+    /// A cookie came back: a flow began.
+    CookieTaken,
+    /// The backend of such a flow did not take the connection.
+    NotTaken,
     Denied,
     ServiceFull,
     ServiceRate,
@@ -62,6 +68,9 @@ impl Counts {
         ServiceCounts {
             stateless_packets: sum(Event::Stateless),
             recycled_flows: sum(Event::Recycled),
+            cookies_sent: sum(Event::CookieSent),
+            cookies_taken: sum(Event::CookieTaken),
+            not_taken: sum(Event::NotTaken),
             refused: REFUSALS.map(|(event, reason)| (reason, sum(event))),
         }
     }
@@ -74,6 +83,13 @@ pub struct ServiceCounts {
     pub stateless_packets: u64,
     /// Its flows that were never established and have made way for others.
     pub recycled_flows: u64,
+    /// SYNs that were answered by cookie.
+    pub cookies_sent: u64,
+    /// Cookies that came back and have begun a flow.
+    pub cookies_taken: u64,
+    /// Of these, connections that came about no further: the backend refused them, was silent or could not
+    /// keep what the client was promised, or the client gave up.
+    pub not_taken: u64,
     /// Packets that would have begun a flow and were dropped, by reason.
     pub refused: [(DropReason, u64); REFUSALS.len()],
 }

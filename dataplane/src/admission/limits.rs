@@ -41,6 +41,8 @@ pub struct Meters {
     pub backend: Arc<BackendMeter>,
     /// How many flows it takes at once; `None`: any number.
     pub thresholds: Option<Thresholds>,
+    /// Whether its answers to handshakes are of interest to the service, which may have to answer in its name.
+    pub is_proxied: bool,
 }
 
 impl Meters {

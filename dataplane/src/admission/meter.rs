@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use crossbeam_utils::CachePadded;
 
 use super::commons::Commons;
+use super::cookies::Cookies;
 use super::counts::{Counts, Event, ServiceCounts};
 use super::limits::Limits;
 use super::rate::Rate;
@@ -30,6 +31,7 @@ pub(crate) enum Short {
 pub struct ServiceMeter {
     shared: CachePadded<Shared>,
     rate: CachePadded<Rate>,
+    cookies: CachePadded<Cookies>,
     number: u32,
     commons: Arc<Commons>,
     counts: Counts,
@@ -55,7 +57,8 @@ impl ServiceMeter {
     #[must_use]
     pub fn new(number: u32, commons: Arc<Commons>, workers: usize) -> Self {
         let counts = Counts::new(workers);
-        Self { shared: CachePadded::default(), rate: CachePadded::default(), number, commons, counts }
+        let (shared, rate, cookies) = Default::default();
+        Self { shared, rate, cookies, number, commons, counts }
     }
 
     /// Takes a flow in; `half_open`: one of TCP, begun by its SYN. Two atomic additions at most while the
@@ -136,6 +139,16 @@ impl ServiceMeter {
 
     pub(crate) fn commons(&self) -> &Arc<Commons> {
         &self.commons
+    }
+
+    /// What its handshakes have shown.
+    pub(crate) fn cookies(&self) -> &Cookies {
+        &self.cookies
+    }
+
+    /// Forgets what its backends have answered so far: they may be others now.
+    pub fn forget_backends(&self) {
+        self.cookies.promise().forget();
     }
 
     /// Whether a new handshake is to be answered by cookie now.

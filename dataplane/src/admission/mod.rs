@@ -16,6 +16,7 @@ mod access;
 mod apportion;
 mod backend;
 mod commons;
+mod cookies;
 mod counts;
 mod limits;
 mod meter;

@@ -206,6 +206,7 @@ impl Bench {
             two_way: true,
             flags: Flags(if opens { Flags::SYN } else { Flags::ACK }),
             nat: None,
+            handshake: None,
         };
         let inserted = self.table.insert(&mut self.keeper, &flow, &self.snapshot, now);
         if !matches!(inserted, Inserted::Created(_)) {

@@ -98,7 +98,7 @@ impl Flows {
         let Some(backend) = self.snapshot.backend(id) else { return false };
         let takes = backend.meters.backend.begin(backend.meters.thresholds);
         let flags = Flags(Flags::SYN);
-        let flow = NewFlow { tuple, hash, backend: id, two_way: false, flags, nat: None };
+        let flow = NewFlow { tuple, hash, backend: id, two_way: false, flags, nat: None, handshake: None };
         let inserted = self.table.insert(&mut self.keeper, &flow, &self.snapshot, self.now);
         takes && matches!(inserted, Inserted::Created(_))
     }

@@ -13,6 +13,7 @@ use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::{BATCH, HEADROOM};
 use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::WorkerCounters;
+use crate::syn_proxy::Secret;
 use crate::testing::frames::frame;
 use crate::testing::rig::{BOX0, CLIENT, ETH0};
 use crate::types::{InterfaceId, WorkerId};
@@ -149,6 +150,7 @@ impl Engine {
             punt_event: Arc::new(Wake::new().expect("an event")),
             outbox: Channel::new(),
             clock: Clock::start(),
+            secret: Arc::new(Secret::random()),
         };
         let io =
             BenchIo { umem: Umem::new(POOL).expect("memory"), ready: Vec::with_capacity(BATCH), sent: 0 };

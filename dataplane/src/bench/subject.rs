@@ -137,6 +137,8 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
         persistence: None,
         admission: Admission { meter, ..Admission::default() },
         syn_proxy: SynProxy::Off,
+        largest_segment: 1460,
+        client_address: ClientAddress::None,
     });
     snapshot.endpoints.insert(vip, protocol, ports, ServiceId(0));
     snapshot.vips.insert(vip, Vip::default());

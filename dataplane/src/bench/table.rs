@@ -83,7 +83,7 @@ impl Table {
         let tuple = tuple(self.next);
         let hash = self.table.hash(&tuple);
         let (backend, flags) = (BackendId(0), Flags::default());
-        let flow = NewFlow { tuple: &tuple, hash, backend, two_way, flags, nat: None };
+        let flow = NewFlow { tuple: &tuple, hash, backend, two_way, flags, nat: None, handshake: None };
         self.table.insert(&mut self.keeper, &flow, &OneBackend, self.now);
         self.next = self.next.wrapping_add(1) % (1 << 28);
     }

@@ -18,6 +18,7 @@ use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
 use crate::mem::PageKind;
 use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
+use crate::syn_proxy::Secret;
 use crate::sync;
 use crate::types::{BackendId, InterfaceId, WorkerId};
 use crate::worker::{Channel, ControlFrame, Punt};
@@ -62,6 +63,7 @@ impl Dataplane {
             punts: &punts,
             punt_event: &punt_event,
             clock,
+            secret: Arc::new(Secret::random()),
             poll: setup.poll,
         };
         let sockets = ports::queue_count(&setup.interfaces)?.div_ceil(setup.cores.len().max(1));

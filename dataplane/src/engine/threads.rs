@@ -12,6 +12,7 @@ use crate::io::xsk::{Command, Traffic, XskIo};
 use crate::limits::MAX_INTERFACES;
 use crate::snapshot::Publisher;
 use crate::stats::{BACKEND_ROOM, WorkerCounters, WorkerStats};
+use crate::syn_proxy::Secret;
 use crate::types::WorkerId;
 use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
 use crate::xdp::{Region, Umem, Wake};
@@ -23,6 +24,7 @@ pub(super) struct Ties<'a> {
     pub(super) punts: &'a Arc<Channel<Punt>>,
     pub(super) punt_event: &'a Arc<Wake>,
     pub(super) clock: Clock,
+    pub(super) secret: Arc<Secret>,
     pub(super) poll: Poll,
 }
 
@@ -65,6 +67,7 @@ impl Thread {
             punt_event: Arc::clone(ties.punt_event),
             outbox: Arc::clone(&outbox),
             clock: ties.clock,
+            secret: Arc::clone(&ties.secret),
         };
         let worker = Worker::new(id, io, links);
         let stop = Arc::new(AtomicBool::new(false));

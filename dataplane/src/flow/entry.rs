@@ -13,6 +13,7 @@
 //! | 6 .. | client, VIP | client (4 words), VIP (4) | identity |
 //! | 8, or 14 | with full NAT only: pool address 16, port 16 | the same | identity |
 //! | the next two | where the backend is told of the client: the rest of [`Nat`](super::Nat) | the same | identity |
+//! | the next seven | where the box makes the handshake: [`handshake`](super::handshake) | the same | |
 
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -30,8 +31,9 @@ use crate::types::{BackendId, Port, Protocol};
 
 /// Words of an IPv4 entry: half a cache line.
 pub(super) const NARROW: usize = 8;
-/// Words of the largest entry, of IPv6 with full NAT that tells backends of their clients: two lines.
-/// Between them are those of IPv4 with full NAT, and of IPv6, with one line.
+/// Words of IPv4 with full NAT or with a handshake that the box makes, and of IPv6: one line.
+pub(super) const WIDE: usize = 16;
+/// Words of the largest entry, which has more of these at once: two lines.
 pub(super) const EXTENDED: usize = 32;
 
 /// Which way a packet of a flow goes.
@@ -59,7 +61,7 @@ impl Entry<'_> {
     }
 
     /// Fills an entry that nobody can see yet.
-    pub(super) fn create(&self, flow: &NewFlow<'_>, now: Tick) {
+    pub(super) fn create(&self, kind: Kind, flow: &NewFlow<'_>, now: Tick) {
         let tuple = flow.tuple;
         let seen = Seen::at_birth(tuple.protocol, flow.flags);
         self.set(1, ports(tuple));
@@ -77,9 +79,11 @@ impl Entry<'_> {
                 self.set_address6(10, destination);
             }
         }
-        let kind = Kind::new(tuple, flow.two_way, flow.nat);
         if let Some(nat) = flow.nat {
             self.create_nat(kind, nat);
+        }
+        if let Some(words) = flow.handshake {
+            self.create_handshake(kind, words);
         }
         self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
     }

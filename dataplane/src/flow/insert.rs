@@ -3,7 +3,8 @@
 use super::bucket::Slot;
 use super::entry::Direction;
 use super::keeper::Keeper;
-use super::key::{Addresses, FlowHash, Tuple};
+use super::key::{FlowHash, Tuple};
+use super::kind::Kind;
 use super::nat::Nat;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable, Found};
@@ -29,6 +30,8 @@ pub(crate) struct NewFlow<'a> {
     pub(crate) flags: Flags,
     /// With full NAT: the source that it gets.
     pub(crate) nat: Option<Nat>,
+    /// Where the box makes the handshake: how that begins.
+    pub(crate) handshake: Option<[u32; 5]>,
 }
 
 impl NewFlow<'_> {
@@ -79,10 +82,11 @@ impl FlowTable {
         endpoints: &impl Endpoints,
         now: Tick,
     ) -> Option<Inserted> {
-        let size = Size::of(matches!(flow.tuple.addresses, Addresses::V6 { .. }), flow.nat);
+        let kind = Kind::new(flow);
+        let size = Size::of(kind);
         let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
         let entry = self.entry(reference);
-        entry.create(flow, now);
+        entry.create(kind, flow, now);
         // Its bucket loads while the other direction gets in.
         let back = flow.two_way.then(|| entry.return_tuple(endpoints)).flatten().map(|tuple| {
             let hash = self.hash(&tuple);

@@ -192,6 +192,19 @@ impl Keeper {
         reference: EntryRef,
         size: Size,
     ) -> Expired {
+        table.mark_ended(reference);
+        table.let_see();
+        self.take_out(table, endpoints, reference, size)
+    }
+
+    /// The same of a flow that others can see has ended.
+    fn take_out(
+        &mut self,
+        table: &FlowTable,
+        endpoints: &impl Endpoints,
+        reference: EntryRef,
+        size: Size,
+    ) -> Expired {
         let entry = table.entry(reference);
         let was = entry.settle();
         let ended = Expired {
@@ -200,7 +213,7 @@ impl Keeper {
             half_open: was.is_half_open(entry.protocol()),
             closing: was.counts_as_closing(),
         };
-        table.end(reference, endpoints);
+        table.unlink(reference, endpoints);
         self.retire(table, reference, size);
         ended
     }
@@ -254,6 +267,16 @@ impl Keeper {
         self.sweep_credit >= 1 << 16
     }
 
+    /// Starts loading what the step after the one to `place` will look at.
+    fn prefetch_step(&self, table: &FlowTable, at: usize, place: u32) {
+        let is_next_block = self.blocks.get(at).is_none_or(|block| place >= block.size.per_block());
+        let (at, place) = if is_next_block { (at.wrapping_sub(1), 0) } else { (at, place) };
+        let Some(block) = self.blocks.get(at) else { return };
+        for place in place..(place + STEP).min(block.size.per_block()) {
+            table.slab().prefetch(block.id.entry(place, block.size));
+        }
+    }
+
     fn sweep_step(
         &mut self,
         table: &FlowTable,
@@ -270,6 +293,7 @@ impl Keeper {
         let at = self.sweep_block.min(self.blocks.len() - 1);
         let (id, size) = (self.blocks[at].id, self.blocks[at].size);
         let end = (self.sweep_place + STEP).min(size.per_block());
+        self.prefetch_step(table, at, end);
         // A bit for each that is over. Their buckets load while the others are looked at: most are in
         // nobody's cache any more.
         let mut over = 0_u64;
@@ -277,13 +301,17 @@ impl Keeper {
             let reference = id.entry(place, size);
             if is_over(table.entry(reference), timeouts, now) {
                 table.prefetch_places(reference, endpoints);
+                table.mark_ended(reference);
                 over |= 1 << (place - self.sweep_place);
             }
+        }
+        if over != 0 {
+            table.let_see();
         }
         while over != 0 {
             let place = self.sweep_place + over.trailing_zeros();
             over &= over - 1;
-            expired(self.expire(table, endpoints, id.entry(place, size), size));
+            expired(self.take_out(table, endpoints, id.entry(place, size), size));
         }
         self.sweep_place = end;
         if end >= size.per_block() {

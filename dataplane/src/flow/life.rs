@@ -30,6 +30,11 @@ impl Entry<'_> {
         if seen.is_unchanged_by(flags) { None } else { self.note_flags(seen, direction, flags) }
     }
 
+    /// Notes that the flow is still alive.
+    pub(crate) fn touch(&self, now: Tick) {
+        self.set(2, now.0);
+    }
+
     fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) -> Option<Turn> {
         let kind = self.kind();
         let with = seen.and_seen(direction, flags, !kind.is_two_way());
@@ -68,7 +73,7 @@ impl Entry<'_> {
     }
 
     /// When it began, as far as it is remembered.
-    pub(super) fn birth(&self) -> Tick {
+    pub(crate) fn birth(&self) -> Tick {
         Tick(self.word(3) & !0xff)
     }
 

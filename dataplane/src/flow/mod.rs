@@ -26,6 +26,7 @@
 mod block;
 mod bucket;
 mod entry;
+mod handshake;
 mod index;
 mod insert;
 mod keeper;
@@ -42,6 +43,7 @@ mod tcp_state;
 mod young;
 
 pub(crate) use entry::{Direction, Entry};
+pub(crate) use handshake::{Handshake, STANDS};
 pub(crate) use index::Peeked;
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};

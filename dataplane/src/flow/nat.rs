@@ -1,6 +1,6 @@
 //! What a flow with full NAT remembers besides, behind the words that all flows have.
 
-use super::entry::{Entry, NARROW};
+use super::entry::Entry;
 use super::kind::Kind;
 use super::tcp_state::Seen;
 use crate::snapshot::ClientAddress;
@@ -31,7 +31,7 @@ impl Nat {
 impl Entry<'_> {
     /// Fills the words of an entry that nobody can see yet.
     pub(super) fn create_nat(&self, kind: Kind, nat: Nat) {
-        let at = nat_at(kind);
+        let at = kind.words_before_nat();
         self.set(at, u32::from(nat.address.0) << 16 | u32::from(nat.port.0));
         // An entry without them is smaller.
         if kind.tells() {
@@ -46,7 +46,7 @@ impl Entry<'_> {
     pub(crate) fn snat(&self) -> Option<(SnatId, Port)> {
         let kind = self.kind();
         kind.has_nat().then(|| {
-            let place = self.word(nat_at(kind));
+            let place = self.word(kind.words_before_nat());
             (SnatId((place >> 16) as u16), Port(place as u16))
         })
     }
@@ -61,7 +61,7 @@ impl Entry<'_> {
     #[expect(clippy::cast_possible_truncation, reason = "parts of words")]
     pub(crate) fn nat(&self) -> Option<Nat> {
         let (address, port) = self.snat()?;
-        let (kind, at) = (self.kind(), nat_at(self.kind()));
+        let (kind, at) = (self.kind(), self.kind().words_before_nat());
         let (start, told) = if kind.tells() { (self.word(at + 1), self.word(at + 2)) } else { (0, 0) };
         let client_address = ClientAddress::from_number((told >> 8) as u8);
         Some(Nat { address, port, start, shift: told as u8, client_address })
@@ -78,10 +78,4 @@ impl Entry<'_> {
             self.0[3].fetch_or(u32::from(Seen::HEADER_ACKNOWLEDGED.0), Relaxed);
         }
     }
-}
-
-/// Where the words for full NAT begin.
-#[inline(always)]
-fn nat_at(kind: Kind) -> usize {
-    if kind.is_v6() { 14 } else { NARROW }
 }

@@ -1,9 +1,11 @@
 //! Flows that were never established make way for others.
 
+use super::entry::Entry;
 use super::keeper::{Expired, Keeper};
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
 use crate::limits::{LIMBO, RECYCLE_TRIES};
+use crate::tick::Tick;
 use crate::types::BackendId;
 
 impl Keeper {
@@ -20,15 +22,25 @@ impl Keeper {
         }
         for _ in 0..RECYCLE_TRIES {
             let (reference, birth) = self.young.pop()?;
-            let Some(size) = self.size_of(reference) else { continue };
-            let entry = table.entry(reference);
-            // The place may be another flow's by now.
-            let is_same = entry.is_live() && entry.birth() == birth && !entry.seen().is_unlinked();
-            if is_same && entry.is_young() && those(entry.backend()) {
+            let Some((entry, size)) = self.still(table, reference, birth) else { continue };
+            if entry.is_young() && those(entry.backend()) {
                 return Some(self.expire(table, endpoints, reference, size));
             }
         }
         None
+    }
+
+    /// A flow that this worker has begun, if it has not ended: its place may be another one's by now.
+    pub(crate) fn own<'t>(&self, table: &'t FlowTable, flow: EntryRef, birth: Tick) -> Option<Entry<'t>> {
+        self.still(table, flow, birth).map(|(entry, _)| entry)
+    }
+
+    /// The same, with its size.
+    fn still<'t>(&self, table: &'t FlowTable, reference: EntryRef, birth: Tick) -> Option<(Entry<'t>, Size)> {
+        let size = self.size_of(reference)?;
+        let entry = table.entry(reference);
+        let is_same = entry.is_live() && entry.birth() == birth && !entry.seen().is_unlinked();
+        is_same.then_some((entry, size))
     }
 
     /// The size of an entry in one of this worker's blocks; `None`: it is not, or is none.

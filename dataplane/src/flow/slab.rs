@@ -1,8 +1,7 @@
 //! The entries' memory, and the blocks in which workers take it.
 //!
-//! A block holds 256 narrow entries (IPv4), 128 wide ones (IPv6, or full NAT) or 64 extended
-//! ones (IPv6 with full NAT that tells backends of their clients); it becomes one of these when a worker takes it, and can change when it
-//! comes back empty: an ended flow's room serves its own size at once, and others when its whole
+//! A block holds 256 narrow entries, 128 wide ones or 64 extended ones (see [`entry`](super::entry) for what flows
+//! have which); it becomes one of these when a worker takes it, and can change when it comes back empty: an ended flow's room serves its own size at once, and others when its whole
 //! block is free. Free blocks are bits of a bitmap,
 //! the lowest taken first, so that a table that is little used stays dense. Taking or giving back a
 //! block happens once in a few hundred flows.
@@ -16,8 +15,8 @@
 //! extended size, or load moves between workers or families faster than flows end, the slab may be
 //! full before the table is.
 
-use super::entry::{EXTENDED, Entry, NARROW};
-use super::nat::Nat;
+use super::entry::{EXTENDED, Entry, NARROW, WIDE};
+use super::kind::Kind;
 use crate::limits::LIMBO;
 use crate::mem::{Words, prefetch};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
@@ -43,6 +42,9 @@ fn nobody<'n>() -> &'n [AtomicU32; EXTENDED] {
 pub(crate) struct EntryRef(u32);
 
 impl EntryRef {
+    #[cfg(test)]
+    pub(crate) const NOBODY: Self = Self(0);
+
     #[inline(always)]
     pub(super) fn from_number(number: u32) -> Self {
         Self(number)
@@ -89,13 +91,16 @@ impl Size {
     /// How many sizes there are.
     pub(super) const COUNT: usize = 3;
 
-    /// What a flow of that family needs.
+    /// What a flow of that kind needs.
     #[inline(always)]
-    pub(super) fn of(v6: bool, nat: Option<Nat>) -> Self {
-        match (v6, nat) {
-            (false, None) => Self::Narrow,
-            (true, Some(nat)) if nat.tells() => Self::Extended,
-            (false, Some(_)) | (true, _) => Self::Wide,
+    pub(super) fn of(kind: Kind) -> Self {
+        let words = kind.words();
+        if words <= NARROW {
+            Self::Narrow
+        } else if words <= WIDE {
+            Self::Wide
+        } else {
+            Self::Extended
         }
     }
 

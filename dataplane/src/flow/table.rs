@@ -96,6 +96,11 @@ impl FlowTable {
         tuple.hash(&self.hash)
     }
 
+    /// Numbers that nobody outside can guess, one for each `turn`.
+    pub(crate) fn random(&self, turn: u64) -> u64 {
+        self.hash.one(u128::from(turn) << 64)
+    }
+
     /// First pass over a batch: starts loading the bucket.
     #[inline(always)]
     pub(crate) fn prefetch(&self, hash: FlowHash) {
@@ -164,7 +169,7 @@ impl FlowTable {
     }
 
     /// Takes an entry's words out of the index. Any worker may, also twice.
-    fn unlink(&self, reference: EntryRef, endpoints: &impl Endpoints) {
+    pub(super) fn unlink(&self, reference: EntryRef, endpoints: &impl Endpoints) {
         let entry = self.entry(reference);
         let tuple = entry.forward_tuple();
         let hash = self.hash(&tuple);
@@ -179,12 +184,22 @@ impl FlowTable {
 
     /// Ends a flow at once: its owner reuses the entry when it next sweeps past it. Any worker may, also twice.
     pub(crate) fn end(&self, reference: EntryRef, endpoints: &impl Endpoints) {
-        // Said first: for the owner, who may still be putting the return tuple in, and for who puts the same flow
-        // in anew while a half of this one is still there: see `insert_return`. Memory is not reused before this
-        // worker has passed a quiescent state, however early the owner sweeps.
-        self.entry(reference).mark_unlinked();
-        fence(Ordering::SeqCst);
+        // Memory is not reused before this worker has passed a quiescent state, however early the owner sweeps.
+        self.mark_ended(reference);
+        self.let_see();
         self.unlink(reference, endpoints);
+    }
+
+    /// Says that a flow has ended. That comes first, and then [`Self::let_see`]: for the owner, who may still be
+    /// putting the return tuple in, and for who puts the same flow in anew while a half of this one is still there: see
+    /// `insert_return`.
+    pub(super) fn mark_ended(&self, reference: EntryRef) {
+        self.entry(reference).mark_unlinked();
+    }
+
+    /// What has been said of any number of flows is seen before they leave the index.
+    pub(super) fn let_see(&self) {
+        fence(Ordering::SeqCst);
     }
 
     /// All flows, for listing; what changes while it is read is left out.

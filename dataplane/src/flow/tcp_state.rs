@@ -31,6 +31,7 @@ const UNLINKED: u8 = 0x80;
 pub(crate) struct Seen(pub(crate) u8);
 
 impl Seen {
+    pub(crate) const ANSWERED: Self = Self(ANSWERED);
     pub(crate) const UNLINKED: Self = Self(UNLINKED);
     pub(crate) const SETTLED: Self = Self(SETTLED);
     pub(crate) const HEADER_ACKNOWLEDGED: Self = Self(HEADER_ACKNOWLEDGED);
@@ -91,6 +92,11 @@ impl Seen {
     #[inline(always)]
     pub(crate) fn is_unchanged_by(self, flags: Flags) -> bool {
         self.0 & ESTABLISHED != 0 && flags.0 & (Flags::SYN | Flags::FIN | Flags::RST) == 0
+    }
+
+    /// Whether the server has answered the SYN.
+    pub(crate) fn is_answered(self) -> bool {
+        self.0 & ANSWERED != 0
     }
 
     pub(crate) fn has_acknowledged_header(self) -> bool {

@@ -73,6 +73,7 @@ impl Share {
             two_way,
             flags: Flags(Flags::SYN),
             nat: None,
+            handshake: None,
         };
         self.table.insert(&mut self.keeper, &flow, &Backends, now)
     }

@@ -34,6 +34,7 @@ impl Bench {
             two_way,
             flags,
             nat: None,
+            handshake: None,
         };
         let inserted = self.table.insert(&mut self.keeper, &flow, &Backends, now);
         self.keeper.reclaim(&self.table);
@@ -200,6 +201,7 @@ fn an_entry_is_not_reused_while_another_worker_may_hold_it() {
             backend: BackendId(2),
             two_way: false,
             nat: None,
+            handshake: None,
             flags: Flags::default(),
         };
         table.insert(keeper, &flow, &Backends, Tick(0))

@@ -8,11 +8,12 @@ use std::mem;
 use super::refusal::Refusal;
 use super::transport::{self, QUOTED, REACH};
 use crate::flow::{Addresses, Tuple};
-use crate::types::Port;
+use crate::types::{Port, Protocol};
 use crate::wire::checksum::{Delta, fold, sum};
 use crate::wire::icmp::{self, Icmp, IcmpMut, v4, v6};
 use crate::wire::ipv4::{Ipv4, Ipv4Mut};
 use crate::wire::ipv6::{Extensions, Ipv6, Ipv6Mut};
+use crate::wire::tcp::Sequence;
 use crate::wire::{self, WireError};
 
 /// A quote in front of extensions has this many bytes at least (RFC 4884 section 4).
@@ -221,6 +222,27 @@ fn rewrite_outer(packet: &mut [u8], quoted: &Quoted, change: &Change, message: D
     };
     let mut icmp = IcmpMut::new(packet.get_mut(quoted.icmp..)?)?;
     icmp.set_checksum(message.apply(icmp.checksum()));
+    Some(())
+}
+
+/// Changes the sequence number of the TCP segment that the error in `packet` quotes: each end knows its own
+/// numbers. `None`, and no change: it quotes none, or less of one.
+pub(crate) fn renumber(
+    packet: &mut [u8],
+    quoted: &Quoted,
+    new: impl FnOnce(Sequence) -> Sequence,
+) -> Option<()> {
+    if quoted.tuple.protocol != Protocol::Tcp {
+        return None;
+    }
+    let quote = packet.get_mut(..quoted.quote_end)?;
+    let place: &mut [u8; 4] = quote.get_mut(quoted.transport + 4..)?.first_chunk_mut()?;
+    let before = u32::from_be_bytes(*place);
+    let Sequence(after) = new(Sequence(before));
+    *place = after.to_be_bytes();
+    let mut icmp = IcmpMut::new(packet.get_mut(quoted.icmp..)?)?;
+    // The headers in front are of an even length.
+    icmp.set_checksum(Delta::default().words(before, after).apply(icmp.checksum()));
     Some(())
 }
 

@@ -13,6 +13,7 @@ use crate::flow::{Direction, Expired, Found, Inserted, NewFlow, Tuple};
 use crate::schedule::Ask;
 use crate::snapshot::{Backend, Forwarding, Service, Snapshot};
 use crate::stats::WorkerCounters;
+use crate::syn_proxy::Opening;
 use crate::types::{BackendId, Protocol};
 use crate::wire::tcp::Flags;
 
@@ -25,6 +26,8 @@ pub(super) struct Candidate<'a> {
     pub(super) service: &'a Service,
     pub(super) tuple: &'a Tuple,
     pub(super) flags: Flags,
+    /// Where the box makes the handshake: how that has begun.
+    pub(super) opening: Option<Opening>,
 }
 
 impl Candidate<'_> {
@@ -163,17 +166,23 @@ fn insert(
     id: BackendId,
     backend: &Backend,
 ) -> Result<Inserted, DropReason> {
-    let Candidate { tuple, flags, .. } = candidate;
+    let Candidate { tuple, flags, opening, .. } = candidate;
     let two_way = backend.forwarding.mode().is_two_way();
-    let mut flow = NewFlow { tuple, hash: packet.hash, backend: id, two_way, flags, nat: None };
+    let handshake = opening.map(Opening::to_words);
+    let mut flow = NewFlow { tuple, hash: packet.hash, backend: id, two_way, flags, nat: None, handshake };
     let inserted = match &backend.forwarding {
         Forwarding::OneArm(one_arm) => {
-            let stream = source::stream(packet, headers, tuple, one_arm.client_address);
+            let first_byte = opening.map(|opening| opening.first_byte());
+            let stream = source::stream(packet, headers, tuple, one_arm.client_address, first_byte);
             source::insert(context, &mut flow, one_arm, stream)?
         }
         _ => context.table.insert(context.keeper, &flow, context.snapshot, context.now),
     };
-    if let Inserted::Created(_) = inserted {
+    if let Inserted::Created(entry) = inserted {
+        if opening.is_some() {
+            candidate.service.admission.meter.count(context.keeper.worker(), Event::CookieTaken);
+            context.openings.begin(entry, context.table.entry(entry).birth(), headers.vlan, context.now);
+        }
         if flow.is_closing() {
             backend.meters.backend.closes();
         }

@@ -24,6 +24,8 @@ pub(super) enum Stop {
     TooBig { mtu: u16 },
     /// Nobody knows its connection, and the service wants its sender to know.
     Reset,
+    /// Its answer stands in its frame already.
+    Answered,
 }
 
 impl From<DropReason> for Stop {
@@ -92,6 +94,8 @@ pub(super) fn verdict(
     stop: Stop,
 ) -> Verdict {
     let reason = match stop {
+        // As with an echo: what comes goes, in another shape.
+        Stop::Answered => return Verdict::Transmit(packet.ingress),
         Stop::Drop(reason) => reason,
         Stop::TooBig { .. } => DropReason::TooLong,
         Stop::Reset => DropReason::NoFlow,
@@ -103,7 +107,7 @@ pub(super) fn verdict(
         Stop::Reset if context.answers.take(context.now) => {
             reset::reset(&mut packet.frame, network, usize::from(headers.transport), length)
         }
-        Stop::Drop(_) | Stop::Reset => None,
+        Stop::Drop(_) | Stop::Reset | Stop::Answered => None,
     };
     match answered {
         Some(()) => Verdict::Answer(packet.ingress, reason),

@@ -45,6 +45,11 @@ impl Packet {
         }
     }
 
+    /// A frame that the box has made, on a flow's way. It has come from nowhere.
+    pub(super) fn of_box(frame: Frame, flow: Found) -> Self {
+        Self { route: Route::Flow(flow), ..Self::new(InterfaceId::NOWHERE, frame) }
+    }
+
     /// Another frame with a part of this one's packet, of the same flow.
     pub(super) fn part(&self, frame: Frame) -> Self {
         Self { frame, verdict: Verdict::Undecided, ..*self }

@@ -4,6 +4,7 @@ use super::admit::{self, Candidate};
 use super::answer::{self, Stop};
 use super::batch::{Batch, Packet, Route};
 use super::context::Context;
+use super::cookie;
 use super::headers::{Content, Headers, Piece};
 use super::retire::{self, Met};
 use super::verdict::DropReason;
@@ -34,7 +35,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
 }
 
 fn choose(
-    packet: &Packet,
+    packet: &mut Packet,
     context: &mut Context<'_>,
     headers: &Headers,
     flags: Flags,
@@ -52,16 +53,37 @@ fn choose(
     }
     admit::enter(context, service, tuple)?;
     if tuple.protocol == Protocol::Tcp && !flags.opens() && !takes_strays(service, flags) {
-        let is_answered = service.mode.is_two_way() && service.missing_state == MissingState::Reset;
-        let has_header = !headers.piece.is_later();
-        return Err(if is_answered && has_header { Stop::Reset } else { DropReason::NoFlow.into() });
+        return after_cookie(packet, context, headers, service, flags);
     }
     if !is_host(tuple.addresses.source()) {
         return Err(DropReason::MartianSource.into());
     }
-    // The place of a SYN proxy: a SYN to a service that `answers_by_cookie` is answered here, before any rate
-    // or room is used up for it. The ACK that brings a cookie back begins the flow below.
-    Ok(admit::begin(packet, context, headers, Candidate { service, tuple, flags })?)
+    // Before any rate or room is used up for it.
+    if tuple.protocol == Protocol::Tcp && service.answers_by_cookie() {
+        cookie::answer(packet, context, headers, service)?;
+        return Err(Stop::Answered);
+    }
+    Ok(admit::begin(packet, context, headers, Candidate { service, tuple, flags, opening: None })?)
+}
+
+/// A segment from the middle of a connection that the box does not know: it may bring a cookie back.
+#[inline(never)]
+fn after_cookie(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    service: &Service,
+    flags: Flags,
+) -> Result<Route, Stop> {
+    if let Some(opening) = cookie::opening(packet, context, headers, service, flags) {
+        // For limits and half-open flows it is the beginning.
+        let (flags, opening) = (Flags(Flags::SYN), Some(opening));
+        let candidate = Candidate { service, tuple: &headers.tuple, flags, opening };
+        return Ok(admit::begin(packet, context, headers, candidate)?);
+    }
+    let is_answered = service.mode.is_two_way() && service.missing_state == MissingState::Reset;
+    let has_header = !headers.piece.is_later();
+    Err(if is_answered && has_header { Stop::Reset } else { DropReason::NoFlow.into() })
 }
 
 /// The service that a packet asks for. Many new flows at a time are most often of one service, so the last

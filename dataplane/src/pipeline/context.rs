@@ -3,11 +3,14 @@
 use std::net::IpAddr;
 
 use super::answer::Budget;
+use super::openings::Openings;
+use super::source::Draws;
 use super::spares::Spares;
 use crate::flow::{Endpoints, FlowTable, Keeper};
 use crate::fragment::Fragments;
 use crate::snapshot::{Endpoint, Snapshot};
 use crate::stats::WorkerCounters;
+use crate::syn_proxy::Secret;
 use crate::tick::Tick;
 use crate::types::{BackendId, InterfaceId, Mac, Port, ServiceId, SnatId};
 
@@ -22,6 +25,10 @@ pub(crate) struct Context<'a> {
     pub(crate) fragments: &'a mut Fragments,
     pub(crate) answers: &'a mut Budget,
     pub(crate) spares: &'a mut Spares,
+    pub(crate) openings: &'a mut Openings,
+    pub(crate) draws: &'a mut Draws,
+    /// Of the cookies.
+    pub(crate) secret: &'a Secret,
     /// The service that was asked for last in this batch.
     pub(crate) asked: Option<(Endpoint, ServiceId)>,
     /// The last neighbour that a frame of this batch missed; the worker tells management.

@@ -4,11 +4,11 @@ use super::batch::Packet;
 use super::context::Context;
 use super::headers::Headers;
 use super::verdict::DropReason;
-use crate::flow::{Inserted, Nat, NewFlow, Tuple};
+use crate::flow::{Addresses, Endpoints, FlowTable, Inserted, Nat, NewFlow, Tuple};
 use crate::limits::SNAT_TRIES;
 use crate::mode::client_address;
-use crate::snapshot::{ClientAddress, OneArm};
-use crate::types::{Port, SnatId};
+use crate::snapshot::{ClientAddress, OneArm, PoolPart};
+use crate::types::{BackendId, Port, SnatId, WorkerId};
 use crate::wire::tcp::{Sequence, Tcp};
 
 /// What the box does to the client's stream.
@@ -19,22 +19,57 @@ pub(super) struct Stream {
     client_address: ClientAddress,
 }
 
-/// What is to be remembered of a stream into which the client's address goes.
-pub(super) fn stream(packet: &Packet, headers: &Headers, tuple: &Tuple, how: ClientAddress) -> Stream {
+/// What is to be remembered of a stream into which the client's address goes. `first_byte`: the number of that, of
+/// a client whose SYN has been answered before.
+pub(super) fn stream(
+    packet: &Packet,
+    headers: &Headers,
+    tuple: &Tuple,
+    how: ClientAddress,
+    first_byte: Option<Sequence>,
+) -> Stream {
     let segment = packet.frame.bytes().get(usize::from(headers.transport)..).unwrap_or_default();
-    let sequence = match how {
+    // The SYN has a place in the sequence itself (RFC 9293 section 3.4).
+    let behind_syn = || Tcp::new_checked(segment).ok().map(|tcp| Sequence(tcp.sequence().0.wrapping_add(1)));
+    let start = match how {
         ClientAddress::None => None,
         ClientAddress::ProxyV1 | ClientAddress::ProxyV2 | ClientAddress::Toa => {
-            Tcp::new_checked(segment).ok().map(|tcp| tcp.sequence())
+            first_byte.or_else(behind_syn)
         }
     };
-    match sequence {
+    match start {
         None => Stream { start: Sequence(0), shift: 0, client_address: ClientAddress::None },
-        // The SYN has a place in the sequence itself (RFC 9293 section 3.4).
-        Some(Sequence(syn)) => {
-            let (start, shift) = (Sequence(syn.wrapping_add(1)), client_address::length(tuple, how));
-            Stream { start, shift, client_address: how }
-        }
+        Some(start) => Stream { start, shift: client_address::length(tuple, how), client_address: how },
+    }
+}
+
+/// Where the search for the next port begins, of one worker and for each backend: drawn before it is needed, so that
+/// the table's bucket for the reply to that port is in the cache when the flow is put in.
+#[derive(Debug)]
+pub(crate) struct Draws {
+    /// By the backend's number, modulo. 0: not yet drawn.
+    next: Box<[u64; Self::PLACES]>,
+    drawn: u64,
+}
+
+impl Draws {
+    const PLACES: usize = 256;
+
+    /// Nothing drawn. Each worker draws other numbers.
+    pub(crate) fn new(worker: WorkerId) -> Self {
+        Self { next: Box::new([0; Self::PLACES]), drawn: u64::from(worker.0) << 48 }
+    }
+
+    /// The number for the next flow to a backend, and the one for the flow after it.
+    fn take(&mut self, table: &FlowTable, backend: BackendId) -> (u64, u64) {
+        let mut draw = || {
+            self.drawn += 1;
+            table.random(self.drawn)
+        };
+        let place = &mut self.next[backend.index() % Self::PLACES];
+        let now = if *place == 0 { draw() } else { *place };
+        *place = draw();
+        (now, *place)
     }
 }
 
@@ -45,7 +80,8 @@ pub(super) fn insert(
     one_arm: &OneArm,
     stream: Stream,
 ) -> Result<Inserted, DropReason> {
-    let mut random = flow.hash.0;
+    let (mut random, next) = context.draws.take(context.table, flow.backend);
+    foresee(context, flow, one_arm, next);
     for _ in 0..SNAT_TRIES {
         let Some((address, port)) = take(context, one_arm, random) else {
             return Err(DropReason::SnatExhausted);
@@ -68,16 +104,35 @@ pub(super) fn insert(
     Ok(Inserted::TupleInUse)
 }
 
+/// The next flow to that backend: what it will need is loaded now.
+fn foresee(context: &Context<'_>, flow: &NewFlow<'_>, one_arm: &OneArm, random: u64) {
+    let (worker, workers) = (context.keeper.worker(), context.table.quiescence().workers());
+    let Some(part) = parts(one_arm, random).next() else { return };
+    let Some(port) = part.foresee(worker, workers, random, context.now) else { return };
+    if let Some((address, server_port)) = context.snapshot.endpoint(flow.backend)
+        && let Some(own) = context.snapshot.snat(part.address)
+        && let Some(addresses) = Addresses::new(address, own)
+    {
+        let source_port = server_port.unwrap_or(flow.tuple.destination_port);
+        let reply = Tuple { addresses, source_port, destination_port: port, protocol: flow.tuple.protocol };
+        context.table.prefetch(context.table.hash(&reply));
+    }
+}
+
 /// An address and port from anywhere in the pool: flows spread over its addresses.
 fn take(context: &Context<'_>, one_arm: &OneArm, random: u64) -> Option<(SnatId, Port)> {
+    let (worker, workers) = (context.keeper.worker(), context.table.quiescence().workers());
+    let take = |part: &PoolPart| Some((part.address, part.take(worker, workers, random, context.now)?));
+    parts(one_arm, random).find_map(take)
+}
+
+/// The pool's parts, from an arbitrary one on.
+fn parts(one_arm: &OneArm, random: u64) -> impl Iterator<Item = &PoolPart> {
     let pool = &*one_arm.pool;
-    let worker = context.keeper.worker();
-    let workers = context.table.quiescence().workers();
     #[expect(clippy::cast_possible_truncation, reason = "reduced to the pool's length")]
     let start = (random as usize) % pool.len().max(1);
-    let (before, from) = pool.split_at_checked(start)?;
-    let mut parts = from.iter().chain(before);
-    parts.find_map(|part| Some((part.address, part.take(worker, workers, random, context.now)?)))
+    let (before, from) = pool.split_at_checked(start).unwrap_or_default();
+    from.iter().chain(before)
 }
 
 /// Gives a port back.

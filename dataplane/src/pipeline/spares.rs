@@ -1,5 +1,7 @@
 //! Frames at hand for what a stage has to copy, and copies on their way out.
 
+use std::collections::VecDeque;
+
 use crate::io::Frame;
 use crate::limits::SPARES;
 use crate::types::InterfaceId;
@@ -8,12 +10,12 @@ use crate::types::InterfaceId;
 #[derive(Debug)]
 pub(crate) struct Spares {
     free: Vec<Frame>,
-    copies: Vec<(InterfaceId, Frame)>,
+    copies: VecDeque<(InterfaceId, Frame)>,
 }
 
 impl Spares {
     pub(crate) fn new() -> Self {
-        Self { free: Vec::with_capacity(SPARES), copies: Vec::with_capacity(SPARES) }
+        Self { free: Vec::with_capacity(SPARES), copies: VecDeque::with_capacity(SPARES) }
     }
 
     /// Whether the worker should give one.
@@ -32,12 +34,12 @@ impl Spares {
         self.free.pop()
     }
 
-    /// Sends a copy after the batch. There are no more copies than there were spares.
+    /// Sends a copy after the batch, in the order of the calls. There are no more copies than there were spares.
     pub(super) fn send(&mut self, interface: InterfaceId, copy: Frame) {
-        self.copies.push((interface, copy));
+        self.copies.push_back((interface, copy));
     }
 
     pub(crate) fn take_copy(&mut self) -> Option<(InterfaceId, Frame)> {
-        self.copies.pop()
+        self.copies.pop_front()
     }
 }

@@ -59,7 +59,7 @@ macro_rules! drop_reasons {
 drop_reasons! {
     Truncated, "truncated", "the frame ends before the headers or the length that they announce";
     BadHeader, "bad-header", "a header contradicts itself: version, header length or total length";
-    BadChecksum, "bad-checksum", "the checksum of the IPv4 header or of an ICMP error is wrong";
+    BadChecksum, "bad-checksum", "the checksum of the IPv4 header, of an ICMP error or of a handshake that the box makes is wrong";
     NotIp, "not-ip", "neither IP nor a control protocol that the box speaks";
     TooManyTags, "too-many-tags", "the frame carries more than two VLAN tags";
     WrongVlan, "wrong-vlan", "the service is in another VLAN";
@@ -81,6 +81,8 @@ drop_reasons! {
     SnatExhausted, "snat-exhausted", "every port of the source-NAT pool towards this backend is in use: add addresses to snat_pool";
     NoFlow, "no-flow", "in the middle of a connection that the box does not know";
     TableFull, "table-full", "the flow table has no room for a new flow";
+    OutOfHandshake, "out-of-handshake", "does not fit the handshake that the box makes for a service with syn_proxy";
+    BackendPending, "backend-pending", "the client's handshake is over and its backend's is not (syn_proxy); the client sends the segment again";
     TupleInUse, "tuple-in-use", "another service's flow from this client port to the same server port is still open, their replies could not be told apart";
     SynWithData, "syn-with-data", "a SYN with data, which would overtake the PROXY header; the client sends the data again";
     Untranslatable, "untranslatable", "it has no counterpart in the backend's address family (RFC 7915)";

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::backend::ClientAddress;
 use crate::admission::{Admission, SynProxy};
 use crate::persistence::Persistence;
 use crate::schedule::{HashOn, Schedule};
@@ -35,6 +36,10 @@ pub struct Service {
     /// Whether handshakes are answered by cookie, so that a flow begins when its client has shown that it
     /// exists.
     pub syn_proxy: SynProxy,
+    /// The largest TCP segment that every backend of it can be sent, for an answer in their name.
+    pub largest_segment: u16,
+    /// How its backends are told who the client is, where they are.
+    pub client_address: ClientAddress,
 }
 
 impl Service {

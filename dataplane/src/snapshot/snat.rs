@@ -46,6 +46,23 @@ impl PoolPart {
     /// classes that move on with the time `now`. What is written over and over, and given back in the
     /// order in which it was taken, stays in the processor's cache so.
     pub(crate) fn take(&self, worker: WorkerId, workers: usize, random: u64, now: Tick) -> Option<Port> {
+        self.search(worker, workers, random, now, PortSet::take)
+    }
+
+    /// The port that [`Self::take`] would give now.
+    pub(crate) fn foresee(&self, worker: WorkerId, workers: usize, random: u64, now: Tick) -> Option<Port> {
+        self.search(worker, workers, random, now, PortSet::foresee)
+    }
+
+    #[inline(always)]
+    fn search(
+        &self,
+        worker: WorkerId,
+        workers: usize,
+        random: u64,
+        now: Tick,
+        from: impl Fn(&PortSet, usize, u32) -> Option<Port>,
+    ) -> Option<Port> {
         const AT_A_TIME: usize = 8;
         const MILLIS: u32 = 16;
         if !self.open || self.ports.is_exhausted() {
@@ -61,7 +78,7 @@ impl PoolPart {
         let start = (now.0 / MILLIS) as usize * AT_A_TIME + offset;
         let classes = || (0..CLASSES).map(|step| (start + step) % CLASSES);
         let mut wanted = classes().filter(|class| own(*class)).chain(classes().filter(|class| !own(*class)));
-        wanted.find_map(|class| self.ports.take(class, within))
+        wanted.find_map(|class| from(&self.ports, class, within))
     }
 }
 
@@ -95,6 +112,15 @@ impl PortSet {
         set
     }
 
+    /// The port that [`Self::take`] would give now.
+    fn foresee(&self, class: usize, random: u32) -> Option<Port> {
+        let words = &self.classes[class % CLASSES].0;
+        let at = random as usize / 64 % WORDS;
+        let bits = words[at].load(Ordering::Relaxed);
+        (bits != u64::MAX)
+            .then(|| self.layout.port(class % CLASSES, at * 64 + first_free(bits, random) as usize))
+    }
+
     /// Takes a free port of class `class`, from an arbitrary place on: `random` says which.
     pub(crate) fn take(&self, class: usize, random: u32) -> Option<Port> {
         let words = &self.classes[class % CLASSES].0;
@@ -102,9 +128,7 @@ impl PortSet {
             let at = (random as usize / 64 + step) % WORDS;
             let mut bits = words[at].load(Ordering::Relaxed);
             while bits != u64::MAX {
-                // The first free one from a random place in the word on, round about.
-                let turn = random % 64;
-                let bit = ((!bits).rotate_right(turn).trailing_zeros() + turn) % 64;
+                let bit = first_free(bits, random);
                 bits = words[at].fetch_or(1 << bit, Ordering::Relaxed);
                 if bits & 1 << bit == 0 {
                     self.used.fetch_add(1, Ordering::Relaxed);
@@ -141,6 +165,12 @@ impl PortSet {
     pub fn layout(&self) -> &Arc<PortClasses> {
         &self.layout
     }
+}
+
+/// The first bit that is not set from a random place in the word on, round about.
+fn first_free(bits: u64, random: u32) -> u32 {
+    let turn = random % 64;
+    ((!bits).rotate_right(turn).trailing_zeros() + turn) % 64
 }
 
 #[cfg(test)]
@@ -191,6 +221,20 @@ mod tests {
         assert!(class(1).is_some_and(|class| class != 1));
         let closed = PoolPart { open: false, ..part.clone() };
         assert_eq!(closed.take(WorkerId(1), 2, 0, Tick(0)), None);
+    }
+
+    #[test]
+    fn what_is_foreseen_is_what_is_taken() {
+        let ports = Arc::new(PortSet::new(Arc::default()));
+        let part = PoolPart { address: SnatId(0), ports, owners: None, open: true };
+        for n in 0..20_000_u64 {
+            let random = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let foreseen = part.foresee(WorkerId(0), 1, random, Tick(0));
+            let taken = part.take(WorkerId(0), 1, random, Tick(0));
+            assert!(taken.is_some());
+            // Where a word is full, another one will do.
+            assert!(foreseen.is_none_or(|foreseen| Some(foreseen) == taken) || n > 4000, "{n}");
+        }
     }
 
     #[test]

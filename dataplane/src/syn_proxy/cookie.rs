@@ -36,6 +36,9 @@ const SIZE_BITS: u32 = 0b111;
 const PERIOD_BIT: u32 = 0b1000;
 const MAC_BITS: u32 = !(SIZE_BITS | PERIOD_BIT);
 
+/// Milliseconds that a cookie lives at most: two periods.
+pub(crate) const COOKIE_LIFE: u32 = 2 << 16;
+
 /// Which of [`SIZES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Size(u8);

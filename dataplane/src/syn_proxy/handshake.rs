@@ -4,7 +4,7 @@
 //!            ACK with a cookie            SYN-ACK
 //!  (nothing) ─────────────────▶ Opening ──────────▶ Translation (for the life of the flow)
 //!                               │  ▲  │
-//!     1 s, 3 s: SYN again ──────┘──┘  └──▶ ended: RST of either side, 7 s without an answer,
+//!   0, 1, 3 s: SYN to backend ──┘──┘  └──▶ ended: RST of either side, 7 s without an answer,
 //!                                          no timestamps where they are promised
 //! ```
 //!
@@ -25,8 +25,9 @@ use super::translate::Translation;
 use crate::tick::Tick;
 use crate::wire::tcp::{Flags, Sequence, Tcp};
 
-/// Milliseconds that each SYN to the backend is given (RFC 6298 section 2.1, and doubled).
-const PATIENCE: [u32; 3] = [1000, 2000, 4000];
+/// Milliseconds until the first SYN to the backend is due, and those that each is given then (RFC 6298
+/// section 2.1, and doubled).
+const PATIENCE: [u32; 4] = [0, 1000, 2000, 4000];
 
 /// See the module's head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +40,9 @@ pub(crate) struct Opening {
     timestamps: Option<Timestamps>,
     /// The client's window as it stands in its ACK.
     window: u16,
-    /// How many SYNs have been sent again.
-    again: u8,
+    /// How many SYNs have been sent to the backend.
+    tries: u8,
+    /// The last one, or the client's ACK.
     sent: Moment,
 }
 
@@ -51,6 +53,8 @@ pub(crate) enum Step {
     Drop(Reason),
     /// This goes to the backend.
     ToBackend(Segment),
+    /// The backend is made to forget what it knows, and is asked anew if it has not been too often.
+    Anew { reset: Segment, syn: Option<Segment> },
     /// The connection stands.
     Open(Opened),
     /// The connection has ended, and so has the flow; whoever does not know is told.
@@ -68,8 +72,8 @@ pub(crate) struct Opened {
     pub(crate) update: Segment,
 }
 
-/// A segment that belongs to no flow: it begins one if it acknowledges a cookie. The frame at hand then
-/// becomes [`Opening::syn`].
+/// A segment that belongs to no flow: it begins one if it acknowledges a cookie. The first SYN is due at once, so
+/// the segment is then taken to [`Opening::on_client`].
 ///
 /// A client whose ACK was lost is not told so, and probes the window: some with the byte before the next
 /// one (as Linux does), so a segment without data is tried with this number, too.
@@ -93,12 +97,22 @@ pub(crate) fn open(frame: &[u8], place: &Place, secret: &Secret, now: Tick) -> R
     let isn = tried.into_iter().flatten().find(is_known).ok_or(Reason::BadCookie)?;
     // Only now: forged segments are many, and may be long.
     place.segment(frame)?;
-    Ok(Opening { isn, cookie, timestamps, window: tcp.window(), again: 0, sent: Moment::of(now) })
+    Ok(Opening { isn, cookie, timestamps, window: tcp.window(), tries: 0, sent: Moment::of(now) })
 }
 
 impl Opening {
+    /// The number of the first byte that the client sends.
+    pub(crate) fn first_byte(&self) -> Sequence {
+        after(self.isn)
+    }
+
+    /// How many SYNs have been sent to the backend.
+    pub(crate) fn tries(&self) -> u8 {
+        self.tries
+    }
+
     /// The SYN for the backend, in the client's words.
-    pub(crate) fn syn(&self) -> Segment {
+    fn syn(&self) -> Segment {
         let agreed = self.agreed();
         let scale = self.client_scale();
         let window = u32::from(self.window) << scale.unwrap_or_default().shift();
@@ -118,7 +132,7 @@ impl Opening {
         }
     }
 
-    /// A segment of the client: dropped, or taken for the SYN to go out again when its time has come.
+    /// A segment of the client: dropped, or taken for the SYN to go out when its time has come.
     pub(crate) fn on_client(&mut self, frame: &[u8], place: &Place, now: Tick) -> Step {
         match self.of_client(frame, place) {
             // RFC 5961 section 3.2: with a window of zero only the next number is in it.
@@ -144,7 +158,7 @@ impl Opening {
     }
 
     /// A segment of the backend. `promise`: what it is held to, and learns.
-    pub(crate) fn on_backend(&self, frame: &[u8], place: &Place, promise: &Promise) -> Step {
+    pub(crate) fn on_backend(&mut self, frame: &[u8], place: &Place, promise: &Promise, now: Tick) -> Step {
         let segment = match place.segment(frame) {
             Ok(segment) => segment,
             Err(reason) => return Step::Drop(reason),
@@ -158,9 +172,10 @@ impl Opening {
         // RFC 9293 section 3.10.7.3, the state SYN-SENT.
         match (flags.has(Flags::RST), flags.has(Flags::SYN)) {
             (true, _) if answers => Step::End { to_client: Some(self.reset_client()), to_backend: None },
-            // It knows an older connection: with a reset it forgets that, and takes the next SYN.
+            // It knows an older connection: with a reset it forgets that, and takes the next SYN. The client has
+            // been told that it is connected, and should not have to wait for a second for that.
             (false, _) if flags.has(Flags::ACK) && !answers => {
-                Step::ToBackend(Segment::reset(tcp.acknowledgement(), None))
+                Step::Anew { reset: Segment::reset(tcp.acknowledgement(), None), syn: self.again(now) }
             }
             (false, true) if answers => self.on_syn_ack(&tcp, &SynOptions::read(segment), promise),
             _ => Step::Drop(Reason::OutOfPlace),
@@ -215,12 +230,17 @@ impl Opening {
         if self.sent.millis_until(now) < self.patience() {
             return None;
         }
-        if usize::from(self.again) + 1 >= PATIENCE.len() {
-            return Some(self.give_up());
+        Some(self.again(now).map_or_else(|| self.give_up(), Step::ToBackend))
+    }
+
+    /// One more SYN; `None`: there have been enough.
+    fn again(&mut self, now: Tick) -> Option<Segment> {
+        if usize::from(self.tries) + 1 >= PATIENCE.len() {
+            return None;
         }
-        self.again += 1;
+        self.tries += 1;
         self.sent = Moment::of(now);
-        Some(Step::ToBackend(self.syn()))
+        Some(self.syn())
     }
 
     /// When [`Self::on_timer`] next has something to do: `now` if it has already.
@@ -230,7 +250,7 @@ impl Opening {
     }
 
     fn patience(&self) -> u32 {
-        PATIENCE.get(usize::from(self.again)).copied().unwrap_or_default()
+        PATIENCE.get(usize::from(self.tries)).copied().unwrap_or_default()
     }
 
     fn give_up(&self) -> Step {

@@ -25,16 +25,16 @@
 //!    │◀─────────────────────────────────│◀──────────────────────────────────────│ to_client()
 //! ```
 //!
-//! Where the pipeline calls what:
+//! Who calls what, in the pipeline:
 //!
 //! | a frame | call | and then |
 //! | --- | --- | --- |
-//! | SYN without a flow, the service under pressure | [`answer()`] with [`Promise::offer`] | send it back by the interface it came from: no flow, no backend |
-//! | no SYN, no flow, a service that has issued cookies in the last two periods | [`open()`] | a new flow with [`Opening::to_words`], begun by a SYN; [`Segment::put`] of [`Opening::syn`] over the frame, which goes the flow's way as the client's SYN would. An error: as without cookies |
+//! | SYN without a flow, the service under pressure | [`answer()`] with [`Promise::offer`] | it goes back by the interface it came from: no flow, no backend |
+//! | no SYN, no flow, a service that has issued cookies lately | [`open()`] | a new flow with [`Opening::to_words`], begun by a SYN; the frame is then the flow's, as below. An error: as without cookies |
 //! | a client's, the flow opening | [`Opening::on_client`] | the [`Step`]; store the words |
-//! | a backend's, the flow opening | [`Opening::on_backend`] | the [`Step`] |
-//! | a client's, a flow with a translation | [`Translation::to_backend`] | before NAT and before a PROXY header goes in |
-//! | a backend's, a flow with a translation | [`Translation::to_client`] | at any point of the way back |
+//! | a backend's, the flow opening | [`Opening::on_backend`] | the [`Step`]; store the words |
+//! | a client's, a flow with a translation | [`Translation::to_backend`] | before a PROXY header goes in |
+//! | a backend's, a flow with a translation | [`Translation::to_client`] | before a PROXY header's place in the stream is taken back |
 //! | none: time passes | [`Opening::on_timer`], at [`Opening::next_deadline`] | the [`Step`]; store the words |
 //! | a backend's SYN-ACK of any other flow | [`Promise::learn`] of [`SynOptions::read`] with `Asked::default()` | nothing else |
 //!
@@ -47,7 +47,7 @@
 //! nothing to do for who has lost one of these segments: a backend without our ACK repeats its SYN-ACK, which
 //! reaches the client as an old number and is acknowledged again; a client without a window probes it.
 //!
-//! Besides: [`Offer::at_most`] where the service clamps segment sizes, puts a header in front of the stream,
+//! Besides: [`Offer::at_most`](promise::Offer::at_most) where the service clamps segment sizes, puts a header in front of the stream,
 //! or has backends of the other family. An ICMP error about a segment to the client quotes the client's
 //! numbers: [`Translation::for_backend`]. A timer needs no heap: all flows of one try wait equally long, so a
 //! queue for each of the three is in order.
@@ -67,10 +67,10 @@ mod segment;
 mod translate;
 
 pub(crate) use answer::answer;
-pub(crate) use cookie::Secret;
-pub(crate) use handshake::{Opening, Step, open};
+pub(crate) use cookie::{COOKIE_LIFE, Secret};
+pub(crate) use handshake::{Opened, Opening, Step, open};
 pub(crate) use options::SynOptions;
-pub(crate) use promise::{Asked, Offer, Promise};
+pub(crate) use promise::{Asked, Promise};
 pub(crate) use segment::{Place, Segment};
 pub(crate) use translate::Translation;
 

@@ -2,7 +2,7 @@
 //!
 //! The promise begins with what servers have by default, and learns from each SYN-ACK of a backend. It is
 //! what all backends seen so far can keep: a service whose backends differ gets the least of them, and gets
-//! more again only with a new `Promise`, which a reload makes.
+//! more again only when the promise is forgotten, as each new configuration does.
 //!
 //! What becomes of a connection whose backend keeps less than was promised:
 //!
@@ -58,20 +58,24 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) struct Promise(AtomicU32);
 
+/// For a service that no backend has answered for yet.
+impl Default for Promise {
+    fn default() -> Self {
+        let mss = Mss(u16::MAX);
+        let scale = Some(WindowScale::new(7));
+        Self(AtomicU32::new(to_word(Offer { mss, window_scale: scale, sack: true, timestamps: true })))
+    }
+}
+
 impl Promise {
-    /// For a service that no backend has answered for yet.
-    pub(crate) fn new(v6: bool) -> Self {
-        let offer = Offer {
-            mss: Mss(if v6 { 1440 } else { 1460 }),
-            window_scale: Some(WindowScale::new(7)),
-            sack: true,
-            timestamps: true,
-        };
-        Self(AtomicU32::new(to_word(offer)))
+    /// What a client of that family is offered: segments of an Ethernet at most.
+    pub(crate) fn offer(&self, v6: bool) -> Offer {
+        from_word(self.0.load(Relaxed)).at_most(Mss(if v6 { 1440 } else { 1460 }))
     }
 
-    pub(crate) fn offer(&self) -> Offer {
-        from_word(self.0.load(Relaxed))
+    /// Forgets what it has learned.
+    pub(crate) fn forget(&self) {
+        self.0.store(Self::default().0.into_inner(), Relaxed);
     }
 
     /// Takes note of a backend's SYN-ACK. `asked`: of a connection that the box has not opened itself
@@ -145,7 +149,7 @@ mod tests {
         for (v6, mss) in [(false, 1460), (true, 1440)] {
             let scale = Some(WindowScale::new(7));
             let offer = Offer { mss: Mss(mss), window_scale: scale, sack: true, timestamps: true };
-            assert_eq!(Promise::new(v6).offer(), offer);
+            assert_eq!(Promise::default().offer(v6), offer);
             assert_eq!(offer.at_most(Mss(1400)), Offer { mss: Mss(1400), ..offer });
             assert_eq!(offer.at_most(Mss(9000)), offer);
         }
@@ -153,25 +157,27 @@ mod tests {
 
     #[test]
     fn it_becomes_the_least_of_what_backends_have() {
-        let promise = Promise::new(false);
+        let promise = Promise::default();
         promise.learn(ALL, &answer(1400, Some(9), true, true));
         promise.learn(ALL, &answer(1460, Some(8), false, true));
-        let offer = promise.offer();
+        let offer = promise.offer(false);
         assert_eq!((offer.mss, offer.window_scale), (Mss(1400), Some(WindowScale::new(8))));
         assert!(!offer.sack && offer.timestamps);
         promise.learn(ALL, &answer(20, None, true, false));
         promise.learn(ALL, &answer(1460, Some(8), true, true));
         let least = Offer { mss: LEAST, window_scale: None, sack: false, timestamps: false };
-        assert_eq!(promise.offer(), least);
+        assert_eq!(promise.offer(false), least);
+        promise.forget();
+        assert_eq!(promise.offer(true), Promise::default().offer(true));
     }
 
     #[test]
     fn what_was_not_asked_for_is_not_missed() {
-        let promise = Promise::new(false);
+        let promise = Promise::default();
         promise.learn(Asked::default(), &answer(1460, None, false, false));
-        assert_eq!(promise.offer(), Promise::new(false).offer());
+        assert_eq!(promise.offer(false), Promise::default().offer(false));
         promise.learn(Asked::default(), &answer(1380, Some(3), false, false));
-        let offer = promise.offer();
+        let offer = promise.offer(false);
         assert_eq!((offer.mss, offer.window_scale), (Mss(1380), Some(WindowScale::new(3))));
         assert!(offer.sack && offer.timestamps);
     }

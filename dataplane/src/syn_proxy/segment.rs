@@ -50,6 +50,9 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
+    /// Of the packets it is put into.
+    pub(crate) const TTL: u8 = compose::TTL;
+
     /// A reset.
     pub(super) fn reset(sequence: Sequence, acknowledgement: Option<Sequence>) -> Self {
         Self {

@@ -63,7 +63,7 @@ struct Proxy {
 impl Proxy {
     fn new(v6: bool) -> Self {
         let frame = Frame::copied(chunk(), &[]);
-        Self { v6, secret: Secret::random(), promise: Promise::new(v6), flow: Flow::None, frame }
+        Self { v6, secret: Secret::random(), promise: Promise::default(), flow: Flow::None, frame }
     }
 
     fn on_client(&mut self, bytes: &[u8], now: Tick) -> Vec<(To, Vec<u8>)> {
@@ -71,13 +71,13 @@ impl Proxy {
         match self.flow {
             Flow::None if bytes[at.transport + 13] & 0x12 == 0x02 => {
                 self.frame.fill(bytes);
-                answer(&mut self.frame, &at, &self.secret, &self.promise.offer(), now).unwrap();
+                answer(&mut self.frame, &at, &self.secret, &self.promise.offer(self.v6), now).unwrap();
                 vec![(To::Client, self.frame.bytes().to_vec())]
             }
             Flow::None => match open(bytes, &at, &self.secret, now) {
                 Ok(opening) => {
                     self.flow = Flow::Opening(opening.to_words());
-                    vec![(To::Server, self.put(bytes, opening.syn(), false))]
+                    self.on_client(bytes, now)
                 }
                 Err(_) => Vec::new(),
             },
@@ -95,12 +95,14 @@ impl Proxy {
         }
     }
 
-    fn on_server(&mut self, bytes: &[u8]) -> Vec<(To, Vec<u8>)> {
+    fn on_server(&mut self, bytes: &[u8], now: Tick) -> Vec<(To, Vec<u8>)> {
         let at = place(self.v6, bytes, true);
         match self.flow {
             Flow::None => Vec::new(),
             Flow::Opening(words) => {
-                let step = Opening::from_words(words).on_backend(bytes, &at, &self.promise);
+                let mut opening = Opening::from_words(words);
+                let step = opening.on_backend(bytes, &at, &self.promise, now);
+                self.flow = Flow::Opening(opening.to_words());
                 self.take(step, bytes)
             }
             Flow::Open(words) => {
@@ -123,12 +125,16 @@ impl Proxy {
         match step {
             Step::Drop(_) => Vec::new(),
             Step::ToBackend(segment) => vec![(To::Server, self.put(link, segment, false))],
+            Step::Anew { reset, syn } => {
+                let both = [Some(reset), syn].into_iter().flatten();
+                both.map(|segment| (To::Server, self.put(link, segment, false))).collect()
+            }
             Step::Open(opened) => {
                 self.flow = Flow::Open(opened.translation.to_words());
                 let acknowledgement = self.put(link, opened.acknowledgement, false);
                 let update = self.put(link, opened.update, true);
                 // Both go the way of all segments.
-                [self.on_client(&acknowledgement, Tick(0)), self.on_server(&update)].concat()
+                [self.on_client(&acknowledgement, Tick(0)), self.on_server(&update, Tick(0))].concat()
             }
             Step::End { to_client, to_backend } => {
                 self.flow = Flow::None;
@@ -197,7 +203,7 @@ fn connect(
                 To::Client => out.extend(client.receive(&bytes, now).into_iter().map(|f| (To::Inward, f))),
                 To::Server => out.extend(server.receive(&bytes, now).into_iter().map(|f| (To::Outward, f))),
                 To::Inward => out.extend(proxy.on_client(&bytes, tick)),
-                To::Outward => out.extend(proxy.on_server(&bytes)),
+                To::Outward => out.extend(proxy.on_server(&bytes, tick)),
             }
         }
         if now % 10 == 0 {

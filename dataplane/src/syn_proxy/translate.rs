@@ -5,6 +5,7 @@
 //! was told, and timestamps go on from that of the SYN-ACK (RFC 7323 section 5.3: going back looks like
 //! an old duplicate).
 
+use crate::flow::STANDS;
 use crate::wire::checksum::Delta;
 use crate::wire::tcp::{self, Flags, Sequence, Tcp, TcpMut};
 use crate::wire::tcp_options::{TcpOption, Walk, kind};
@@ -25,6 +26,7 @@ pub(crate) struct Translation {
 }
 
 const STRIPS_SACK: u32 = 1 << 16;
+const _: () = assert!(STRIPS_SACK > STANDS && STANDS > 0xfff, "the bit of the table is nobody else's");
 
 impl Translation {
     /// As a flow entry keeps it.

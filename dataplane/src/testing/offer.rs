@@ -54,6 +54,7 @@ pub(crate) struct Offer {
     pub(crate) access: (Vec<Prefix>, Vec<Prefix>),
     pub(crate) limits: Limits,
     pub(crate) upper_threshold: Option<u32>,
+    pub(crate) syn_proxy: SynProxy,
     /// `None`: as befits the mode.
     pub(crate) scheduler: Option<Kind>,
     pub(crate) persistence: Option<Persistence>,
@@ -110,6 +111,7 @@ impl Offer {
             access: Default::default(),
             limits: Limits::default(),
             upper_threshold: None,
+            syn_proxy: SynProxy::Off,
             scheduler: None,
             persistence: None,
         }
@@ -129,9 +131,10 @@ impl Offer {
             let next_hop = Some(NextHop { interface: ETH1, mac: backend_mac(last) });
             let forwarding = self.forwarding(snapshot, address);
             let (port, protocol, mss_clamp) = (self.inner, self.protocol, self.mss_clamp);
+            let is_proxied = self.syn_proxy != SynProxy::Off;
             let service = Arc::clone(&meter);
             let thresholds = self.upper_threshold.and_then(|upper| Thresholds::new(upper, upper));
-            let meters = Meters { service, backend: Arc::default(), thresholds };
+            let meters = Meters { service, backend: Arc::default(), thresholds, is_proxied };
             let backend = Backend {
                 address,
                 port,
@@ -166,7 +169,10 @@ impl Offer {
         let id = ServiceId(number);
         let (vip, ports, protocol) = (self.vip, self.ports, self.protocol);
         let (vlan, missing_state) = (self.vlan, self.missing_state);
-        let syn_proxy = SynProxy::Off;
+        let client_address = match &self.how {
+            How::OneArm(pool) => pool.client_address,
+            _ => ClientAddress::None,
+        };
         snapshot.services.push(Service {
             vip,
             ports,
@@ -178,7 +184,9 @@ impl Offer {
             hash_on: HashOn::default(),
             persistence: self.persistence.clone(),
             admission,
-            syn_proxy,
+            syn_proxy: self.syn_proxy,
+            largest_segment: self.mss_clamp.unwrap_or(1460),
+            client_address,
         });
         snapshot.endpoints.insert(vip, protocol, ports, id);
         snapshot.vips.insert(vip, Vip { echo: self.echo, bridge: mode == Mode::Bridge });

@@ -16,6 +16,8 @@ use crate::io::memory::MemoryIo;
 use crate::pipeline::DropReason;
 use crate::snapshot::{Fib, Interface, NextHop, Publisher, Route, ServiceMap, Snapshot};
 use crate::stats::{WorkerCounters, WorkerStats};
+use crate::syn_proxy::Secret;
+use crate::tick::Tick;
 use crate::types::{InterfaceId, Mac, Mode, Protocol, WorkerId};
 use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
 use crate::xdp::Wake;
@@ -136,6 +138,7 @@ impl Rig {
             punt_event: Arc::new(Wake::new().expect("an event")),
             outbox: Arc::clone(&outbox),
             clock: Clock::start(),
+            secret: Arc::new(Secret::random()),
         };
         let io = MemoryIo::new(CHUNKS, 3).expect("memory");
         Self { worker: Worker::new(WorkerId(0), io, links), publisher, counters, punts, outbox }
@@ -151,6 +154,19 @@ impl Rig {
             self.worker.io().arrive(ingress, frame);
         }
         self.worker.round();
+        std::mem::take(&mut self.worker.io().outgoing)
+    }
+
+    /// The same at a time, with a frame or none.
+    pub(crate) fn at(
+        &mut self,
+        now: Tick,
+        frame: Option<(InterfaceId, &[u8])>,
+    ) -> Vec<(InterfaceId, Vec<u8>)> {
+        if let Some((ingress, frame)) = frame {
+            self.worker.io().arrive(ingress, frame);
+        }
+        self.worker.round_at(now);
         std::mem::take(&mut self.worker.io().outgoing)
     }
 

@@ -163,6 +163,11 @@ id!(
     /// A network interface of the data plane: its place in the list of configured interfaces.
     InterfaceId(u16)
 );
+impl InterfaceId {
+    /// No interface has this number.
+    pub(crate) const NOWHERE: Self = Self(u16::MAX);
+}
+
 id!(
     /// An RX/TX queue pair of a network interface.
     QueueId(u16)

@@ -6,7 +6,7 @@ use super::checksum::{fold, sum};
 use super::{ipv4, ipv6};
 
 /// TTL and hop limit of what the box sends: what hosts send by default.
-const TTL: u8 = 64;
+pub(crate) const TTL: u8 = 64;
 
 /// What headers of both versions say of their payload.
 #[derive(Debug, Clone, Copy)]

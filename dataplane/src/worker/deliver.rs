@@ -99,7 +99,7 @@ impl<I: PacketIo> Worker<I> {
     /// Sends, punts or drops every frame of the batch.
     pub(super) fn deliver(&mut self, now: Tick) {
         let tally = Tally { forwarded: 0, punted: 0, originated: 0, drops: [0; DropReason::COUNT] };
-        let (io, fragments, punts) = (&mut self.io, &mut self.fragments, &*self.links.punts);
+        let (io, fragments, punts) = (&mut self.io, &mut self.own.fragments, &*self.links.punts);
         let mut delivery = Delivery { io, fragments, punts, now, tally };
         let mut frames = 0;
         for (packet, headers) in self.batch.drain() {
@@ -113,7 +113,7 @@ impl<I: PacketIo> Worker<I> {
 
     /// Sends the copies that the stages have made.
     pub(super) fn send_copies(&mut self) {
-        while let Some((interface, copy)) = self.spares.take_copy() {
+        while let Some((interface, copy)) = self.own.spares.take_copy() {
             match self.io.transmit(interface, copy) {
                 Ok(()) => self.links.counters.originated.add(1),
                 Err((frame, _)) => self.io.recycle(frame),
@@ -123,7 +123,7 @@ impl<I: PacketIo> Worker<I> {
 
     /// Gives up fragments that have waited for long enough.
     pub(super) fn drop_late_fragments(&mut self, now: Tick) {
-        while let Some(frame) = self.fragments.take_late(now) {
+        while let Some(frame) = self.own.fragments.take_late(now) {
             self.io.recycle(frame);
             self.links.counters.drops[DropReason::Fragment.index()].add(1);
         }

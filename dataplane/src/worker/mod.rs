@@ -19,9 +19,10 @@ use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::fragment::Fragments;
 use crate::io::PacketIo;
 use crate::limits::BATCH;
-use crate::pipeline::{self, Batch, Budget, Context, Missing, Spares, Station};
+use crate::pipeline::{self, Batch, Budget, Context, Draws, Missing, Openings, Spares, Station};
 use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
+use crate::syn_proxy::Secret;
 use crate::tick::Tick;
 use crate::types::WorkerId;
 use crate::xdp::Wake;
@@ -45,6 +46,8 @@ pub(crate) struct Links {
     /// From management.
     pub(crate) outbox: Arc<Channel<ControlFrame>>,
     pub(crate) clock: Clock,
+    /// Of the cookies that answer handshakes: one for all workers.
+    pub(crate) secret: Arc<Secret>,
 }
 
 /// See the module's head.
@@ -52,11 +55,8 @@ pub(crate) struct Links {
 pub(crate) struct Worker<I> {
     io: I,
     links: Links,
-    keeper: Keeper,
     batch: Batch,
-    fragments: Fragments,
-    answers: Budget,
-    spares: Spares,
+    own: Own,
     began: u64,
     last_frame: u64,
     last_round: u64,
@@ -67,17 +67,54 @@ pub(crate) struct Worker<I> {
     timeouts: (u64, Timeouts),
 }
 
+/// What the stages keep from batch to batch.
+#[derive(Debug)]
+struct Own {
+    keeper: Keeper,
+    fragments: Fragments,
+    answers: Budget,
+    spares: Spares,
+    openings: Openings,
+    draws: Draws,
+}
+
+impl Own {
+    fn context<'a>(&'a mut self, links: &'a mut Links, now: Tick) -> Context<'a> {
+        let Links { table, counters, snapshots, secret, .. } = links;
+        Context {
+            snapshot: snapshots.load(),
+            table,
+            keeper: &mut self.keeper,
+            counters,
+            now,
+            fragments: &mut self.fragments,
+            answers: &mut self.answers,
+            spares: &mut self.spares,
+            openings: &mut self.openings,
+            draws: &mut self.draws,
+            secret,
+            asked: None,
+            missing: None,
+            station: None,
+        }
+    }
+}
+
 impl<I: PacketIo> Worker<I> {
     pub(crate) fn new(id: WorkerId, io: I, links: Links) -> Self {
         let now = links.clock.nanos();
         Self {
-            keeper: Keeper::new(&links.table, id),
+            own: Own {
+                keeper: Keeper::new(&links.table, id),
+                fragments: Fragments::new(),
+                answers: Budget::new(),
+                spares: Spares::new(),
+                openings: Openings::new(),
+                draws: Draws::new(id),
+            },
             io,
             links,
             batch: Batch::new(),
-            fragments: Fragments::new(),
-            answers: Budget::new(),
-            spares: Spares::new(),
             began: now,
             last_frame: now,
             last_round: now,
@@ -95,12 +132,12 @@ impl<I: PacketIo> Worker<I> {
 
     /// Runs until `stop`.
     pub(crate) fn run(&mut self, poll: Poll, stop: &AtomicBool) {
-        let _leave = LeaveAtEnd(Arc::clone(&self.links.table), self.keeper.worker());
+        let _leave = LeaveAtEnd(Arc::clone(&self.links.table), self.own.keeper.worker());
         while !stop.load(Ordering::Relaxed) {
             self.round();
             let idle = self.last_round.saturating_sub(self.last_frame) > SPIN_NANOS;
             if poll == Poll::Adaptive && idle && !self.sweep_is_behind && self.links.outbox.is_empty() {
-                self.links.table.quiescence().leave(self.keeper.worker());
+                self.links.table.quiescence().leave(self.own.keeper.worker());
                 self.io.wait(SLEEP);
             }
         }
@@ -108,14 +145,19 @@ impl<I: PacketIo> Worker<I> {
 
     /// One pass over all rings.
     pub(crate) fn round(&mut self) {
-        self.links.table.quiescence().pass(self.keeper.worker());
         let nanos = self.account_time();
-        let now = Clock::tick(nanos);
+        self.round_at(Clock::tick(nanos));
+    }
+
+    /// The same, at a time.
+    pub(crate) fn round_at(&mut self, now: Tick) {
+        self.links.table.quiescence().pass(self.own.keeper.worker());
         self.io.maintain();
         for ring in 0..self.io.rings() {
             self.one_batch(ring, now);
         }
         self.send_control_frames();
+        self.repeat_handshakes(now);
         self.io.flush();
         self.housekeeping(now);
     }
@@ -145,9 +187,9 @@ impl<I: PacketIo> Worker<I> {
         self.links.counters.batches.add(1);
         self.run_stages(now);
         // Fragments that have waited for one of this batch.
-        while let Some((ingress, frame)) = self.fragments.take_ready() {
+        while let Some((ingress, frame)) = self.own.fragments.take_ready() {
             self.batch.push(ingress, frame);
-            while let Some((ingress, frame)) = self.fragments.take_ready() {
+            while let Some((ingress, frame)) = self.own.fragments.take_ready() {
                 self.batch.push(ingress, frame);
             }
             self.run_stages(now);
@@ -155,29 +197,33 @@ impl<I: PacketIo> Worker<I> {
     }
 
     fn run_stages(&mut self, now: Tick) {
-        while self.spares.wants_more()
-            && let Some(frame) = self.io.allocate()
-        {
-            self.spares.give(frame);
-        }
-        let mut context = Context {
-            snapshot: self.links.snapshots.load(),
-            table: &self.links.table,
-            keeper: &mut self.keeper,
-            counters: &self.links.counters,
-            now,
-            fragments: &mut self.fragments,
-            answers: &mut self.answers,
-            spares: &mut self.spares,
-            asked: None,
-            missing: None,
-            station: None,
-        };
+        self.fill_spares();
+        let mut context = self.own.context(&mut self.links, now);
         pipeline::run(&mut self.batch, &mut context);
         let (missing, station) = (context.missing, context.station);
         self.deliver(now);
         self.send_copies();
         self.report(missing, station);
+    }
+
+    fn fill_spares(&mut self) {
+        while self.own.spares.wants_more()
+            && let Some(frame) = self.io.allocate()
+        {
+            self.own.spares.give(frame);
+        }
+    }
+
+    /// Handshakes that backends have not answered in time.
+    fn repeat_handshakes(&mut self, now: Tick) {
+        if self.own.openings.is_due(now) {
+            self.fill_spares();
+            let mut context = self.own.context(&mut self.links, now);
+            pipeline::run_due(&mut context);
+            let missing = context.missing;
+            self.send_copies();
+            self.report(missing, None);
+        }
     }
 
     /// Tells management of a neighbour to resolve and a station to learn, and wakes it for that and for
@@ -201,11 +247,11 @@ impl<I: PacketIo> Worker<I> {
             self.timeouts = (snapshot.generation, Timeouts::from(&snapshot.timeouts));
         }
         let timeouts = self.timeouts.1;
-        self.sweep_is_behind = self.keeper.sweep(table, snapshot, &timeouts, now, |flow| {
+        self.sweep_is_behind = self.own.keeper.sweep(table, snapshot, &timeouts, now, |flow| {
             pipeline::ended(snapshot, counters, &flow);
         });
-        self.keeper.reclaim(table);
-        self.fragments.sweep(now);
+        self.own.keeper.reclaim(table);
+        self.own.fragments.sweep(now);
         self.drop_late_fragments(now);
     }
 }

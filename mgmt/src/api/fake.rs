@@ -243,6 +243,7 @@ pub(crate) fn service() -> view::Service {
         pressure: false,
         stateless_packets: 0,
         recycled_flows: 0,
+        syn_proxy: None,
         refused: [("denied".to_owned(), 0), ("service-share".to_owned(), 0)].into(),
         snat: None,
         backends: vec![backend("10.0.1.11"), backend("2001:db8::12")],

@@ -138,6 +138,18 @@ const SERVICES: &[Family<Service>] = &[
     ("service_flows_recycled_total", "counter", "Unestablished flows that made way for others.", |s| {
         s.recycled_flows
     }),
+    ("service_syn_proxy_active", "gauge", "Whether new handshakes are answered by cookie.", |s| {
+        s.syn_proxy.as_ref().map_or(0, |proxy| u64::from(proxy.active))
+    }),
+    ("service_cookies_sent_total", "counter", "SYNs answered by cookie.", |s| {
+        s.syn_proxy.as_ref().map_or(0, |proxy| proxy.cookies_sent)
+    }),
+    ("service_cookies_taken_total", "counter", "Cookies that came back and began a flow.", |s| {
+        s.syn_proxy.as_ref().map_or(0, |proxy| proxy.cookies_taken)
+    }),
+    ("service_cookies_not_taken_total", "counter", "Of these, connections that did not come about.", |s| {
+        s.syn_proxy.as_ref().map_or(0, |proxy| proxy.not_taken)
+    }),
 ];
 
 const BACKENDS: &[Family<Backend>] = &[

@@ -28,7 +28,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
             "/v1/services/web",
             "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
-             stateless_packets up",
+             stateless_packets syn_proxy up",
         ),
         ("/v1/stats", "client_address_omitted drops frames rings workers"),
     ];
@@ -42,7 +42,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
             "/v1/services",
             "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
-             stateless_packets up",
+             stateless_packets syn_proxy up",
         ),
         (
             "/v1/flows",

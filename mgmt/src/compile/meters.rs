@@ -72,7 +72,8 @@ impl Book {
             meter.forgive();
         }
         let backend = Arc::clone(meter);
-        Meters { service: self.service(&member.service, workers), backend, thresholds: member.thresholds }
+        let &Member { thresholds, is_proxied, .. } = member;
+        Meters { service: self.service(&member.service, workers), backend, thresholds, is_proxied }
     }
 
     /// What a service's new flows have to pass.
@@ -134,6 +135,11 @@ impl Book {
                 list
             }
         }
+    }
+
+    /// What backends have answered so far says nothing of those of another configuration.
+    pub(super) fn forget_backends(&self) {
+        self.services.values().for_each(|(_, meter)| meter.forget_backends());
     }
 
     /// Forgets what nobody has asked for since this was called last.

@@ -22,7 +22,7 @@ use std::time::Instant;
 use dataplane::admission::Admission;
 use dataplane::persistence::{Clients, Persistence};
 use dataplane::schedule::{HashOn, Kind, Recipe, Schedule, cluster_seed};
-use dataplane::snapshot::{Fate, Interface, PortSet, Rss, Service, Snapshot, Vip};
+use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
@@ -203,6 +203,11 @@ impl Compiler {
         self.book.clients()
     }
 
+    /// To be called when the configuration has changed.
+    pub fn forget_backends(&self) {
+        self.book.forget_backends();
+    }
+
     /// The ports that one-arm flows have taken.
     #[must_use]
     pub fn pools(&self) -> &Pools {
@@ -225,6 +230,13 @@ pub fn pool_addresses(config: &Config) -> BTreeSet<IpAddr> {
         _ => None,
     });
     pools.flat_map(|pool| pool.iter().copied()).collect()
+}
+
+/// The largest TCP segment that fits into an Ethernet frame on both sides of the box.
+fn largest_segment(service: &config::Service) -> u16 {
+    let is_v6 = service.backends.iter().any(|backend| backend.address.is_ipv6());
+    let frame = if is_v6 { 1440 } else { 1460 };
+    service.mss_clamp.map_or(frame, |clamp| clamp.min(frame))
 }
 
 fn interfaces(net: &NetState, ports: &[Port<'_>]) -> Vec<Interface> {
@@ -252,6 +264,10 @@ fn add_service(
 ) {
     let &config::Service { address: vip, ports, protocol, vlan, missing_state, ping, syn_proxy, .. } =
         service;
+    let client_address = match service.forwarding {
+        Forwarding::OneArm { client_address, .. } => client_address,
+        _ => ClientAddress::None,
+    };
     let mode = service.mode();
     let has_takers = !schedule.is_empty();
     snapshot.services.push(Service {
@@ -266,6 +282,8 @@ fn add_service(
         persistence,
         admission,
         syn_proxy,
+        largest_segment: largest_segment(service),
+        client_address,
     });
     snapshot.endpoints.insert(vip, protocol, ports, id);
     let echo = match ping {

@@ -24,6 +24,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
+use dataplane::admission::SynProxy;
 use dataplane::schedule::Kind;
 use dataplane::snapshot::FlowTimeouts;
 use dataplane::{HugePages, Poll, XdpPreference};
@@ -118,6 +119,12 @@ pub struct Interface {
     pub xdp: XdpPreference,
     /// The bridge that it is a port of. Default: none.
     pub bridge: Option<String>,
+}
+
+/// What operators write for a SYN proxy: `off`, `auto`, `always`.
+#[must_use]
+pub fn syn_proxy_word(syn_proxy: SynProxy) -> &'static str {
+    read::syn_proxy_word(syn_proxy)
 }
 
 /// What operators write for a scheduler: `rr`, `wlc`, `maglev`.

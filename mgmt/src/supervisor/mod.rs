@@ -69,6 +69,8 @@ pub struct Supervisor {
     served: Served,
     crowded: pools::Crowded,
     pressures: pressure::Pressures,
+    /// Services whose handshakes are answered by cookie.
+    cookies: pressure::Pressures,
     netlink: Netlink,
     resolver: Resolver,
     dataplane: Dataplane,

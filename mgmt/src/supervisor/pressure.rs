@@ -1,7 +1,9 @@
-//! Services that have no room left in the flow table: a word when that begins, and when it is over.
+//! Services under a flood: a word when one has no room left in the flow table, or when its handshakes begin to be
+//! answered by cookie, and when that is over.
 
 use std::collections::HashMap;
 
+use dataplane::admission::{ServiceMeter, SynProxy};
 use dataplane::types::Mode;
 
 use super::Supervisor;
@@ -15,9 +17,9 @@ pub(super) struct Pressures(HashMap<String, Pressure>);
 
 #[derive(Debug, Default)]
 struct Pressure {
-    /// How often it had no room, when it was looked at last.
+    /// How often it had happened when it was looked at last.
     seen: u64,
-    /// Looks since it had none; `None`: it is not under pressure.
+    /// Looks since it has not; `None`: it does not.
     calm: Option<u32>,
 }
 
@@ -29,7 +31,7 @@ enum Change {
 }
 
 impl Pressures {
-    /// Takes in how often a service had no room so far.
+    /// Takes in how often it has happened to a service so far.
     fn follow(&mut self, service: &str, events: u64) -> Option<Change> {
         if !self.0.contains_key(service) {
             self.0.insert(service.to_owned(), Pressure::default());
@@ -67,6 +69,9 @@ impl Supervisor {
         for (service, compiled) in self.config.services.iter().zip(&snapshot.services) {
             let meter = &compiled.admission.meter;
             let name = service.name.as_str();
+            if compiled.syn_proxy == SynProxy::Auto {
+                tell_of_cookies(&mut self.cookies, name, meter);
+            }
             match self.pressures.follow(name, meter.counts().pressed()) {
                 Some(Change::Begins) => tracing::warn!(
                     service = name,
@@ -87,6 +92,27 @@ impl Supervisor {
         }
         let is_there = |name: &String| self.config.services.iter().any(|service| service.name == *name);
         self.pressures.0.retain(|name, _| is_there(name));
+        self.cookies.0.retain(|name, _| is_there(name));
+    }
+}
+
+/// Tells of a service whose handshakes are answered by cookie now, or not any more.
+fn tell_of_cookies(cookies: &mut Pressures, name: &str, meter: &ServiceMeter) {
+    let counts = meter.counts();
+    match cookies.follow(name, counts.cookies_sent) {
+        Some(Change::Begins) => tracing::warn!(
+            service = name,
+            half_open = meter.half_open(),
+            guaranteed = meter.own_room(),
+            "many handshakes that nobody finishes: SYNs are answered by cookie"
+        ),
+        Some(Change::Ends) => tracing::warn!(
+            service = name,
+            cookies_sent = counts.cookies_sent,
+            cookies_taken = counts.cookies_taken,
+            "back to normal: handshakes go to the backends again"
+        ),
+        None => {}
     }
 }
 

@@ -98,6 +98,7 @@ impl Supervisor {
         let dataplane = &self.dataplane;
         self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
         self.served = Served::new(&self.config);
+        self.compiler.forget_backends();
     }
 
     /// Nobody else can know: it depends on routes and addresses.

@@ -95,6 +95,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         rss,
         crowded: pools::Crowded::default(),
         pressures: pressure::Pressures::default(),
+        cookies: pressure::Pressures::default(),
         netlink,
         resolver,
         dataplane,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
-use dataplane::admission::Thresholds;
-use dataplane::snapshot::{CAPACITY, Forwarding, Snapshot};
+use dataplane::admission::{SynProxy, Thresholds};
+use dataplane::snapshot::{self, CAPACITY, Forwarding, Snapshot};
 use dataplane::types::{BackendId, InterfaceId, Port, SnatId};
 use dataplane::{BackendStats, DropReason, FlowInfo, FlowState};
 
@@ -88,7 +88,8 @@ impl Supervisor {
     /// `place`: that of the service in the configuration, and in the snapshot that was made from it.
     fn service_view(&self, place: usize, total: BackendStats, snapshot: &Snapshot) -> Option<view::Service> {
         let service = self.config.services.get(place)?;
-        let meter = &snapshot.services.get(place)?.admission.meter;
+        let compiled = snapshot.services.get(place)?;
+        let meter = &compiled.admission.meter;
         let counts = meter.counts();
         let ids = service.backends.iter().filter_map(|b| self.inventory.number(service, b.address, b.port));
         let ids: Vec<_> = ids.collect();
@@ -114,6 +115,7 @@ impl Supervisor {
             pressure: self.pressures.is_pressed(&service.name),
             stateless_packets: counts.stateless_packets,
             recycled_flows: counts.recycled_flows,
+            syn_proxy: syn_proxy_view(compiled),
             refused: counts.refused.iter().map(|(why, count)| (why.code().to_owned(), *count)).collect(),
             snat: snat_view(service, snapshot, &ids),
             backends,
@@ -256,6 +258,17 @@ impl Supervisor {
             client_address_omitted: workers.iter().map(|worker| worker.toa_omitted).sum(),
         }
     }
+}
+
+fn syn_proxy_view(service: &snapshot::Service) -> Option<view::SynProxy> {
+    let counts = service.admission.meter.counts();
+    (service.syn_proxy != SynProxy::Off).then(|| view::SynProxy {
+        setting: config::syn_proxy_word(service.syn_proxy).to_owned(),
+        active: service.answers_by_cookie(),
+        cookies_sent: counts.cookies_sent,
+        cookies_taken: counts.cookies_taken,
+        not_taken: counts.not_taken,
+    })
 }
 
 fn snat_view(service: &Service, snapshot: &Snapshot, backends: &[BackendId]) -> Option<view::SnatPool> {

@@ -1,6 +1,7 @@
 //! The mode's rewrite, and the interface that the packet leaves by.
 
 mod client;
+mod proxied;
 mod split;
 mod to_backend;
 mod to_client;
@@ -16,6 +17,7 @@ use crate::flow::{Direction, Found, Tuple, Turn};
 use crate::mode::nat;
 use crate::snapshot::Backend;
 use crate::types::{BackendId, InterfaceId};
+pub(super) use proxied::on_time;
 use to_backend::to_backend;
 use to_client::to_client;
 
@@ -56,20 +58,72 @@ fn of_flow(
     tuple: &Tuple,
     flow: Found,
 ) -> Result<InterfaceId, Stop> {
-    let (id, entry) = (flow.backend, flow.entry);
-    let sent = match flow.direction {
-        Direction::Forward => to_backend(packet, context, headers, tuple, id, Some(entry)),
-        Direction::Return => to_client(packet, context, headers, tuple, id, entry),
-    };
+    if context.table.entry(flow.entry).is_proxied() {
+        return proxied::of_flow(packet, context, headers, tuple, flow);
+    }
+    in_flow(packet, context, headers, tuple, flow)
+}
+
+/// A packet of a flow that has nothing special about it.
+#[inline(always)]
+fn in_flow(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    flow: Found,
+) -> Result<InterfaceId, Stop> {
+    let sent = in_direction(packet, context, headers, tuple, flow);
     if sent.is_ok() {
         if let Content::Segment { flags } = headers.content
-            && let Some(turn) = context.table.entry(entry).note(flow.direction, flags, context.now)
+            && let Some(turn) = context.table.entry(flow.entry).note(flow.direction, flags, context.now)
         {
-            turned(context, id, turn);
+            turned(context, flow.backend, turn);
         }
-        count(context, id, flow.direction, headers.packet_length);
+        count(context, flow.backend, flow.direction, headers.packet_length);
     }
     sent
+}
+
+#[inline(always)]
+fn in_direction(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    Found { entry, direction, backend }: Found,
+) -> Result<InterfaceId, Stop> {
+    match direction {
+        Direction::Forward => to_backend(packet, context, headers, tuple, backend, Some(entry)),
+        Direction::Return => to_client(packet, context, headers, tuple, backend, entry),
+    }
+}
+
+/// The same as [`in_flow`], for what is rare: one copy of that code is enough.
+#[inline(never)]
+fn ordinary(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    flow: Found,
+) -> Result<InterfaceId, Stop> {
+    in_flow(packet, context, headers, tuple, flow)
+}
+
+/// Sends a segment that the box has made on a flow's way: it says nothing of how far the connection is.
+#[inline(never)]
+fn carry(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    flow: Found,
+) -> Result<InterfaceId, Stop> {
+    let interface = in_direction(packet, context, headers, tuple, flow)?;
+    context.table.entry(flow.entry).touch(context.now);
+    count(context, flow.backend, flow.direction, headers.packet_length);
+    Ok(interface)
 }
 
 /// Twice in the life of a flow: its handshake is over, or somebody begins to close it.

@@ -9,8 +9,9 @@ use super::super::egress::{self, Growth};
 use super::super::headers::Headers;
 use super::super::verdict::DropReason;
 use super::client;
+use super::proxied;
 use super::translate::{self, Rewrite};
-use crate::flow::{Addresses, EntryRef, Tuple};
+use crate::flow::{Addresses, Direction, EntryRef, Tuple};
 use crate::mode::nat::{self, Hop};
 use crate::mode::tunnel;
 use crate::snapshot::{Backend, Dscp, Forwarding, Tunnel};
@@ -34,8 +35,8 @@ pub(super) fn to_backend(
             egress::readdress(packet, context, headers, way)
         }
         Forwarding::Tunnel(tunnel) => through_tunnel(packet, context, headers, backend, tunnel),
-        Forwarding::Router => routed_to_backend(packet, context, headers, tuple, backend),
-        Forwarding::Bridge => bridged_to_backend(packet, context, headers, tuple, backend),
+        Forwarding::Router => routed_to_backend(packet, context, headers, tuple, backend, flow),
+        Forwarding::Bridge => bridged_to_backend(packet, context, headers, tuple, backend, flow),
         Forwarding::Dsr(Some(code_point)) => {
             marked_to_backend(packet, context, headers, tuple, backend, *code_point)
         }
@@ -67,10 +68,12 @@ fn routed_to_backend<'a>(
     headers: &Headers,
     tuple: &Tuple,
     backend: &'a Backend,
+    flow: Option<EntryRef>,
 ) -> Result<InterfaceId, Stop> {
     let way = egress::to_backend(context, headers, backend, Growth::default())?;
     let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
     Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
+    translate_stream(packet, context, headers, flow);
     super::clamp(packet, headers, backend);
     egress::readdress(packet, context, headers, way)
 }
@@ -82,6 +85,7 @@ fn bridged_to_backend<'a>(
     headers: &Headers,
     tuple: &Tuple,
     backend: &'a Backend,
+    flow: Option<EntryRef>,
 ) -> Result<InterfaceId, Stop> {
     let way = egress::to_backend(context, headers, backend, Growth::default())?;
     let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
@@ -89,6 +93,7 @@ fn bridged_to_backend<'a>(
     let is_inline = egress::is_of_one_bridge(context, packet.ingress, way.interface());
     let hop = if is_inline { Hop::Transparent } else { Hop::Counted };
     Rewrite::new(tuple, &to, hop).apply(packet, context, headers)?;
+    translate_stream(packet, context, headers, flow);
     super::clamp(packet, headers, backend);
     if is_inline {
         egress::redirect(packet, context, headers, way)
@@ -135,11 +140,20 @@ fn one_arm_to_backend<'a>(
     let way = egress::to_backend(context, headers, backend, growth)?;
     let moved = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     let headers = moved.as_ref().unwrap_or(headers);
+    proxied::translate(packet, headers, entry, Direction::Forward);
     super::clamp(packet, headers, backend);
     if entry.tells() {
         client::tell(packet, context, headers, tuple, entry, way)?;
     }
     egress::readdress(packet, context, headers, way)
+}
+
+/// Where the box has made the handshake, the ends count differently.
+#[inline(always)]
+fn translate_stream(packet: &mut Packet, context: &Context<'_>, headers: &Headers, flow: Option<EntryRef>) {
+    if let Some(flow) = flow {
+        proxied::translate(packet, headers, context.table.entry(flow), Direction::Forward);
+    }
 }
 
 /// What a client's packet becomes on its way to the backend; `source`: its new one.

@@ -7,8 +7,9 @@ use super::super::egress;
 use super::super::headers::Headers;
 use super::super::verdict::DropReason;
 use super::client;
+use super::proxied;
 use super::translate::{self, Rewrite};
-use crate::flow::{EntryRef, Tuple};
+use crate::flow::{Direction, EntryRef, Tuple};
 use crate::mode::nat::Hop;
 use crate::snapshot::Forwarding;
 use crate::types::{BackendId, InterfaceId};
@@ -26,9 +27,13 @@ pub(super) fn to_client(
     let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
     let entry = context.table.entry(flow);
     let to = entry.forward_tuple().reversed();
+    if backend.meters.is_proxied {
+        proxied::learn(packet, headers, backend);
+    }
     if matches!(backend.forwarding, Forwarding::Bridge) && egress::is_passing(packet, context) {
         // Where it leaves comes last: that may be by several ports, which get copies.
         Rewrite::new(tuple, &to, Hop::Transparent).apply(packet, context, headers)?;
+        proxied::translate(packet, headers, entry, Direction::Return);
         super::clamp(packet, headers, backend);
         return Ok(egress::switch(packet, context, headers)?);
     }
@@ -36,6 +41,7 @@ pub(super) fn to_client(
     let way = egress::resolve(context, headers, to.addresses.destination(), growth)?;
     let moved = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     let headers = moved.as_ref().unwrap_or(headers);
+    proxied::translate(packet, headers, entry, Direction::Return);
     super::clamp(packet, headers, backend);
     if entry.tells() {
         client::untell(packet, headers, entry);

@@ -181,7 +181,7 @@ fn mtus(context: &Context<'_>) -> Mtus {
 }
 
 /// The TCP segment in the frame, header and all.
-fn segment<'p>(packet: &'p mut Packet, headers: &Headers) -> Option<&'p mut [u8]> {
+pub(super) fn segment<'p>(packet: &'p mut Packet, headers: &Headers) -> Option<&'p mut [u8]> {
     if !headers.has_tcp_header() {
         return None;
     }

@@ -41,7 +41,7 @@ fn answered(bytes: &[u8], place: &Place, offer: &Offer) -> Result<Vec<u8>, Reaso
 }
 
 fn offer(v6: bool) -> Offer {
-    Promise::new(v6).offer()
+    Promise::default().offer(v6)
 }
 
 /// The numbers that the box chooses for the client's SYN.

@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod control;
 mod dsr;
+mod handshakes;
 mod lasting;
 mod life;
 mod malformed;

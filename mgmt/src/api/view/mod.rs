@@ -14,5 +14,6 @@ pub use node::{
     WorkerFrames, xdp_word,
 };
 pub use service::{
-    Admin, Backend, BackendChange, BackendState, Backup, DrainView, Flow, Service, SnatPool, flow_state_word,
+    Admin, Backend, BackendChange, BackendState, Backup, DrainView, Flow, Service, SnatPool, SynProxy,
+    flow_state_word,
 };

@@ -52,12 +52,29 @@ pub struct Service {
     pub stateless_packets: u64,
     /// Flows that were never established and have made way for others.
     pub recycled_flows: u64,
+    /// Handshakes that the box makes itself; `null` where it never does.
+    pub syn_proxy: Option<SynProxy>,
     /// Packets that would have begun a flow and were dropped, by the code of the reason.
     pub refused: BTreeMap<String, u64>,
     /// The addresses and ports that its flows come from; `null` where they keep the client's.
     pub snat: Option<SnatPool>,
     /// In the order of the configuration.
     pub backends: Vec<Backend>,
+}
+
+/// The SYN proxy of a [`Service`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SynProxy {
+    /// As configured: "auto" or "always".
+    pub setting: String,
+    /// Whether new handshakes are answered by cookie now.
+    pub active: bool,
+    /// SYNs that were.
+    pub cookies_sent: u64,
+    /// Cookies that came back and began a flow.
+    pub cookies_taken: u64,
+    /// Of these, connections that did not come about: the backend refused or was silent, or the client left.
+    pub not_taken: u64,
 }
 
 /// The source-NAT pool of a [`Service`]. A port counts once for each backend, towards which it is another.

@@ -38,8 +38,9 @@ impl Render for Vec<view::Service> {
                 backends.push(backend_row(&service.name, backend));
             }
         }
-        let others = [drains(self, style), pools(self, style), admission(self, style)].concat();
-        format!("{services}\n{backends}{others}")
+        let more =
+            [drains(self, style), pools(self, style), admission(self, style), syn_proxies(self, style)].concat();
+        format!("{services}\n{backends}{more}")
     }
 }
 
@@ -110,6 +111,29 @@ fn admission(services: &[view::Service], style: Style) -> String {
         ]);
     }
     format!("\n{table}")
+}
+
+/// Of services whose handshakes the box may make.
+fn syn_proxies(services: &[view::Service], style: Style) -> String {
+    let mut table = Table::new("SERVICE SYN-PROXY NOW >COOKIES-SENT >TAKEN >NOT-TAKEN", style);
+    let mut any = false;
+    for service in services {
+        let Some(proxy) = &service.syn_proxy else { continue };
+        let now = match proxy.active {
+            true => Cell::toned("answers", Tone::Attention),
+            false => Cell::toned("waits", Tone::Good),
+        };
+        any = true;
+        table.push(row![
+            &service.name,
+            &proxy.setting,
+            now,
+            proxy.cookies_sent,
+            proxy.cookies_taken,
+            proxy.not_taken,
+        ]);
+    }
+    if any { format!("\n{table}") } else { String::new() }
 }
 
 fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {

@@ -8,7 +8,7 @@ use dataplane::types::{Prefix, Protocol};
 use toml::Spanned;
 
 use super::super::diagnostic::Report;
-use super::super::{Access, model, read};
+use super::super::{Access, model};
 
 /// Each prefix once.
 pub(super) fn access(written: &model::Service, report: &mut Report<'_>) -> Access {
@@ -60,7 +60,6 @@ pub(super) fn syn_proxy(written: &model::Service, report: &mut Report<'_>) -> Sy
         return SynProxy::Off;
     };
     let mode = written.mode.as_ref().map(|mode| *mode.get_ref());
-    let word = read::syn_proxy_word(*asked.get_ref());
     if written.protocol != Protocol::Tcp {
         let message = format!("`syn_proxy` means nothing to a {} service", written.protocol);
         report.error(&asked.span(), message).help("it is for TCP alone: take it out");
@@ -71,10 +70,6 @@ pub(super) fn syn_proxy(written: &model::Service, report: &mut Report<'_>) -> Sy
             "take it out: replies bypass the box, so it cannot answer for the backend; under a flood the \
              service goes on without flows",
         );
-    } else {
-        let message = format!("`syn_proxy = \"{word}\"` is not available in this version");
-        let finding = report.error(&asked.span(), message);
-        finding.help("this version has `syn_proxy = \"off\"` only");
     }
     *asked.get_ref()
 }
