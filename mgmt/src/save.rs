@@ -55,7 +55,20 @@ fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
             *value.decor_mut() = old.decor().clone();
             *old = value;
         }
-        None => _ = table.insert(key, Item::Value(value)),
+        None => {
+            // The space in front of a closing brace stays there.
+            let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut());
+            let space = last.and_then(|last| {
+                let suffix = last.decor().suffix().and_then(|suffix| suffix.as_str()).map(str::to_owned);
+                let space = suffix.filter(|suffix| suffix.chars().all(|c| c == ' '))?;
+                last.decor_mut().set_suffix("");
+                Some(space)
+            });
+            if let Some(space) = space {
+                value.decor_mut().set_suffix(space);
+            }
+            table.insert(key, Item::Value(value));
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 # shellcheck source-path=SCRIPTDIR source=choice.sh
 . "$(dirname "$0")/choice.sh"
 
-readonly SLOW=4M
+readonly SLOW=10M
 
 downloading() {
   services_show '.[] | select(.name == "web4") | .active_flows > 0'
@@ -19,9 +19,10 @@ wait_for 10 "the VIP to answer" vip_answers "$VIP4"
 for fate in leave reset move; do
   SERVICE_KEYS="drain = { deadline = \"1s\", then = \"$fate\" }" configure 100 100 100
   reload_by_signal
-  expect "the services are there" services_show '.[] | select(.name == "web4") | .up'
-  for ((n = 1; n <= BACKENDS; n++)); do penstock backend enable web4 "$(backend4 "$n")"; done
-  lab_in client curl -sS --max-time 20 --limit-rate "$SLOW" -o /dev/null "$(url "$VIP4")/200M" 2>"$LAB_DIR/log/curl-$fate.log" &
+  wait_for 5 "the new configuration" grep -q "web4: drain: .*then $fate" "$LAB_DIR/log/penstockd.log"
+  for ((n = 1; n <= BACKENDS; n++)); do penstock backend enable web4 "$(backend4 "$n")" >/dev/null; done
+  expect "the service is up" services_show '.[] | select(.name == "web4") | .up'
+  lab_in client curl -sS --max-time 8 --limit-rate "$SLOW" -o /dev/null "$(url "$VIP4")/200M" 2>"$LAB_DIR/log/curl-$fate.log" &
   download=$!
   wait_for 5 "the download to begin" downloading
   for ((n = 1; n <= BACKENDS; n++)); do penstock backend drain web4 "$(backend4 "$n")" >/dev/null; done

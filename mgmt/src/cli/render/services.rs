@@ -39,7 +39,8 @@ impl Render for Vec<view::Service> {
             }
         }
         let more =
-            [drains(self, style), pools(self, style), admission(self, style), syn_proxies(self, style)].concat();
+            [drains(self, style), pools(self, style), admission(self, style), syn_proxies(self, style)]
+                .concat();
         format!("{services}\n{backends}{more}")
     }
 }
