@@ -86,6 +86,12 @@ impl Dataplane {
         self.ports.program.steering.remove_stale(&self.publisher.current())
     }
 
+    /// Puts a snapshot in force that differs from the present one in the choice of backends and in what becomes
+    /// of flows alone: nothing is steered anew.
+    pub fn publish_choice(&mut self, next: Snapshot) {
+        self.publisher.publish(next);
+    }
+
     /// The snapshot in force.
     #[must_use]
     pub fn snapshot(&self) -> sync::Arc<Snapshot> {

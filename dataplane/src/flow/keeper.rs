@@ -2,56 +2,17 @@
 //! expires and reuses. Nothing here is shared, so nothing here is atomic; all its memory is
 //! allocated at start.
 
-use std::time::Duration;
-
 use super::block::{Block, STEP};
 use super::entry::Entry;
 use super::nat::Nat;
 use super::quiescence::Marks;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
+use super::timeouts::Timeouts;
 use super::young::Young;
-use crate::engine::FlowState;
 use crate::limits::{LIMBO, SWEEP_STEPS_PER_ROUND, YOUNG};
-use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
 use crate::types::{BackendId, WorkerId};
-
-/// Idle times in milliseconds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Timeouts {
-    syn: u32,
-    established: u32,
-    fin: u32,
-    udp: u32,
-}
-
-impl From<&FlowTimeouts> for Timeouts {
-    fn from(timeouts: &FlowTimeouts) -> Self {
-        let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX / 2);
-        Self {
-            syn: millis(timeouts.tcp_syn),
-            established: millis(timeouts.tcp_established),
-            fin: millis(timeouts.tcp_fin),
-            udp: millis(timeouts.udp),
-        }
-    }
-}
-
-impl Timeouts {
-    fn of(&self, state: FlowState) -> u32 {
-        match state {
-            FlowState::Syn => self.syn,
-            FlowState::Established => self.established,
-            FlowState::Fin | FlowState::Closed => self.fin,
-            FlowState::Udp => self.udp,
-        }
-    }
-
-    fn smallest(&self) -> u32 {
-        self.syn.min(self.established).min(self.fin).min(self.udp).max(1)
-    }
-}
 
 /// A flow that has ended.
 #[derive(Debug, Clone, Copy)]

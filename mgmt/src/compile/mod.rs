@@ -3,6 +3,7 @@
 //! worker's place in the order. The [`Pools`] and the meters outlive a configuration because flows do.
 
 mod backends;
+mod choose;
 mod conflicts;
 mod meters;
 mod pools;
@@ -10,6 +11,7 @@ mod select;
 mod served;
 
 pub use backends::{is_behind_a_router, tunnel_source};
+pub use choose::Outcome;
 pub use conflicts::{Conflict, conflicts};
 pub use pools::{Pools, Server, is_above};
 pub use served::Served;
@@ -21,14 +23,14 @@ use std::time::Instant;
 
 use dataplane::admission::Admission;
 use dataplane::persistence::{Clients, Persistence};
-use dataplane::schedule::{HashOn, Kind, Recipe, Schedule, cluster_seed};
+use dataplane::schedule::{Schedule, cluster_seed};
 use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
 use crate::net::{self, NetState, Port};
-use select::{Entrant, Selection, select};
+use choose::{Schedules, hash_on};
 
 /// What a snapshot is made from.
 #[derive(Debug, Clone, Copy)]
@@ -62,26 +64,13 @@ pub fn ports(config: &Config) -> Vec<Port<'_>> {
     interfaces.map(|i| Port { name: &i.name, bridge: i.bridge.as_deref() }).collect()
 }
 
-/// What became of a service's choice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Outcome {
-    /// Whether enough of its backends is up.
-    pub has_quorum: bool,
-    /// Whether its backup takes new flows instead of them.
-    pub on_backup: bool,
-    /// The last priority group that takes part; 0: none does.
-    pub last_group: u16,
-}
-
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Compiler {
     /// By the name of a service and the kind: a service may have two.
-    schedules: HashMap<(String, Kind), (Recipe, Arc<Schedule>)>,
+    schedules: Schedules,
     /// By the name of a service: what the next compilation starts from.
     outcomes: HashMap<String, Outcome>,
-    /// Whether a backend had not its full weight yet.
-    is_warming_up: bool,
     pools: Pools,
     book: meters::Book,
     generation: u64,
@@ -117,84 +106,17 @@ impl Compiler {
             let vip = Vip { echo: pool.contains(address), bridge: false };
             snapshot.vips.insert(Prefix::host(*address), vip);
         }
-        let (mut schedules, mut outcomes) = (HashMap::new(), HashMap::new());
-        let mut is_warming_up = false;
+        let (mut schedules, mut outcomes) = (Schedules::new(), HashMap::new());
         for (id, service) in (0..).map(ServiceId).zip(&config.services) {
-            let selection = self.select(facts, service);
-            let Selection { has_quorum, on_backup, last_group, .. } = selection;
-            outcomes.insert(service.name.clone(), Outcome { has_quorum, on_backup, last_group });
-            is_warming_up |= selection.candidates.iter().any(|c| 0 < c.weight && c.weight < c.full);
-            let mut compiled = |kind| {
-                let (recipe, schedule) = self.schedule(facts, service, kind, &selection);
-                schedules.insert((service.name.clone(), kind), (recipe, Arc::clone(&schedule)));
-                schedule
-            };
-            let schedule = compiled(service.scheduler);
-            // What translates nothing can do without flows, if something finds their backend.
-            let needs_another = !service.mode().is_two_way() && service.scheduler != Kind::Maglev;
-            let fallback = needs_another.then(|| compiled(Kind::Maglev));
-            let admission = self.book.admission(service, facts.workers, fallback);
-            let takers = selection.candidates.iter().filter(|c| c.weight > 0 && !on_backup).map(|c| c.id);
-            let member = |id| inventory.get(id).map(|member| (member.address, member.port));
-            let persistence = self.book.persistence(config, service, takers, member);
-            add_service(&mut snapshot, id, service, (schedule, persistence, admission));
+            let chosen = self.choose(facts, service, &mut schedules);
+            outcomes.insert(service.name.clone(), chosen.outcome);
+            let admission = self.book.admission(service, facts.workers, chosen.fallback);
+            add_service(&mut snapshot, id, service, (chosen.schedule, chosen.persistence, admission));
         }
-        (self.schedules, self.outcomes, self.is_warming_up) = (schedules, outcomes, is_warming_up);
+        (self.schedules, self.outcomes) = (schedules, outcomes);
         self.book.forget();
         snapshot.fib = Arc::new(fib);
         snapshot
-    }
-
-    fn select(&self, facts: &Facts<'_>, service: &config::Service) -> Selection {
-        let choice = &service.choice;
-        let number = |address, port| facts.inventory.number(service, address, port);
-        let entrant = |backend: &config::Backend| {
-            let id = number(backend.address, backend.port)?;
-            let standing = facts.inventory.get(id)?.standing(choice.slow_start, facts.now);
-            Some(Entrant { id, name: backend.name(), group: backend.priority_group, standing })
-        };
-        let entrants: Vec<_> = service.backends.iter().filter_map(entrant).collect();
-        let backup = choice.backup.and_then(|backup| {
-            Some((number(backup.address, backup.port)?, config::backend_name(backup.address, backup.port)))
-        });
-        let had_quorum = self.outcomes.get(&service.name).map(|outcome| outcome.has_quorum);
-        select(choice, &entrants, backup, had_quorum)
-    }
-
-    fn schedule(
-        &mut self,
-        facts: &Facts<'_>,
-        service: &config::Service,
-        kind: Kind,
-        selection: &Selection,
-    ) -> (Recipe, Arc<Schedule>) {
-        let recipe = Recipe {
-            kind,
-            candidates: selection.candidates.clone(),
-            workers: facts.workers,
-            cluster: facts.config.node.cluster.clone(),
-            fallback: service.choice.fallback,
-        };
-        match self.schedules.remove(&(service.name.clone(), kind)) {
-            Some((before, schedule)) if before == recipe => (before, schedule),
-            _ => {
-                let destinations = self.book.destinations(&service.name, kind);
-                let schedule = Schedule::new(&recipe, &destinations);
-                (recipe, Arc::new(schedule))
-            }
-        }
-    }
-
-    /// Whether a backend had not its full weight yet when this was last compiled.
-    #[must_use]
-    pub fn is_warming_up(&self) -> bool {
-        self.is_warming_up
-    }
-
-    /// What became of a service's choice when it was last compiled.
-    #[must_use]
-    pub fn outcome(&self, service: &str) -> Option<Outcome> {
-        self.outcomes.get(service).copied()
     }
 
     /// The clients that are remembered, and the names that their groups have: of several services, or of one.
@@ -292,15 +214,6 @@ fn add_service(
         Ping::Never => false,
     };
     snapshot.vips.insert(vip, Vip { echo, bridge: mode == Mode::Bridge });
-}
-
-/// What a hash looks at: with `dh` the destination, whatever else is said.
-fn hash_on(service: &config::Service) -> HashOn {
-    match (service.scheduler, service.choice.hash_on) {
-        (Kind::DestinationHash, HashOn::DestinationPort) => HashOn::DestinationAndPort,
-        (Kind::DestinationHash, _) => HashOn::Destination,
-        (_, hash_on) => hash_on,
-    }
 }
 
 #[cfg(test)]

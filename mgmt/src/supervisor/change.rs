@@ -29,7 +29,7 @@ impl Supervisor {
             member.weight = change.weight.unwrap_or(member.weight);
         });
         let after = member.clone();
-        if let Err(error) = self.try_publish() {
+        if let Err(error) = self.try_publish_choice(std::slice::from_ref(&after.service)) {
             self.inventory.get_mut(id).ok_or_else(gone)?.clone_from(&before);
             return Err(refused_by_the_data_plane(&error));
         }

@@ -126,7 +126,7 @@ impl Supervisor {
                     self.take_punts().await;
                 }
                 _ = tick.tick() => self.look_after().await,
-                _ = warm.tick(), if self.compiler.is_warming_up() => self.publish(),
+                _ = warm.tick(), if self.compiler.warming_up().next().is_some() => self.warm_up(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => return Ok(End::Asked),
                 _ = signals.interrupt.recv() => return Ok(End::Asked),
@@ -143,6 +143,28 @@ impl Supervisor {
     fn try_publish(&mut self) -> Result<(), SteeringError> {
         let snapshot = self.compile();
         self.dataplane.publish(snapshot)
+    }
+
+    /// The same where nothing but the choices of some services can have changed.
+    fn try_publish_choice(&mut self, of: &[String]) -> Result<(), SteeringError> {
+        let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
+        let (rss, workers, now) = (&*self.rss, self.workers, crate::clock::now());
+        let facts = Facts { config, inventory, net, rss, workers, now };
+        let snapshot = self.dataplane.snapshot();
+        match self.compiler.amend(&snapshot, &facts, |service| of.contains(&service.name)) {
+            Some(next) => {
+                self.dataplane.publish_choice(next);
+                Ok(())
+            }
+            None => self.try_publish(),
+        }
+    }
+
+    fn warm_up(&mut self) {
+        let services: Vec<_> = self.compiler.warming_up().map(str::to_owned).collect();
+        if let Err(error) = self.try_publish_choice(&services) {
+            tracing::error!(%error, "the data plane cannot follow, and goes on as it was");
+        }
     }
 
     fn compile(&mut self) -> Snapshot {
