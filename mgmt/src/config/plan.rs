@@ -375,4 +375,38 @@ mod tests {
         let plan = changed(&[("[[interface]]", bridged)]);
         assert_eq!(plan.needs_restart.last().unwrap(), "interface eth0: bridge: none -> br0");
     }
+
+    #[test]
+    fn how_backends_are_chosen_is_told_key_by_key() {
+        let keys = "port = 80\nscheduler = \"sh\"\nhash_on = \"source\"\nhash_fallback = false\ngroup_minimum = 2\n\
+                    quorum = 150\nhysteresis = 20\nbackup = { address = \"10.0.1.12\", port = 8080 }\n\
+                    slow_start = \"30s\"\npersistence = { timeout = \"1h\", mask4 = 24, group = \"shop\" }\n\
+                    on_backend_failure = \"move\"\ndrain = { deadline = \"5m\", then = \"reset\" }\n";
+        let plan = changed(&[
+            ("port = 80\n", keys),
+            (
+                "\"10.0.1.11\"",
+                "\"10.0.1.11\", admin = \"drain\", priority_group = 2, upper_threshold = 9, lower_threshold = 4",
+            ),
+        ]);
+        let expected = [
+            "scheduler: maglev -> sh",
+            "hash_on: source+port -> source",
+            "hash_fallback: true -> false",
+            "group_minimum: 1 -> 2",
+            "quorum: 1 -> 150",
+            "hysteresis: 0 -> 20",
+            "backup: none -> 10.0.1.12:8080",
+            "slow_start: 0s -> 30s",
+            "persistence: off -> 1h, /24 and /128, group shop",
+            "on_backend_failure: keep -> move",
+            "drain: no deadline -> 5m, then reset",
+            "backend 10.0.1.11:80: admin: enabled -> drain",
+            "backend 10.0.1.11:80: priority_group: 1 -> 2",
+            "backend 10.0.1.11:80: upper_threshold: 0 -> 9",
+            "backend 10.0.1.11:80: lower_threshold: 0 -> 4",
+        ];
+        assert_eq!(plan.changes, expected.map(|change| format!("service web: {change}")));
+        assert_eq!(plan.needs_restart, Vec::<String>::new());
+    }
 }
