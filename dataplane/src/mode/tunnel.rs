@@ -32,7 +32,8 @@ pub(crate) fn encapsulate(
     identification: u16,
 ) -> Result<(), DropReason> {
     let packet = frame.bytes().get(network..).ok_or(DropReason::Truncated)?;
-    let inner = Inner::new(packet, length)?;
+    let (fixed, v4) = Inner::check(packet, length)?;
+    let inner = Inner::read(fixed, v4, length);
     let overhead = usize::from(tunnel.overhead());
     frame.truncate(network + usize::from(inner.length));
     frame.insert(network, overhead).ok_or(DropReason::TooLong)?;

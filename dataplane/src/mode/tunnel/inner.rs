@@ -23,25 +23,30 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Of a packet of that length, which has been parsed.
+    /// The header's fixed part, of a packet of that length, which has been parsed; and whether it is IPv4's.
+    ///
+    /// Apart from [`Self::read`], which cannot fail: so what that reads stays in registers.
     #[inline(always)]
-    pub(super) fn new(packet: &[u8], length: u16) -> Result<Self, WireError> {
-        let fixed = packet.first_chunk::<{ ipv4::LENGTH }>().ok_or(WireError::Truncated)?;
-        if packet.len() < usize::from(length) {
-            return Err(WireError::Truncated);
+    pub(super) fn check(packet: &[u8], length: u16) -> Result<(&[u8; ipv4::LENGTH], bool), WireError> {
+        let fixed = packet.first_chunk().filter(|_| packet.len() >= usize::from(length));
+        let fixed: &[u8; ipv4::LENGTH] = fixed.ok_or(WireError::Truncated)?;
+        match fixed[0] >> 4 {
+            4 => Ok((fixed, true)),
+            6 => Ok((fixed, false)),
+            _ => Err(WireError::Malformed),
         }
-        let v4 = match fixed[0] >> 4 {
-            4 => true,
-            6 => false,
-            _ => return Err(WireError::Malformed),
-        };
-        Ok(Self {
+    }
+
+    /// What it says.
+    #[inline(always)]
+    pub(super) fn read(fixed: &[u8; ipv4::LENGTH], v4: bool, length: u16) -> Self {
+        Self {
             length,
             traffic_class: if v4 { fixed[1] } else { fixed[0] << 4 | fixed[1] >> 4 },
             dont_fragment: !v4 || fixed[6] & 0x40 != 0,
             protocol: if v4 { 4 } else { 41 },
             ethertype: if v4 { ethertype::IPV4 } else { ethertype::IPV6 },
-        })
+        }
     }
 
     /// The one's complement sum over `packet`, which this was read from, for a checksum that covers it.
