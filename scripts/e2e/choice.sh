@@ -23,12 +23,13 @@ share() {
 }
 
 # served_by [CURL OPTION...]: which backend answers a request to VIP4, by its access log.
+# shellcheck disable=SC2120 # without options, too
 served_by() {
-  local before=() n
-  for ((n = 1; n <= BACKENDS; n++)); do before[n]=$(lab_requests "$n"); done
+  local counts=() n
+  for ((n = 1; n <= BACKENDS; n++)); do counts[n]=$(lab_requests "$n"); done
   curl_ "$@" "$(url "$VIP4")/" >/dev/null || return
   for ((n = 1; n <= BACKENDS; n++)); do
-    if (($(lab_requests "$n") > before[n])); then
+    if (($(lab_requests "$n") > counts[n])); then
       echo "$n"
       return
     fi

@@ -21,7 +21,7 @@ expect "drain is accepted" penstock backend drain web4 "$(backend4 1)"
 kill -0 "$load" 2>/dev/null || refute "the load ended too early to prove anything"
 wait_for 20 "the drained backend to have no flow" no_flows 1
 wait "$load" || refute "a request failed: $(tail -n 5 "$LAB_DIR/log/under-load.log")"
-before=$(lab_requests 1)
+had=$(lab_requests 1)
 ab_requests "$VIP4" 500 20
-expect "and none comes back" test "$(lab_requests 1)" = "$before"
+expect "and none comes back" test "$(lab_requests 1)" = "$had"
 expect "no flow is left over" no_flows 1

@@ -8,7 +8,7 @@
 stays_with() {
   local n
   for n in 1 2 3 4 5 6; do
-    expect "the client stays with backend $1" test "$(served_by)" = "$1"
+    expect "the client stays with backend $1" test "$(served_by --compressed)" = "$1"
   done
 }
 
@@ -18,7 +18,7 @@ export SCHEDULER=rr SERVICE_KEYS='persistence = { timeout = "5m" }'
 configure 100 100 100
 start_penstockd
 wait_for 10 "the VIP to answer" vip_answers "$VIP4"
-first=$(served_by)
+first=$(served_by --compressed)
 stays_with "$first"
 say "over a reload, with other weights"
 configure 50 60 70
@@ -28,7 +28,7 @@ stays_with "$first"
 expect "it is listed" test "$(penstock --json persistence --service web4 | jq -r '.[0].server')" = "$(lab_backend4 "$first"):8080"
 say "its server is drained"
 penstock backend drain web4 "$(backend4 "$first")"
-second=$(served_by)
+second=$(served_by --compressed)
 expect "another one takes it" test "$second" != "$first"
 penstock backend enable web4 "$(backend4 "$first")"
 stays_with "$second"

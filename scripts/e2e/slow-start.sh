@@ -21,10 +21,10 @@ penstock backend enable web4 "$(backend4 2)"
 last=0 measured=0
 until is_warm; do
   low=$(figure 2 effective_weight)
-  before=$(lab_requests 2)
+  had=$(lab_requests 2)
   ab_requests "$VIP4" 800 10 ramp
   high=$(figure 2 effective_weight)
-  share=$(share 2 "$before" 800)
+  share=$(share 2 "$had" 800)
   # A share of weight w beside 100 is w / (100 + w); five standard deviations of 800 draws are 9 points.
   say "weight $low to $high: $share per cent"
   ((high >= low && low >= last)) || refute "the weight falls"

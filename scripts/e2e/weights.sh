@@ -15,14 +15,14 @@ for scheduler in wrr maglev sh random twos; do
   SCHEDULER=$scheduler configure 80 20
   reload_by_signal
   wait_for 5 "$scheduler to be in force" services_show ".[] | select(.name == \"web4\") | .scheduler == \"$scheduler\""
-  before=$(lab_requests 1)
+  had=$(lab_requests 1)
   ab_requests "$VIP4" 10000 20
-  share=$(((($(lab_requests 1) - before) * 1000) / 10000))
+  share=$(((($(lab_requests 1) - had) * 1000) / 10000))
   say "$scheduler: $share per mille went to the first"
   ((share >= 780 && share <= 820)) || refute "$scheduler: $share per mille instead of 800"
 done
 say "a weight that is changed live is followed, and kept when it is saved"
 expect "weight is accepted" penstock backend weight web4 "$(backend4 2)" 0
-before=$(lab_requests 2)
+had=$(lab_requests 2)
 ab_requests "$VIP4" 500 20
-expect "weight 0 gets nothing" test "$(lab_requests 2)" = "$before"
+expect "weight 0 gets nothing" test "$(lab_requests 2)" = "$had"

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use crate::admission::{Admission, Meters, ServiceMeter, SynProxy};
 use crate::schedule::{Candidate, HashOn, Kind, Schedule};
 use crate::snapshot::{
-    Backend, ClientAddress, Fate, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm,
-    PoolPart, PortClasses, PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
+    Backend, ClientAddress, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm, PoolPart,
+    PortClasses, PortSet, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
 };
 use crate::testing::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, backend_mac};
 use crate::types::{BackendId, BridgeId, Port, PortRange, Prefix, Protocol, ServiceId, SnatId};
@@ -98,7 +98,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
     let mut snapshot = Snapshot {
         interfaces: [BOX0, BOX1].map(|mac| Interface { mac, mtu: 1500, bridge, bridge_mac: None }).into(),
         snat: (0..POOL).map(|place| Some(pool(place, backends_v6))).collect(),
-        return_endpoints: ReturnEndpoints::default(),
+        return_endpoints: Default::default(),
         fib: Arc::new(fib()),
         ..Snapshot::default()
     };
@@ -118,7 +118,6 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
             next_hop: Some(NextHop { interface: ETH1, mac: backend_mac(last) }),
             mss_clamp: None,
             meters: Meters { service: Arc::clone(&meter), ..Meters::default() },
-            fate: Fate::Stays,
         }));
     }
     let stations = (1..=BACKENDS).map(|last| ((BridgeId(0), backend_mac(last)), ETH1));

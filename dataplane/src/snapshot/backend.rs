@@ -25,8 +25,6 @@ pub struct Backend {
     pub mss_clamp: Option<u16>,
     /// Its flows, and those of its service.
     pub meters: Meters,
-    /// What becomes of its flows.
-    pub fate: Fate,
 }
 
 /// What becomes of a backend's flows.

@@ -8,8 +8,8 @@ use crate::admission::{AccessList, Admission, Limits, Meters, ServiceMeter, SynP
 use crate::persistence::Persistence;
 use crate::schedule::{Candidate, HashOn, Kind, Schedule};
 use crate::snapshot::{
-    Backend, CLASSES, ClientAddress, Dscp, Endpoint, Fate, Forwarding, MissingState, NextHop, OneArm,
-    PoolPart, PortClasses, PortSet, Service, Snapshot, Tunnel, TunnelKind, Vip,
+    Backend, CLASSES, ClientAddress, Dscp, Endpoint, Forwarding, MissingState, NextHop, OneArm, PoolPart,
+    PortClasses, PortSet, Service, Snapshot, Tunnel, TunnelKind, Vip,
 };
 use crate::types::{BackendId, BridgeId, Mode, Port, PortRange, Prefix, Protocol, ServiceId, SnatId, VlanId};
 
@@ -135,16 +135,7 @@ impl Offer {
             let service = Arc::clone(&meter);
             let thresholds = self.upper_threshold.and_then(|upper| Thresholds::new(upper, upper));
             let meters = Meters { service, backend: Arc::default(), thresholds, is_proxied };
-            let backend = Backend {
-                address,
-                port,
-                protocol,
-                forwarding,
-                next_hop,
-                mss_clamp,
-                meters,
-                fate: Fate::Stays,
-            };
+            let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters };
             snapshot.backends.push(Some(backend));
             candidates.push(Candidate::new(id, format!("{address}:{:?}", self.inner), 1));
             if matches!(self.how, How::Bridge | How::Router) {

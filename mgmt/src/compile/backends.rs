@@ -58,8 +58,7 @@ pub(super) fn add(
             snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
         }
         let (forwarding, next_hop) = forwarding(member, fib, facts, pools);
-        let fate = member.fate(facts.now);
-        Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters, fate }
+        Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters }
     });
     snapshot.backends.push(backend);
 }

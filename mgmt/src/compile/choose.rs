@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use dataplane::persistence::Persistence;
 use dataplane::schedule::{HashOn, Kind, Recipe, Schedule};
-use dataplane::snapshot::{Fate, Snapshot};
+use dataplane::snapshot::Snapshot;
 
 use super::select::{Entrant, Selection, select};
 use super::{Compiler, Facts};
@@ -89,12 +89,11 @@ impl Compiler {
             own.admission.fallback = chosen.fallback;
             for backend in service.members() {
                 let id = facts.inventory.number(service, backend.address, backend.port)?;
-                next.backends.get_mut(id.index())?.as_mut()?.fate = facts.inventory.get(id)?.fate(facts.now);
+                next.fates.set(id, facts.inventory.get(id)?.fate(facts.now));
             }
         }
         self.generation += 1;
         next.generation = self.generation;
-        next.has_fates = next.backends.iter().flatten().any(|backend| backend.fate != Fate::Stays);
         Some(next)
     }
 

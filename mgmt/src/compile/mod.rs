@@ -97,9 +97,9 @@ impl Compiler {
         pool.iter().for_each(|address| self.pools.number(*address));
         for (id, member) in inventory.members() {
             let meters = member.map(|member| self.book.meters(id, member, facts.workers));
+            snapshot.fates.set(id, member.map_or(Fate::Stays, |member| member.fate(facts.now)));
             backends::add(&mut snapshot, member.zip(meters), &fib, facts, &mut self.pools);
         }
-        snapshot.has_fates = snapshot.backends.iter().flatten().any(|backend| backend.fate != Fate::Stays);
         snapshot.snat = self.pools.addresses().to_vec();
         for address in snapshot.snat.iter().flatten() {
             // One that has left the configuration still gets the replies to its flows.

@@ -203,9 +203,8 @@ impl Supervisor {
     /// Whether the flows of a drained backend are to end from now on.
     fn has_met_a_deadline(&self, now: Instant) -> bool {
         let snapshot = self.dataplane.snapshot();
-        let fate = |id| snapshot.backend(id).map(|backend| backend.fate);
         let has_met = |(id, member): (BackendId, &Member)| {
-            member.deadline().is_some() && fate(id).is_some_and(|fate| fate != member.fate(now))
+            member.deadline().is_some() && snapshot.fate(id) != member.fate(now)
         };
         self.inventory.members().filter_map(|(id, member)| Some((id, member?))).any(has_met)
     }

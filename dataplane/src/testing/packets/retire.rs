@@ -15,15 +15,12 @@ use crate::types::BackendId;
 /// The first of two backends of router mode takes nothing new, and its flows have that fate.
 fn retired(fate: Fate) -> Snapshot {
     let mut snapshot = snapshot(&[11, 12], &[]);
-    snapshot.has_fates = fate != Fate::Stays;
-    for service in &mut snapshot.services {
+    for service in snapshot.services.iter_mut() {
         let ask = crate::schedule::Ask::new(Default::default(), 0);
         let Some(first) = service.schedule.others(&ask).min() else { continue };
         let second = [Candidate::new(BackendId(first.0 + 1), "second".into(), 1)];
         service.schedule = Arc::new(Schedule::compile(Kind::RoundRobin, &second, 1, "test"));
-        if let Some(backend) = &mut snapshot.backends[first.index()] {
-            backend.fate = fate;
-        }
+        snapshot.fates.set(first, fate);
     }
     snapshot
 }
@@ -115,8 +112,7 @@ fn connections_move_where_nothing_is_translated() {
         rig.receive(ETH0, &[segment(SYN)]);
         rig.receive(ETH0, &[segment(ACK)]);
         let mut next = way.snapshot();
-        next.has_fates = true;
-        next.backends.iter_mut().flatten().for_each(|backend| backend.fate = Fate::Move);
+        (0..).map(BackendId).take(next.backends.len()).for_each(|id| next.fates.set(id, Fate::Move));
         rig.publisher.publish(next);
         let created = rig.stats().flows_created;
         assert_eq!(rig.receive(ETH0, &[segment(ACK)]).len(), 1, "{}", way.name());
