@@ -46,7 +46,7 @@ fn choose(c: &mut Criterion) {
         let schedule = Schedule::compile(kind, &candidates(100), 1, "edge-1");
         let mut random = Random::default();
         group.bench_function(name, |b| {
-            b.iter(|| schedule.choose(&Ask::new(WorkerId(0), black_box(random.word())), &Idle))
+            b.iter(|| schedule.choose(&Ask::new(WorkerId(0), black_box(random.word())), &Idle));
         });
     }
     group.finish();

@@ -25,7 +25,7 @@ struct Member {
 impl Member {
     /// Whether it takes the flow: all while it is warm, a part of them while it warms up.
     fn takes(&self, hash: u64) -> bool {
-        let part = (hash & 0xffff) * u64::from(self.full.max(self.weight)) >> 16;
+        let part = ((hash & 0xffff) * u64::from(self.full.max(self.weight))) >> 16;
         part < u64::from(self.weight)
     }
 }

@@ -32,7 +32,8 @@ impl Ordered {
         let in_order = self.places.iter().filter_map(|place| takers.get(*place as usize));
         let takes = |taker: &&Taker| {
             let load = loads.load(taker.id);
-            !load.is_full && !(self.overflows && load.active > u32::from(taker.weight))
+            let has_its_due = self.overflows && load.active > u32::from(taker.weight);
+            !load.is_full && !has_its_due
         };
         in_order.into_iter().find(takes).map(|taker| taker.id)
     }

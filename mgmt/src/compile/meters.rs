@@ -14,6 +14,9 @@ use dataplane::types::{BackendId, Port};
 use crate::config::{Access, Config, Service};
 use crate::inventory::Member;
 
+/// Numbers of those who share clients: whether it is a group of services, and its name or that of the one service.
+pub type Groups = HashMap<(bool, String), u32>;
+
 /// See the module's head.
 #[derive(Debug)]
 pub(super) struct Book {
@@ -26,7 +29,7 @@ pub(super) struct Book {
     /// Clients of services with persistence. Its size is that of the first configuration.
     clients: Option<Arc<Clients>>,
     /// By the name of a group, or of a service without one.
-    groups: HashMap<(bool, String), u32>,
+    groups: Groups,
     /// By the name of a service: what `lblc` and `lblcr` remember.
     destinations: HashMap<String, Arc<Destinations>>,
     /// By the name of a service, with what they were built from.
@@ -112,7 +115,7 @@ impl Book {
     }
 
     /// The clients that are remembered, and the names that groups have: of a service's own, or of several.
-    pub(super) fn clients(&self) -> Option<(&Arc<Clients>, &HashMap<(bool, String), u32>)> {
+    pub(super) fn clients(&self) -> Option<(&Arc<Clients>, &Groups)> {
         self.clients.as_ref().map(|clients| (clients, &self.groups))
     }
 

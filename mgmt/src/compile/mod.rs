@@ -13,6 +13,7 @@ mod served;
 pub use backends::{is_behind_a_router, tunnel_source};
 pub use choose::Outcome;
 pub use conflicts::{Conflict, conflicts};
+pub use meters::Groups;
 pub use pools::{Pools, Server, is_above};
 pub use served::Served;
 
@@ -121,7 +122,7 @@ impl Compiler {
 
     /// The clients that are remembered, and the names that their groups have: of several services, or of one.
     #[must_use]
-    pub fn clients(&self) -> Option<(&Arc<Clients>, &HashMap<(bool, String), u32>)> {
+    pub fn clients(&self) -> Option<(&Arc<Clients>, &Groups)> {
         self.book.clients()
     }
 

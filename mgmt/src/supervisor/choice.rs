@@ -147,7 +147,7 @@ impl Supervisor {
                 ));
             }
             (false, ..) => {
-                why.push(format!("less than the quorum of {quorum} is up, and there is no backup"))
+                why.push(format!("less than the quorum of {quorum} is up, and there is no backup"));
             }
         }
         let groups = service.backends.iter().any(|backend| backend.priority_group > outcome.last_group);
