@@ -7,6 +7,10 @@ pub const BATCH: usize = 64;
 /// Descriptors in each of a socket's four rings.
 pub const RING: u32 = 2048;
 
+/// Frames that wait behind a full batch when the worker is overloaded: half a ring, so that established flows
+/// have room in the other half.
+pub(crate) const OVERLOAD: usize = RING as usize / 2;
+
 /// Bytes of one UMEM chunk.
 pub const CHUNK: usize = 2048;
 

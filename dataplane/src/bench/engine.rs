@@ -47,6 +47,10 @@ impl PacketIo for BenchIo {
         count
     }
 
+    fn waiting(&self, _: usize) -> usize {
+        0
+    }
+
     fn transmit(&mut self, _: InterfaceId, frame: Frame) -> Result<(), (Frame, Refused)> {
         self.sent += 1;
         self.recycle(frame);

@@ -38,15 +38,15 @@ mod nat;
 mod quiescence;
 mod recycle;
 mod slab;
+mod sweep;
 mod table;
 mod tcp_state;
-mod timeouts;
 mod young;
 
 pub(crate) use entry::{Direction, Entry};
 pub(crate) use handshake::{Handshake, STANDS};
 pub(crate) use index::Peeked;
-pub(crate) use keeper::{Expired, Keeper};
+pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
 pub(crate) use life::Turn;
 pub(crate) use nat::Nat;
@@ -54,7 +54,6 @@ pub(crate) use slab::EntryRef;
 
 pub(crate) use insert::{Inserted, NewFlow};
 pub(crate) use table::{Endpoints, FlowTable, Found};
-pub(crate) use timeouts::Timeouts;
 
 #[cfg(all(test, loom))]
 mod models;

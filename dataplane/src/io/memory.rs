@@ -49,6 +49,10 @@ impl PacketIo for MemoryIo {
         count
     }
 
+    fn waiting(&self, _ring: usize) -> usize {
+        self.incoming.len()
+    }
+
     fn transmit(&mut self, interface: InterfaceId, frame: Frame) -> Result<(), (Frame, Refused)> {
         if interface.0 >= self.interfaces {
             return Err((frame, Refused::Gone));

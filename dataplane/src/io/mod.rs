@@ -25,6 +25,9 @@ pub(crate) trait PacketIo {
     /// were. Chunks that the kernel has sent are taken back and given out for receiving on the way.
     fn receive(&mut self, ring: usize, room: usize, take: impl FnMut(InterfaceId, Frame)) -> usize;
 
+    /// Frames that have arrived in a ring and have not been taken.
+    fn waiting(&self, ring: usize) -> usize;
+
     /// Puts a frame into a TX ring of `interface`; gives it back with the reason if it can't.
     fn transmit(&mut self, interface: InterfaceId, frame: Frame) -> Result<(), (Frame, Refused)>;
 

@@ -134,6 +134,10 @@ impl PacketIo for XskIo {
         taken
     }
 
+    fn waiting(&self, ring: usize) -> usize {
+        self.sockets.get(ring).and_then(Option::as_ref).map_or(0, Socket::waiting)
+    }
+
     fn transmit(&mut self, interface: InterfaceId, frame: Frame) -> Result<(), (Frame, Refused)> {
         let Some(egress) = self.egress.get(interface.index()) else { return Err((frame, Refused::Gone)) };
         let place = egress.iter().find(|(queue, _)| *queue == self.queue).or(egress.first());

@@ -47,6 +47,11 @@ fn choose(
     if service.vlan.is_some_and(|vlan| vlan != headers.vlan) {
         return Err(DropReason::WrongVlan.into());
     }
+    // Whoever has a connection comes first. What may be in the middle of one, of which this box does not know,
+    // is not turned away.
+    if context.is_overloaded && (flags.opens() || tuple.protocol == Protocol::Udp) {
+        return Err(DropReason::Overload.into());
+    }
     // An earlier packet of the same batch may have begun the flow: what follows is asked once for a flow.
     if let Some(found) = context.table.find(packet.hash, tuple, context.snapshot) {
         return Ok(Route::Flow(found));

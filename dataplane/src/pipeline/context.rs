@@ -29,6 +29,8 @@ pub(crate) struct Context<'a> {
     pub(crate) draws: &'a mut Draws,
     /// Of the cookies.
     pub(crate) secret: &'a Secret,
+    /// Frames are coming faster than this worker can take them.
+    pub(crate) is_overloaded: bool,
     /// The service that was asked for last in this batch.
     pub(crate) asked: Option<(Endpoint, ServiceId)>,
     /// The last neighbour that a frame of this batch missed; the worker tells management.

@@ -71,6 +71,7 @@ drop_reasons! {
     MartianSource, "martian-source", "from an address that no single host has: broadcast, multicast, loopback or none";
     UnknownPort, "unknown-port", "a virtual IP, but a port or protocol that no service has";
     ServiceDown, "service-down", "an echo request to a virtual IP none of whose services has a backend that is up";
+    Overload, "overload", "the worker has more frames waiting than it keeps up with, and this one would begin a flow";
     Denied, "denied", "the service's access list does not let this client in";
     ServiceFull, "service-full", "the service has as many flows as its own limit allows";
     ServiceRate, "service-rate", "more new flows a second than the service's limit";

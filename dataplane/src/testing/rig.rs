@@ -126,6 +126,11 @@ impl Rig {
     }
 
     pub(crate) fn with_flows(snapshot: Snapshot, flows: usize) -> Self {
+        Self::with_room(snapshot, flows, CHUNKS)
+    }
+
+    /// With memory for so many frames.
+    pub(crate) fn with_room(snapshot: Snapshot, flows: usize, chunks: usize) -> Self {
         let table = Arc::new(FlowTable::new(flows, 1, HugePages::Off).expect("memory"));
         let publisher = Publisher::new(snapshot);
         let counters = Arc::new(WorkerCounters::new(64));
@@ -140,7 +145,7 @@ impl Rig {
             clock: Clock::start(),
             secret: Arc::new(Secret::random()),
         };
-        let io = MemoryIo::new(CHUNKS, 3).expect("memory");
+        let io = MemoryIo::new(chunks, 3).expect("memory");
         Self { worker: Worker::new(WorkerId(0), io, links), publisher, counters, punts, outbox }
     }
 

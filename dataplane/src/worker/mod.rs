@@ -18,7 +18,7 @@ use crate::engine::Poll;
 use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::fragment::Fragments;
 use crate::io::PacketIo;
-use crate::limits::BATCH;
+use crate::limits::{BATCH, OVERLOAD};
 use crate::pipeline::{self, Batch, Budget, Context, Draws, Missing, Openings, Spares, Station};
 use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
@@ -76,6 +76,8 @@ struct Own {
     spares: Spares,
     openings: Openings,
     draws: Draws,
+    /// See [`Context`].
+    is_overloaded: bool,
 }
 
 impl Own {
@@ -93,6 +95,7 @@ impl Own {
             openings: &mut self.openings,
             draws: &mut self.draws,
             secret,
+            is_overloaded: self.is_overloaded,
             asked: None,
             missing: None,
             station: None,
@@ -111,6 +114,7 @@ impl<I: PacketIo> Worker<I> {
                 spares: Spares::new(),
                 openings: Openings::new(),
                 draws: Draws::new(id),
+                is_overloaded: false,
             },
             io,
             links,
@@ -153,10 +157,11 @@ impl<I: PacketIo> Worker<I> {
     pub(crate) fn round_at(&mut self, now: Tick) {
         self.links.table.quiescence().pass(self.own.keeper.worker());
         self.io.maintain();
+        // First: where there is too little room in a ring, others have to do without.
+        self.send_control_frames();
         for ring in 0..self.io.rings() {
             self.one_batch(ring, now);
         }
-        self.send_control_frames();
         self.repeat_handshakes(now);
         self.io.flush();
         self.housekeeping(now);
@@ -185,6 +190,7 @@ impl<I: PacketIo> Worker<I> {
         self.was_busy = true;
         self.links.counters.received.add(received as u64);
         self.links.counters.batches.add(1);
+        self.own.is_overloaded = received == BATCH && self.io.waiting(ring) >= OVERLOAD;
         self.run_stages(now);
         // Fragments that have waited for one of this batch.
         while let Some((ingress, frame)) = self.own.fragments.take_ready() {

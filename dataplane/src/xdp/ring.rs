@@ -171,6 +171,11 @@ impl<T: Copy> Consumer<T> {
         Some(entry)
     }
 
+    /// Entries that have been written and not popped.
+    pub(super) fn waiting(&self) -> usize {
+        self.shared.producer().load(Ordering::Relaxed).wrapping_sub(self.read) as usize
+    }
+
     /// Gives the places of all popped entries back to the writer.
     pub(super) fn release(&mut self) {
         if self.shared.consumer().load(Ordering::Relaxed) == self.read {

@@ -110,6 +110,11 @@ impl Socket {
         taken
     }
 
+    /// Frames that have arrived and have not been taken.
+    pub(crate) fn waiting(&self) -> usize {
+        self.rx.waiting()
+    }
+
     /// Takes back what was sent, and gives the kernel chunks to receive into.
     pub(crate) fn exchange(&mut self, umem: &mut Umem) {
         let Some(me) = self.borrower(umem) else { return };

@@ -3,6 +3,8 @@
 use super::way::{CLIENT_PORT, Way, ways};
 use super::*;
 use crate::admission::{Limits, SynProxy, apportion};
+use crate::limits::{BATCH, OVERLOAD};
+
 use crate::schedule::Kind;
 use crate::snapshot::Snapshot;
 use crate::testing::offer::{How, Offer};
@@ -206,4 +208,27 @@ fn cookies_are_for_a_service_that_is_flooded_and_has_asked_for_them() {
     assert!(!answers(&rig), "a quarter of its own room of 100");
     rig.receive(ETH0, &[flood(&How::Router, 25, SYN)]);
     assert!(answers(&rig));
+}
+
+/// A worker that is far behind has its hands full with those who are connected.
+#[test]
+fn an_overloaded_worker_begins_no_flow_and_forwards_those_there_are() {
+    for how in [How::Router, How::Dsr(None)] {
+        let way = way(how);
+        let mut rig = Rig::with_room(way.snapshot(), 4096, OVERLOAD + 2 * BATCH);
+        let segment = |port, flags| way.ask().tcp(port, 80, flags).build();
+        assert_eq!(rig.receive(ETH0, &[segment(1, SYN)]).len(), 1);
+        let frames: Vec<_> =
+            (0..OVERLOAD + BATCH).map(|n| segment(1, if n % 2 == 0 { ACK } else { SYN })).collect();
+        let mut waiting = frames;
+        for (n, frame) in (2..).zip(waiting.iter_mut().skip(1).step_by(2)) {
+            *frame = segment(n, SYN);
+        }
+        waiting[3] = way.ask().udp(7, 53).build();
+        let sent = rig.receive(ETH0, &waiting);
+        assert_eq!((sent.len(), rig.dropped(DropReason::Overload)), (BATCH / 2, BATCH as u64 / 2));
+        // The next batch leaves less waiting than that.
+        let sent = rig.receive(ETH0, &[]);
+        assert_eq!((sent.len(), rig.dropped(DropReason::Overload)), (BATCH, BATCH as u64 / 2));
+    }
 }
