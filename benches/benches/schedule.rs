@@ -2,13 +2,21 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use dataplane::schedule::{Candidate, Kind, Schedule};
+use dataplane::schedule::{Ask, Candidate, Kind, Load, Loads, Schedule};
 use dataplane::types::{BackendId, WorkerId};
 use penstock_benches::{Random, criterion};
 
+/// Nobody has anything to do.
+struct Idle;
+
+impl Loads for Idle {
+    fn load(&self, _: BackendId) -> Load {
+        Load::default()
+    }
+}
+
 fn candidates(count: u32) -> Vec<Candidate> {
-    let one =
-        |id| Candidate { id: BackendId(id), name: format!("10.0.{}.{}:80", id >> 8, id & 255), weight: 100 };
+    let one = |id| Candidate::new(BackendId(id), format!("10.0.{}.{}:80", id >> 8, id & 255), 100);
     (0..count).map(one).collect()
 }
 
@@ -26,12 +34,20 @@ fn build(c: &mut Criterion) {
 fn choose(c: &mut Criterion) {
     let mut group = c.benchmark_group("schedule/choose");
     group.throughput(Throughput::Elements(1));
-    for (name, kind) in
-        [("maglev", Kind::Maglev), ("rr", Kind::RoundRobin), ("wrr", Kind::WeightedRoundRobin)]
-    {
+    let kinds = [
+        ("maglev", Kind::Maglev),
+        ("rr", Kind::RoundRobin),
+        ("wrr", Kind::WeightedRoundRobin),
+        ("sh", Kind::SourceHash),
+        ("twos", Kind::TwoChoices),
+        ("wlc", Kind::WeightedLeastConnections),
+    ];
+    for (name, kind) in kinds {
         let schedule = Schedule::compile(kind, &candidates(100), 1, "edge-1");
         let mut random = Random::default();
-        group.bench_function(name, |b| b.iter(|| schedule.choose(WorkerId(0), black_box(random.word()))));
+        group.bench_function(name, |b| {
+            b.iter(|| schedule.choose(&Ask::new(WorkerId(0), black_box(random.word())), &Idle));
+        });
     }
     group.finish();
 }

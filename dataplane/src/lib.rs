@@ -27,6 +27,7 @@ mod io;
 pub mod limits;
 mod mem;
 mod mode;
+pub mod persistence;
 mod pipeline;
 pub mod schedule;
 pub mod snapshot;
@@ -44,7 +45,7 @@ mod xdp;
 
 pub use engine::{Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
 pub use error::{StartError, SteeringError};
-pub use pipeline::DropReason;
+pub use pipeline::{DropReason, Explained, Why, explain};
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };

@@ -33,9 +33,19 @@ pub const MAX_WORKERS: usize = 64;
 /// Backends of all services together, those that only linger for their last flows included.
 pub const MAX_BACKENDS: usize = 1 << 18;
 
-/// Slots of a Maglev table: a prime, at least 100 times the backends of a large service, so that
-/// the shares are within one per cent of the weights (Eisenbud et al., NSDI 2016, section 5.3).
-pub const MAGLEV_SLOTS: usize = 65_537;
+/// Slots of a Maglev table: primes, each for services of up to so many backends, so that the shares are within
+/// one per cent of the weights (Eisenbud et al., NSDI 2016, section 5.3), and at most one per cent of the flows
+/// move beside those of a backend that leaves the file. A service that grows beyond a step gets another table.
+pub const MAGLEV_SLOTS: [(usize, usize); 4] =
+    [(8, 8_191), (20, 16_381), (600, 65_537), (usize::MAX, 655_357)];
+
+/// Slots of a table of `sh` or `dh`: those of IPVS, and more where weights need them.
+pub const HASH_SLOTS: usize = 256;
+/// Never more than this.
+pub const MAX_HASH_SLOTS: usize = 65_536;
+
+/// Destinations that a service with `lblc` or `lblcr` remembers: a cache line each.
+pub const DESTINATIONS: usize = 1024;
 
 /// Control frames that wait between workers and the management thread, in each direction.
 /// Full: the frame is dropped and counted, nobody waits.

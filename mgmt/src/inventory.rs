@@ -3,16 +3,20 @@
 //! A backend that leaves the configuration keeps its number, and its place in the snapshot, until its
 //! last flow is gone: established flows are never cut by a reload.
 
+mod standing;
+
+pub use standing::Standing;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use dataplane::BackendStats;
-use dataplane::admission::SynProxy;
+use dataplane::admission::{SynProxy, Thresholds};
 use dataplane::types::{BackendId, Mode, Port, Prefix, Protocol};
 
-use crate::api::view::{Admin, BackendState};
-use crate::config::{self, Config, Forwarding, Service};
+use crate::api::view::Admin;
+use crate::config::{self, Config, Drain, Forwarding, Service, Then};
 use crate::health::plan::initial_condition;
 use crate::health::{Condition, Subject};
 
@@ -47,22 +51,30 @@ pub struct Member {
     pub protocol: Protocol,
     /// How the service reached it last.
     pub forwarding: Forwarding,
+    /// What becomes of its flows when it fails, and when it is drained.
+    pub(crate) endings: (Then, Drain),
     /// The service's bound on segments.
     pub mss_clamp: Option<u16>,
-    /// Flows that it takes at once.
-    pub upper_threshold: Option<u32>,
+    /// How many flows it takes at once.
+    pub thresholds: Option<Thresholds>,
     /// Whether the box may make handshakes in its name.
     pub is_proxied: bool,
     /// As it is now.
     pub weight: u16,
+    /// Lower groups come first.
+    pub priority_group: u16,
     /// What the operator wants.
     pub admin: Admin,
     /// What its checks say.
     pub condition: Condition,
     /// When `state` changed last.
     pub changed: Option<Instant>,
+    /// When it came up; `None`: it was there, and warm, when the daemon began.
+    up_since: Option<Instant>,
     /// As the file has it: a weight set by hand holds until the file's own changes.
     configured_weight: u16,
+    /// The same of what the operator wants.
+    configured_admin: Admin,
     /// When it left the configuration.
     left: Option<Instant>,
     /// The counters of its number when it got it.
@@ -70,23 +82,6 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether it takes flows. What the operator says holds over what its checks say.
-    #[must_use]
-    pub fn state(&self) -> BackendState {
-        match (self.admin, self.condition.up) {
-            (Admin::Enabled, true) => BackendState::Up,
-            (Admin::Enabled, false) => BackendState::Down,
-            (Admin::Disabled, _) => BackendState::Disabled,
-            (Admin::Drain, _) => BackendState::Drain,
-        }
-    }
-
-    /// Its weight for new flows.
-    #[must_use]
-    pub fn weight_for_new_flows(&self) -> u16 {
-        if self.state() == BackendState::Up { self.weight_now() } else { 0 }
-    }
-
     /// Its share, if it takes flows. A weight set by hand holds over one that a check asks for, but for 0: that
     /// is how checks say that it takes no new flows.
     #[must_use]
@@ -131,6 +126,19 @@ impl Member {
         Subject { service: self.service.clone(), address: self.address, port: self.port }
     }
 
+    /// What was set by hand holds until the file says something else.
+    fn follow(&mut self, backend: &config::Backend, now: Instant) {
+        self.thresholds = backend.thresholds;
+        self.priority_group = backend.priority_group;
+        let weight = (self.configured_weight != backend.weight).then_some(backend.weight);
+        let admin = (self.configured_admin != backend.admin).then_some(backend.admin);
+        (self.configured_weight, self.configured_admin) = (backend.weight, backend.admin);
+        self.change(now, |member| {
+            member.weight = weight.unwrap_or(member.weight);
+            member.admin = admin.unwrap_or(member.admin);
+        });
+    }
+
     fn name(&self) -> Name {
         let Self { vip, protocol, address, port, .. } = *self;
         let mode = self.forwarding.mode();
@@ -151,27 +159,25 @@ impl Inventory {
     /// Brings the inventory up to a configuration. `stats` are the data plane's counters of a number.
     pub fn follow(&mut self, config: &Config, now: Instant, stats: impl Fn(BackendId) -> BackendStats) {
         let mut present = vec![false; self.members.len()];
+        let since = (!self.members.is_empty()).then_some(now);
         for service in &config.services {
-            for backend in &service.backends {
+            for backend in service.members() {
                 let name = name_of(service, backend.address, backend.port);
                 let id = self.numbers.get(&name).copied();
-                let id = id.unwrap_or_else(|| self.add(name, service, backend, &stats));
+                let id = id.unwrap_or_else(|| self.add(name, service, &backend, since, &stats));
                 present.resize(self.members.len(), false);
                 present[id.index()] = true;
                 if let Some(member) = &mut self.members[id.index()] {
                     member.left = None;
                     member.forwarding.clone_from(&service.forwarding);
+                    member.endings = (service.choice.on_failure, service.choice.drain);
                     member.mss_clamp = service.mss_clamp;
-                    member.upper_threshold = backend.upper_threshold;
                     // With checks, what they have said last holds until they say something else.
                     if backend.health.is_none() {
                         member.condition = Condition::default();
                     }
+                    member.follow(&backend, now);
                     member.is_proxied = service.syn_proxy != SynProxy::Off;
-                    if member.configured_weight != backend.weight {
-                        member.configured_weight = backend.weight;
-                        member.weight = backend.weight;
-                    }
                 }
             }
         }
@@ -186,6 +192,7 @@ impl Inventory {
         name: Name,
         service: &Service,
         backend: &config::Backend,
+        up_since: Option<Instant>,
         stats: &impl Fn(BackendId) -> BackendStats,
     ) -> BackendId {
         // The configuration's bound on backends is far below 2^32.
@@ -198,14 +205,18 @@ impl Inventory {
             port: name.port,
             protocol: name.protocol,
             forwarding: service.forwarding.clone(),
+            endings: (service.choice.on_failure, service.choice.drain),
             mss_clamp: service.mss_clamp,
-            upper_threshold: backend.upper_threshold,
+            thresholds: backend.thresholds,
             is_proxied: service.syn_proxy != SynProxy::Off,
             weight: backend.weight,
-            admin: Admin::Enabled,
+            priority_group: backend.priority_group,
+            admin: backend.admin,
             condition: backend.health.as_deref().map_or_else(Condition::default, initial_condition),
             changed: None,
+            up_since,
             configured_weight: backend.weight,
+            configured_admin: backend.admin,
             left: None,
             baseline: stats(id),
         };
@@ -215,6 +226,14 @@ impl Inventory {
         self.members[id.index()] = Some(member);
         self.numbers.insert(name, id);
         id
+    }
+
+    /// The file says of a backend what has been set by hand.
+    pub fn was_saved(&mut self, member: &Member, backend: &config::Backend) {
+        let id = self.numbers.get(&member.name()).copied();
+        if let Some(member) = id.and_then(|id| self.get_mut(id)) {
+            (member.configured_weight, member.configured_admin) = (backend.weight, backend.admin);
+        }
     }
 
     /// Forgets backends that have left and have no flow any more; says whether there were any.
@@ -256,12 +275,7 @@ impl Inventory {
         let mut has_changed = false;
         for member in self.members.iter_mut().flatten().filter(|member| member.left.is_none()) {
             let Some(condition) = conditions.get(&member.subject()) else { continue };
-            let before = member.state();
-            has_changed |= member.condition != *condition;
-            member.condition = *condition;
-            if member.state() != before {
-                member.changed = Some(now);
-            }
+            has_changed |= member.change(now, |member| member.condition = *condition);
         }
         has_changed
     }

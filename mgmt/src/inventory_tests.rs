@@ -1,4 +1,5 @@
 use super::*;
+use crate::api::view::BackendState;
 use crate::config::{Machine, load_str};
 
 fn config(services: &str) -> Config {
@@ -70,7 +71,11 @@ fn what_the_operator_set_by_hand_outlives_a_reload_until_the_file_says_otherwise
     assert_eq!(weights(&inventory), [Some((7, false))]);
     inventory.follow(&config(&web(&[(11, 5)])), start, none);
     assert_eq!(weights(&inventory), [Some((5, false))]);
-    assert_eq!(inventory.get(BackendId(0)).unwrap().weight_for_new_flows(), 0, "still draining");
+    assert_eq!(
+        inventory.get(BackendId(0)).unwrap().standing(Duration::ZERO, crate::clock::now()).weight,
+        0,
+        "still draining"
+    );
 }
 
 #[test]
@@ -88,7 +93,7 @@ fn found(inventory: &mut Inventory, condition: Condition) -> (BackendState, u16)
     let conditions = BTreeMap::from([(member.subject(), condition)]);
     inventory.take_in(&conditions, crate::clock::now());
     let member = inventory.get(BackendId(0)).unwrap();
-    (member.state(), member.weight_for_new_flows())
+    (member.state(), member.standing(Duration::ZERO, crate::clock::now()).weight)
 }
 
 #[test]

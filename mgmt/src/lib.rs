@@ -22,4 +22,5 @@ pub mod config;
 pub mod health;
 pub mod inventory;
 pub mod net;
+pub mod save;
 pub mod supervisor;

@@ -31,7 +31,8 @@ fn lists_are_sorted_and_limits_of_zero_are_none() {
     assert_eq!(&*service.access.deny, [prefix("10.0.0.0", 8)]);
     let limits = Limits { flows: Some(1000), new_per_second: Some(100), new_per_second_per_source: None };
     assert_eq!(service.limits, limits);
-    let thresholds: Vec<_> = service.backends.iter().map(|backend| backend.upper_threshold).collect();
+    let thresholds: Vec<_> =
+        service.backends.iter().map(|backend| backend.thresholds.map(|t| t.upper())).collect();
     assert_eq!(thresholds, [Some(7), None]);
 }
 

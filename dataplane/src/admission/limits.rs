@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::access::AccessList;
-use super::meter::{BackendMeter, ServiceMeter};
-use crate::schedule::Schedule;
+use super::backend::{BackendMeter, Thresholds};
+use super::meter::ServiceMeter;
+use crate::schedule::{Load, Schedule};
 
 /// Of a service.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +39,19 @@ pub struct Meters {
     pub service: Arc<ServiceMeter>,
     /// Its own.
     pub backend: Arc<BackendMeter>,
-    /// Flows that it takes at once; `None`: any number.
-    pub upper_threshold: Option<u32>,
+    /// How many flows it takes at once; `None`: any number.
+    pub thresholds: Option<Thresholds>,
     /// Whether its answers to handshakes are of interest to the service, which may have to answer in its name.
     pub is_proxied: bool,
+}
+
+impl Meters {
+    /// What its backend has to do now.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (flows, inactive) = (self.backend.flows(), self.backend.closing());
+        // Two words, read one after the other while others write them.
+        let active = flows.saturating_sub(inactive);
+        Load { active, inactive, is_full: !self.backend.has_room(self.thresholds) }
+    }
 }

@@ -1,4 +1,4 @@
-//! The flows of a service, and of a backend, over all workers.
+//! The flows of a service, over all workers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -189,38 +189,5 @@ impl ServiceMeter {
     #[must_use]
     pub fn counts(&self) -> ServiceCounts {
         self.counts.read()
-    }
-}
-
-/// A backend's flows.
-#[derive(Debug, Default)]
-pub struct BackendMeter(CachePadded<AtomicU32>);
-
-impl BackendMeter {
-    /// Takes a flow in, unless the backend has as many as it may.
-    pub(crate) fn begin(&self, threshold: Option<u32>) -> bool {
-        let Some(threshold) = threshold else {
-            self.0.fetch_add(1, Relaxed);
-            return true;
-        };
-        if self.flows() >= threshold {
-            return false;
-        }
-        let fits = self.0.fetch_add(1, Relaxed) < threshold;
-        if !fits {
-            self.end();
-        }
-        fits
-    }
-
-    /// A flow has ended, or has not begun after all.
-    pub(crate) fn end(&self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-
-    /// Flows in the table.
-    #[must_use]
-    pub fn flows(&self) -> u32 {
-        self.0.load(Relaxed)
     }
 }

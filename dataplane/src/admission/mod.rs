@@ -14,6 +14,7 @@
 
 mod access;
 mod apportion;
+mod backend;
 mod commons;
 mod cookies;
 mod counts;
@@ -27,10 +28,11 @@ mod syn_proxy;
 
 pub use access::AccessList;
 pub use apportion::apportion;
+pub use backend::{BackendMeter, Thresholds};
 pub use commons::Commons;
 pub use counts::ServiceCounts;
 pub use limits::{Admission, Limits, Meters};
-pub use meter::{BackendMeter, ServiceMeter};
+pub use meter::ServiceMeter;
 pub use rate::Rate;
 pub use syn_proxy::SynProxy;
 

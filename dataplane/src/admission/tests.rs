@@ -112,9 +112,9 @@ fn a_backend_takes_no_more_than_its_threshold_from_two_workers() {
     let (meter, most) = (BackendMeter::default(), AtomicU32::new(0));
     let work = || {
         for _ in 0..100_000 {
-            let taken = (0..5).filter(|_| meter.begin(Some(4))).count();
+            let taken = (0..5).filter(|_| meter.begin(Thresholds::new(4, 4))).count();
             most.fetch_max(meter.flows(), Ordering::SeqCst);
-            (0..taken).for_each(|_| meter.end());
+            (0..taken).for_each(|_| meter.end(false));
         }
     };
     std::thread::scope(|scope| {
@@ -125,7 +125,7 @@ fn a_backend_takes_no_more_than_its_threshold_from_two_workers() {
     assert!((4..=6).contains(&most.into_inner()));
     assert_eq!(meter.flows(), 0);
     assert!((0..9).filter(|_| meter.begin(None)).count() == 9, "no threshold");
-    assert!(!meter.begin(Some(9)));
+    assert!(!meter.begin(Thresholds::new(9, 0)));
 }
 
 #[test]
@@ -211,7 +211,9 @@ impl Bench {
         let inserted = self.table.insert(&mut self.keeper, &flow, &self.snapshot, now);
         if !matches!(inserted, Inserted::Created(_)) {
             of(id).meters.service.end(half_open);
-            of(id).meters.backend.end();
+            of(id).meters.backend.end(false);
+        } else if flow.is_closing() {
+            of(id).meters.backend.closes();
         }
         Some(inserted)
     }
@@ -219,8 +221,13 @@ impl Bench {
     fn note(&self, tuple: &Tuple, direction: Direction, flags: u8, now: Tick) {
         let Some(found) = self.table.find(self.table.hash(tuple), tuple, &self.snapshot) else { return };
         let entry = self.table.entry(found.entry);
-        if entry.note(direction, Flags(flags), now) {
-            self.snapshot.backend(entry.backend()).unwrap().meters.service.established();
+        let Some(turn) = entry.note(direction, Flags(flags), now) else { return };
+        let meters = &self.snapshot.backend(entry.backend()).unwrap().meters;
+        if turn.established {
+            meters.service.established();
+        }
+        if turn.closing {
+            meters.backend.closes();
         }
     }
 
@@ -241,8 +248,8 @@ impl Bench {
         flow.inspect(|flow| ended(&self.snapshot, &self.counters, flow)).is_some()
     }
 
-    fn backends(&self) -> u32 {
-        self.snapshot.backends.iter().flatten().map(|backend| backend.meters.backend.flows()).sum()
+    fn backends(&self, count: impl Fn(&BackendMeter) -> u32) -> u32 {
+        self.snapshot.backends.iter().flatten().map(|backend| count(&backend.meters.backend)).sum()
     }
 }
 
@@ -255,7 +262,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn meters_count_the_flows_in_the_table_whatever_becomes_of_them(
-        steps in proptest::collection::vec((0_u8..8, 0_u16..60, any::<bool>()), 1..500),
+        steps in proptest::collection::vec((0_u8..9, 0_u16..60, any::<bool>()), 1..500),
     ) {
         let mut bench = Bench::new(4096);
         let mut now = Tick(0);
@@ -268,7 +275,8 @@ proptest! {
                 3 => bench.note(&tuple, Direction::Return, Flags::SYN | Flags::ACK, now),
                 4 => bench.note(&tuple, Direction::Forward, Flags::ACK, now),
                 5 => bench.note(&tuple, Direction::Forward, Flags::RST, now),
-                6 => _ = bench.recycle(),
+                6 => bench.note(&tuple, Direction::Return, Flags::FIN | Flags::ACK, now),
+                7 => _ = bench.recycle(),
                 _ => {
                     now = Tick(now.0 + 3000);
                     bench.sweep(now);
@@ -281,13 +289,16 @@ proptest! {
             }
             let half_open = flows.iter().filter(|flow| flow.state == crate::FlowState::Syn).count();
             prop_assert_eq!(bench.meter(Protocol::Tcp).half_open() as usize, half_open);
-            prop_assert_eq!(bench.backends() as usize, flows.len());
+            prop_assert_eq!(bench.backends(BackendMeter::flows) as usize, flows.len());
+            let closing = flows.iter().filter(|flow| flow.state.is_closing()).count();
+            prop_assert_eq!(bench.backends(BackendMeter::closing) as usize, closing);
         }
         for _ in 0..3 {
             now = Tick(now.0 + 3_600_000);
             bench.sweep(now);
         }
-        prop_assert_eq!((bench.backends(), bench.meter(Protocol::Tcp).half_open()), (0, 0));
+        let left = bench.backends(|meter| meter.flows() + meter.closing());
+        prop_assert_eq!((left, bench.meter(Protocol::Tcp).half_open()), (0, 0));
     }
 }
 

@@ -8,7 +8,7 @@ use crate::engine::HugePages;
 use crate::flow::{Addresses, FlowHash, FlowTable, Inserted, Keeper, NewFlow, Timeouts, Tuple};
 use crate::limits::BATCH;
 use crate::pipeline::ended;
-use crate::schedule::client_hash;
+use crate::schedule::{Ask, Ends};
 use crate::snapshot::{FlowTimeouts, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
@@ -89,10 +89,14 @@ impl Flows {
         let is_admitted = admission.access.allows(source)
             && admission.meter.keep_pace(&admission.limits, tuple, self.now).is_ok()
             && admission.meter.begin(admission.limits.flows, true).is_ok();
-        let id = service.schedule.choose(WorkerId(0), client_hash(0, source, tuple.source_port));
+        let ends = Ends {
+            source: (source, tuple.source_port),
+            destination: (tuple.addresses.destination(), tuple.destination_port),
+        };
+        let id = service.schedule.choose(&Ask::of(0, service.hash_on, &ends), &self.snapshot);
         let (true, Some(id)) = (is_admitted, id) else { return false };
         let Some(backend) = self.snapshot.backend(id) else { return false };
-        let takes = backend.meters.backend.begin(backend.meters.upper_threshold);
+        let takes = backend.meters.backend.begin(backend.meters.thresholds);
         let flags = Flags(Flags::SYN);
         let flow = NewFlow { tuple, hash, backend: id, two_way: false, flags, nat: None, handshake: None };
         let inserted = self.table.insert(&mut self.keeper, &flow, &self.snapshot, self.now);

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use crate::admission::{Admission, Meters, ServiceMeter, SynProxy};
-use crate::schedule::{Candidate, Kind, Schedule};
+use crate::schedule::{Candidate, HashOn, Kind, Schedule};
 use crate::snapshot::{
     Backend, ClientAddress, Fib, Forwarding, GueVariant, Interface, MissingState, NextHop, OneArm, PoolPart,
-    PortClasses, PortSet, ReturnEndpoints, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
+    PortClasses, PortSet, Route, Service, Snapshot, Tunnel, TunnelKind, Vip,
 };
 use crate::testing::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, backend_mac};
 use crate::types::{BackendId, BridgeId, Port, PortRange, Prefix, Protocol, ServiceId, SnatId};
@@ -98,7 +98,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
     let mut snapshot = Snapshot {
         interfaces: [BOX0, BOX1].map(|mac| Interface { mac, mtu: 1500, bridge, bridge_mac: None }).into(),
         snat: (0..POOL).map(|place| Some(pool(place, backends_v6))).collect(),
-        return_endpoints: ReturnEndpoints::default(),
+        return_endpoints: Default::default(),
         fib: Arc::new(fib()),
         ..Snapshot::default()
     };
@@ -109,7 +109,7 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
     for last in 1..=BACKENDS {
         let address = backend(last, backends_v6);
         let id = BackendId(u32::from(last) - 1);
-        candidates.push(Candidate { id, name: address.to_string(), weight: 1 });
+        candidates.push(Candidate::new(id, address.to_string(), 1));
         snapshot.backends.push(Some(Backend {
             address,
             port: Some(Port(if subject == Subject::Dsr { 80 } else { 8080 })),
@@ -132,6 +132,8 @@ pub(super) fn snapshot(subject: Subject, v6: bool) -> Snapshot {
         vlan: None,
         missing_state: MissingState::Drop,
         schedule: Arc::new(Schedule::compile(Kind::Maglev, &candidates, 1, "bench")),
+        hash_on: HashOn::default(),
+        persistence: None,
         admission: Admission { meter, ..Admission::default() },
         syn_proxy: SynProxy::Off,
         largest_segment: 1460,

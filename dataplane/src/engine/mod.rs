@@ -86,6 +86,12 @@ impl Dataplane {
         self.ports.program.steering.remove_stale(&self.publisher.current())
     }
 
+    /// Puts a snapshot in force that differs from the present one in the choice of backends and in what becomes
+    /// of flows alone: nothing is steered anew.
+    pub fn publish_choice(&mut self, next: Snapshot) {
+        self.publisher.publish(next);
+    }
+
     /// The snapshot in force.
     #[must_use]
     pub fn snapshot(&self) -> sync::Arc<Snapshot> {
@@ -186,6 +192,12 @@ impl Dataplane {
     pub fn flows(&self, limit: usize, wanted: impl Fn(&FlowInfo) -> bool) -> Vec<FlowInfo> {
         let now = Clock::tick(self.clock.nanos());
         self.table.flows(now).filter(wanted).take(limit).collect()
+    }
+
+    /// The data plane's clock, in milliseconds: what remembered clients are asked about with.
+    #[must_use]
+    pub fn millis(&self) -> u32 {
+        Clock::tick(self.clock.nanos()).0
     }
 
     /// The interfaces.

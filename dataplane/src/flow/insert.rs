@@ -8,6 +8,7 @@ use super::kind::Kind;
 use super::nat::Nat;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable, Found};
+use super::tcp_state::Seen;
 use crate::limits::INSERT_TRIES;
 use crate::sync::{Ordering, fence};
 use crate::tick::Tick;
@@ -31,6 +32,13 @@ pub(crate) struct NewFlow<'a> {
     pub(crate) nat: Option<Nat>,
     /// Where the box makes the handshake: how that begins.
     pub(crate) handshake: Option<[u32; 5]>,
+}
+
+impl NewFlow<'_> {
+    /// Whether it is met when it is closing already.
+    pub(crate) fn is_closing(&self) -> bool {
+        Seen::at_birth(self.tuple.protocol, self.flags).counts_as_closing()
+    }
 }
 
 /// What became of it.

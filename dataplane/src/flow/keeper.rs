@@ -59,6 +59,8 @@ pub(crate) struct Expired {
     pub(crate) nat: Option<Nat>,
     /// Its handshake was under way.
     pub(crate) half_open: bool,
+    /// It was counted as closing.
+    pub(crate) closing: bool,
 }
 
 /// See the module's head.
@@ -203,7 +205,13 @@ impl Keeper {
         size: Size,
     ) -> Expired {
         let entry = table.entry(reference);
-        let ended = Expired { backend: entry.backend(), nat: entry.nat(), half_open: entry.settle() };
+        let was = entry.settle();
+        let ended = Expired {
+            backend: entry.backend(),
+            nat: entry.nat(),
+            half_open: was.is_half_open(entry.protocol()),
+            closing: was.counts_as_closing(),
+        };
         table.unlink(reference, endpoints);
         self.retire(table, reference, size);
         ended

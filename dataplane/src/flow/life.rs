@@ -7,10 +7,19 @@ use crate::tick::Tick;
 use crate::types::Protocol;
 use crate::wire::tcp::Flags;
 
+/// What a packet has turned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// It is no longer half open.
+    pub(crate) established: bool,
+    /// It has begun to close.
+    pub(crate) closing: bool,
+}
+
 impl Entry<'_> {
-    /// Notes a packet; whether it is the one by which the flow is no longer half open.
+    /// Notes a packet, and says what the flow's life turns to with it.
     #[inline(always)]
-    pub(crate) fn note(&self, direction: Direction, flags: Flags, now: Tick) -> bool {
+    pub(crate) fn note(&self, direction: Direction, flags: Flags, now: Tick) -> Option<Turn> {
         // Packets of one batch share a tick: the line is written once for them, not once each.
         if self.word(2) != now.0 {
             self.set(2, now.0);
@@ -18,7 +27,7 @@ impl Entry<'_> {
         let count = if direction == Direction::Forward { 4 } else { 5 };
         self.set(count, self.word(count).wrapping_add(1));
         let seen = self.seen();
-        !seen.is_unchanged_by(flags) && self.note_flags(seen, direction, flags)
+        if seen.is_unchanged_by(flags) { None } else { self.note_flags(seen, direction, flags) }
     }
 
     /// Notes that the flow is still alive.
@@ -26,15 +35,19 @@ impl Entry<'_> {
         self.set(2, now.0);
     }
 
-    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) -> bool {
+    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) -> Option<Turn> {
         let kind = self.kind();
         let with = seen.and_seen(direction, flags, !kind.is_two_way());
         if kind.protocol() != Protocol::Tcp || with == seen {
-            return false;
+            return None;
         }
         let before = self.add(with);
         let after = Seen(before.0 | with.0);
-        before.is_half_open(Protocol::Tcp) && !after.is_half_open(Protocol::Tcp)
+        let turn = Turn {
+            established: before.is_half_open(Protocol::Tcp) && !after.is_half_open(Protocol::Tcp),
+            closing: !before.counts_as_closing() && after.counts_as_closing(),
+        };
+        (turn.established || turn.closing).then_some(turn)
     }
 
     /// Adds what was seen; what was there before.
@@ -43,17 +56,20 @@ impl Entry<'_> {
         Seen(self.0[3].fetch_or(u32::from(seen.0), Relaxed) as u8)
     }
 
-    /// Ends its being half open, if it is: whether it was.
-    pub(super) fn settle(&self) -> bool {
-        let protocol = self.protocol();
-        // What is not half open never will be: for most flows reading says enough.
-        self.seen().is_half_open(protocol) && self.add(Seen::SETTLED).is_half_open(protocol)
+    /// Ends what it counts as beside being a flow: what that was.
+    pub(super) fn settle(&self) -> Seen {
+        self.add(Seen::SETTLED)
     }
 
     /// Whether it was never established: a handshake that nobody has finished, or a single packet.
     pub(super) fn is_young(&self) -> bool {
         let is_handshake = self.protocol() == Protocol::Tcp && !self.seen().is_established();
         is_handshake || self.word(4).saturating_add(self.word(5)) <= 1
+    }
+
+    /// Whether a handshake has ended well, or was not seen.
+    pub(crate) fn is_established(&self) -> bool {
+        self.seen().is_established()
     }
 
     /// When it began, as far as it is remembered.

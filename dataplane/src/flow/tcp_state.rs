@@ -76,6 +76,13 @@ impl Seen {
         protocol == Protocol::Tcp && self.0 & (ESTABLISHED | CLIENT_FIN | SERVER_FIN | RESET | SETTLED) == 0
     }
 
+    /// Whether somebody has begun to close it, and it still counts. Of all who add bits just one sees the
+    /// beginning of this.
+    #[inline(always)]
+    pub(crate) fn counts_as_closing(self) -> bool {
+        self.0 & (CLIENT_FIN | SERVER_FIN | RESET) != 0 && self.0 & SETTLED == 0
+    }
+
     /// Whether a handshake has ended well, or was not seen.
     pub(crate) fn is_established(self) -> bool {
         self.0 & ESTABLISHED != 0

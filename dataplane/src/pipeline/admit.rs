@@ -6,12 +6,11 @@
 use super::batch::{Packet, Route};
 use super::context::Context;
 use super::headers::Headers;
-use super::source;
 use super::verdict::DropReason;
+use super::{pick, source};
 use crate::admission::{Event, Short};
 use crate::flow::{Direction, Expired, Found, Inserted, NewFlow, Tuple};
-use crate::limits::BACKEND_TRIES;
-use crate::schedule::{Schedule, client_hash};
+use crate::schedule::Ask;
 use crate::snapshot::{Backend, Forwarding, Service, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Opening;
@@ -93,7 +92,7 @@ fn try_begin(
     let (id, backend) = taken.inspect_err(|_| admission.meter.end(candidate.is_handshake()))?;
     let inserted = insert(packet, context, headers, candidate, id, backend);
     if !matches!(inserted, Ok(Inserted::Created(_))) {
-        backend.meters.backend.end();
+        backend.meters.backend.end(false);
         admission.meter.end(candidate.is_handshake());
     }
     match inserted? {
@@ -140,23 +139,23 @@ fn take_backend<'a>(
     candidate: Candidate<'_>,
 ) -> Result<(BackendId, &'a Backend), DropReason> {
     let Candidate { service, tuple, .. } = candidate;
-    let (worker, hash) = (context.keeper.worker(), hash(context, tuple));
     let snapshot = context.snapshot;
     let is_beginning = candidate.is_beginning();
-    let schedule = if is_beginning { Some(&*service.schedule) } else { service.stateless() };
-    let schedule = schedule.ok_or(DropReason::NoBackend)?;
-    let first = schedule.choose(worker, hash).ok_or(DropReason::NoBackend)?;
+    let ask = ask(context, service, tuple);
+    let client = (tuple.addresses.source(), context.now);
     let takes = |id| {
         let backend = snapshot.backend(id)?;
-        let threshold = backend.meters.upper_threshold.filter(|_| is_beginning);
-        backend.meters.backend.begin(threshold).then_some((id, backend))
+        let thresholds = backend.meters.thresholds.filter(|_| is_beginning);
+        backend.meters.backend.begin(thresholds).then_some((id, backend))
     };
-    if let Some(taken) = takes(first) {
-        return Ok(taken);
+    if !is_beginning {
+        return pick::unremembered(service, &ask, client).and_then(takes).ok_or(DropReason::NoBackend);
     }
-    let found = schedule.all_from(hash).take(BACKEND_TRIES).find_map(takes);
-    let is_known = snapshot.backend(first).is_some();
-    found.ok_or(if is_known { DropReason::BackendsFull } else { DropReason::NoBackend })
+    let (taken, _) = pick::pick(snapshot, service, &ask, client, takes)?;
+    if let Some(persistence) = &service.persistence {
+        persistence.remember(client.0, taken.0, context.now);
+    }
+    Ok(taken)
 }
 
 fn insert(
@@ -184,6 +183,9 @@ fn insert(
             candidate.service.admission.meter.count(context.keeper.worker(), Event::CookieTaken);
             context.openings.begin(entry, context.table.entry(entry).birth(), headers.vlan, context.now);
         }
+        if flow.is_closing() {
+            backend.meters.backend.closes();
+        }
         context.counters.flows_created.add(1);
         let counters = context.counters.backend(id);
         counters.active_flows.add(1);
@@ -205,12 +207,12 @@ pub(super) fn unremembered(
     service: &Service,
     tuple: &Tuple,
 ) -> Result<BackendId, DropReason> {
-    let choose = |schedule: &Schedule| schedule.choose(context.keeper.worker(), hash(context, tuple));
-    service.stateless().and_then(choose).ok_or(DropReason::NoBackend)
+    let client = (tuple.addresses.source(), context.now);
+    pick::unremembered(service, &ask(context, service, tuple), client).ok_or(DropReason::NoBackend)
 }
 
-fn hash(context: &Context<'_>, tuple: &Tuple) -> u64 {
-    client_hash(context.snapshot.hash_seed, tuple.addresses.source(), tuple.source_port)
+fn ask(context: &Context<'_>, service: &Service, tuple: &Tuple) -> Ask {
+    pick::ask(context.snapshot, service, tuple).on(context.keeper.worker(), context.now)
 }
 
 /// Counts a refusal as the service's.
@@ -227,7 +229,7 @@ pub(crate) fn ended(snapshot: &Snapshot, counters: &WorkerCounters, flow: &Expir
     counters.flows_expired.add(1);
     counters.backend(flow.backend).active_flows.sub(1);
     let Some(backend) = snapshot.backend(flow.backend) else { return };
-    backend.meters.backend.end();
+    backend.meters.backend.end(flow.closing);
     backend.meters.service.end(flow.half_open);
     if let (Some(nat), Forwarding::OneArm(one_arm)) = (flow.nat, &backend.forwarding) {
         source::give(one_arm, nat.address, nat.port);

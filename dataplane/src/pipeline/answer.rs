@@ -74,7 +74,7 @@ impl Budget {
         Self { credit: Self::FULL, last: Tick::default() }
     }
 
-    fn take(&mut self, now: Tick) -> bool {
+    pub(super) fn take(&mut self, now: Tick) -> bool {
         let elapsed = now.millis_since(self.last).min(1000);
         self.last = now;
         self.credit = (self.credit + elapsed * ANSWERS_PER_SECOND).min(Self::FULL);

@@ -6,8 +6,9 @@ use super::batch::{Batch, Packet, Route};
 use super::context::Context;
 use super::cookie;
 use super::headers::{Content, Headers, Piece};
+use super::retire::{self, Met};
 use super::verdict::DropReason;
-use crate::flow::{Direction, Found, Tuple};
+use crate::flow::Tuple;
 use crate::mode::is_host;
 use crate::snapshot::{Endpoint, MissingState, Service};
 use crate::types::Protocol;
@@ -17,7 +18,11 @@ use crate::wire::tcp::Flags;
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     batch.visit_some(batch.flowless, |packet, headers, _| {
         let chosen = match (headers.content, packet.route) {
-            (Content::Segment { flags }, Route::Flow(found)) if !is_reopened(context, found, flags) => return,
+            (Content::Segment { .. }, Route::Flow(found))
+                if retire::meet(packet, context, headers, found) == Met::GoesOn =>
+            {
+                return;
+            }
             (Content::Segment { flags }, _) => choose(packet, context, headers, flags),
             (Content::Error, Route::Flow(_)) | (Content::Echo | Content::Fragment, _) => return,
             (Content::Error, _) => about_no_flow(context, &headers.tuple).map_err(Stop::Drop),
@@ -27,18 +32,6 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
             Err(stop) => packet.verdict = answer::verdict(packet, context, headers, stop),
         }
     });
-}
-
-/// A SYN on a flow that is closing: the client uses its port again, and gets a new flow.
-fn is_reopened(context: &mut Context<'_>, found: Found, flags: Flags) -> bool {
-    if !flags.opens() || found.direction == Direction::Return {
-        return false;
-    }
-    let closing = context.table.entry(found.entry).state().is_closing();
-    if closing {
-        context.table.end(found.entry, context.snapshot);
-    }
-    closing
 }
 
 fn choose(

@@ -7,6 +7,7 @@ use super::batch::{Batch, Marks, Packet, Route};
 use super::context::Context;
 use super::headers::{Content, Headers};
 use crate::flow::{Direction, Found, Peeked};
+use crate::snapshot::Fate;
 
 #[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
@@ -14,7 +15,7 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     batch.look_at(|packet| packet.peeked = table.peek(packet.hash));
     batch.visit(|packet, headers, marks| {
         if let Some(found) = table.confirm(packet.peeked, &headers.tuple, context.snapshot) {
-            belongs(packet, headers, marks, found);
+            belongs(packet, headers, marks, found, context);
         } else if packet.peeked == Peeked::Nobody {
             marks.flowless();
         } else {
@@ -24,11 +25,12 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
 }
 
 #[inline(always)]
-fn belongs(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, found: Found) {
+fn belongs(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, found: Found, context: &Context<'_>) {
     packet.route = Route::Flow(found);
-    // A SYN may begin a flow anew.
+    // A SYN may begin a flow anew, and so may any packet of a backend that is on its way out.
     let opens = matches!(headers.content, Content::Segment { flags } if flags.opens());
-    if opens && found.direction == Direction::Forward {
+    let is_retired = context.snapshot.fate(found.backend) != Fate::Stays;
+    if opens && found.direction == Direction::Forward || is_retired {
         marks.flowless();
     }
 }
@@ -37,7 +39,7 @@ fn belongs(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, found: Foun
 #[inline(never)]
 fn search(packet: &mut Packet, headers: &Headers, marks: Marks<'_>, context: &Context<'_>) {
     match context.table.find(packet.hash, &headers.tuple, context.snapshot) {
-        Some(found) => belongs(packet, headers, marks, found),
+        Some(found) => belongs(packet, headers, marks, found, context),
         None => marks.flowless(),
     }
 }

@@ -18,6 +18,8 @@ mod headers;
 mod lookup;
 mod openings;
 mod parse;
+mod pick;
+mod retire;
 mod rewrite;
 mod source;
 mod spares;
@@ -32,6 +34,7 @@ pub(crate) use headers::{Headers, Piece};
 pub(crate) use openings::{Openings, run_due};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
+pub use pick::{Explained, Why, explain};
 pub(crate) use source::Draws;
 pub(crate) use spares::Spares;
 pub use verdict::DropReason;

@@ -1,104 +1,213 @@
-//! Schedulers: which backend takes a new flow.
+//! Schedulers: which backend takes a new flow. Named as IPVS names them, and choosing as it does.
 //!
-//! A scheduler is compiled from the backends that take new flows, and is then immutable but for a
-//! place in the order that each worker keeps for itself: no worker waits for another.
+//! A scheduler is compiled from a [`Recipe`]: the backends and the weights that they have now. It is then
+//! immutable, but for a place in the order that each worker keeps for itself, and for what `lblc` and
+//! `lblcr` remember. What changes with every flow, the backends' [`Load`], is asked for when a flow begins:
+//! all workers count in the same words, so no scheduler ever sees a part of the box.
+//!
+//! | scheduler | steps for a new flow |
+//! | --- | --- |
+//! | `rr` `wrr` `sh` `dh` `maglev` `random` `twos` | a few, whatever the number of backends |
+//! | `lc` `wlc` `sed` `nq` `fo` `ovf` | all backends of the service, as in IPVS: a cache line each |
+//! | `lblc` `lblcr` | a few for a known destination, else as `wlc` |
 
-mod client;
+mod counting;
+mod hashed;
+mod key;
+mod locality;
 mod maglev;
+mod ordered;
+mod random;
+mod recipe;
 mod round_robin;
 
-use crate::types::{BackendId, WorkerId};
+use std::sync::Arc;
 
-pub use client::{client_hash, cluster_seed};
-pub use maglev::Maglev;
-pub use round_robin::{RoundRobin, WeightedRoundRobin};
+use crate::limits::BACKEND_TRIES;
+use crate::types::BackendId;
+use counting::Measure;
+use hashed::Hashed;
+use locality::Locality;
+use maglev::Maglev;
+use ordered::Ordered;
+use random::Random;
+use round_robin::{RoundRobin, WeightedRoundRobin};
 
-/// A backend as a scheduler sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Which backend.
-    pub id: BackendId,
-    /// A name that is the same on every box of a group (address and port): Maglev orders and
-    /// hashes by it, so that all boxes build the same table.
-    pub name: String,
-    /// Its share, relative to the others; 0 takes no new flows.
-    pub weight: u16,
+pub use key::{Ask, HashOn, cluster_seed};
+pub(crate) use key::{Ends, hash as address_hash};
+pub use locality::Destinations;
+pub use recipe::{Candidate, Kind, Recipe};
+
+/// What a backend has to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Flows that are not closing: IPVS's active connections. All of UDP are.
+    pub active: u32,
+    /// Flows that are closing: IPVS's inactive connections.
+    pub inactive: u32,
+    /// It has as many flows as it may: IPVS's overloaded.
+    pub is_full: bool,
 }
 
-/// What a new flow is chosen by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// One after the other (`rr`).
-    RoundRobin,
-    /// One after the other, by weight (`wrr`).
-    WeightedRoundRobin,
-    /// Consistent hashing (`maglev`).
-    Maglev,
+impl Load {
+    /// What IPVS calls the overhead of a destination's connections: an active one weighs as much as 256
+    /// that are closing.
+    fn overhead(self) -> u64 {
+        (u64::from(self.active) << 8) + u64::from(self.inactive)
+    }
+}
+
+/// Who knows the loads.
+pub trait Loads {
+    /// That of a backend; of one that nobody knows, a full one.
+    fn load(&self, id: BackendId) -> Load;
+}
+
+/// A backend that takes new flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Taker {
+    id: BackendId,
+    /// Above 0.
+    weight: u16,
 }
 
 /// A compiled scheduler.
-#[derive(Debug)]
-pub enum Schedule {
+#[derive(Debug, Default)]
+pub struct Schedule {
+    /// Those that take new flows, in the order of their names.
+    takers: Box<[Taker]>,
+    way: Way,
+}
+
+#[derive(Debug, Default)]
+enum Way {
     /// No backend takes new flows.
-    Empty,
-    /// See [`RoundRobin`].
+    #[default]
+    Nobody,
     RoundRobin(RoundRobin),
-    /// See [`WeightedRoundRobin`].
     WeightedRoundRobin(WeightedRoundRobin),
-    /// See [`Maglev`].
+    Counting(Measure),
+    Ordered(Ordered),
+    Hashed(Hashed),
     Maglev(Maglev),
+    Random(Random),
+    Locality(Locality),
 }
 
 impl Schedule {
-    /// Compiles `kind` over `candidates` for `workers` workers. `cluster` seeds the hashing, so
-    /// that every box of a group chooses alike. Candidates of weight 0 are left out.
+    /// Compiles a recipe. `destinations`: what `lblc` and `lblcr` remember, which outlives a schedule.
+    #[must_use]
+    pub fn new(recipe: &Recipe, destinations: &Arc<Destinations>) -> Self {
+        let mut candidates: Vec<_> = recipe.candidates.iter().filter(|c| c.at_best() > 0).cloned().collect();
+        candidates.sort_by(|a, b| a.name.cmp(&b.name));
+        let able = candidates.iter().filter(|c| c.weight > 0);
+        let takers: Box<[_]> = able.map(|c| Taker { id: c.id, weight: c.weight }).collect();
+        if takers.is_empty() {
+            return Self::default();
+        }
+        let workers = recipe.workers;
+        let way = match recipe.kind {
+            Kind::RoundRobin => Way::RoundRobin(RoundRobin::new(takers.len(), workers)),
+            Kind::WeightedRoundRobin => Way::WeightedRoundRobin(WeightedRoundRobin::new(&takers, workers)),
+            Kind::LeastConnections => Way::Counting(Measure::Least),
+            Kind::WeightedLeastConnections => Way::Counting(Measure::Weighted),
+            Kind::ShortestDelay => Way::Counting(Measure::Delay),
+            Kind::NeverQueue => Way::Counting(Measure::NeverQueue),
+            Kind::Failover => Way::Ordered(Ordered::new(&takers, false)),
+            Kind::Overflow => Way::Ordered(Ordered::new(&takers, true)),
+            Kind::SourceHash => Way::Hashed(Hashed::new(&candidates, true, recipe.fallback)),
+            Kind::DestinationHash => Way::Hashed(Hashed::new(&candidates, false, recipe.fallback)),
+            Kind::Maglev => Way::Maglev(Maglev::new(&candidates, recipe)),
+            Kind::Random => Way::Random(Random::new(&takers, recipe, false)),
+            Kind::TwoChoices => Way::Random(Random::new(&takers, recipe, true)),
+            Kind::Locality => Way::Locality(Locality::new(destinations, false)),
+            Kind::LocalityReplicated => Way::Locality(Locality::new(destinations, true)),
+        };
+        Self { takers, way }
+    }
+
+    /// Compiles `kind` over `candidates` for `workers` workers, with nothing remembered.
     #[must_use]
     pub fn compile(kind: Kind, candidates: &[Candidate], workers: usize, cluster: &str) -> Self {
-        let mut able: Vec<_> = candidates.iter().filter(|c| c.weight > 0).cloned().collect();
-        able.sort_by(|a, b| a.name.cmp(&b.name));
-        if able.is_empty() {
-            return Self::Empty;
-        }
-        match kind {
-            Kind::RoundRobin => Self::RoundRobin(RoundRobin::new(&able, workers)),
-            Kind::WeightedRoundRobin => Self::WeightedRoundRobin(WeightedRoundRobin::new(&able, workers)),
-            Kind::Maglev => Self::Maglev(Maglev::new(&able, cluster)),
-        }
-    }
-
-    /// The backend for a new flow; `hash` is that of its client, from
-    /// [`client_hash`]. `None`: no backend takes new flows.
-    #[must_use]
-    pub fn choose(&self, worker: WorkerId, hash: u64) -> Option<BackendId> {
-        match self {
-            Self::Empty => None,
-            Self::RoundRobin(rr) => Some(rr.choose(worker)),
-            Self::WeightedRoundRobin(wrr) => Some(wrr.choose(worker)),
-            Self::Maglev(maglev) => Some(maglev.choose(hash)),
-        }
-    }
-
-    /// All backends that take new flows, from a place on that `hash` says.
-    pub(crate) fn all_from(&self, hash: u64) -> impl Iterator<Item = BackendId> {
-        let count = match self {
-            Self::Empty => 0,
-            Self::RoundRobin(rr) => rr.count(),
-            Self::WeightedRoundRobin(wrr) => wrr.count(),
-            Self::Maglev(maglev) => maglev.count(),
+        let recipe = Recipe {
+            kind,
+            candidates: candidates.to_vec(),
+            workers,
+            cluster: cluster.to_owned(),
+            fallback: true,
         };
+        Self::new(&recipe, &Arc::default())
+    }
+
+    /// The backend for a new flow. `None`: none that was asked takes it; others may, see [`Self::others`].
+    #[must_use]
+    pub fn choose(&self, ask: &Ask, loads: &impl Loads) -> Option<BackendId> {
+        let takers = &*self.takers;
+        let has_room = |id: &BackendId| !loads.load(*id).is_full;
+        match &self.way {
+            Way::Nobody => None,
+            Way::RoundRobin(rr) => tries(takers, ask, || rr.choose(takers, ask)).find(has_room),
+            Way::WeightedRoundRobin(wrr) => tries(takers, ask, || wrr.choose(takers, ask)).find(has_room),
+            Way::Counting(measure) => measure.choose(takers, loads),
+            Way::Ordered(ordered) => ordered.choose(takers, loads),
+            Way::Hashed(hashed) => hashed.choose(ask.hash, loads),
+            Way::Maglev(maglev) => maglev.choose(ask.hash).filter(has_room),
+            Way::Random(random) => random.choose(takers, ask, loads),
+            Way::Locality(locality) => locality.choose(takers, ask, loads),
+        }
+    }
+
+    /// The backend that the packet alone says, whatever its load: for a flow that is not remembered.
+    #[must_use]
+    pub fn choose_stateless(&self, hash: u64) -> Option<BackendId> {
+        match &self.way {
+            Way::Maglev(maglev) => maglev.choose(hash),
+            _ => None,
+        }
+    }
+
+    /// All backends that take new flows, from a place on that `hash` says; none where a flow is one
+    /// backend's or nobody's.
+    pub(crate) fn others(&self, ask: &Ask) -> impl Iterator<Item = BackendId> {
+        self.all_from(ask.hash).take(BACKEND_TRIES)
+    }
+
+    fn all_from(&self, hash: u64) -> impl Iterator<Item = BackendId> {
+        let is_bound = match &self.way {
+            Way::Hashed(hashed) => !hashed.falls_back(),
+            Way::Maglev(maglev) => !maglev.falls_back(),
+            // Whoever it leaves out has as many as its weight says.
+            Way::Ordered(ordered) => ordered.overflows(),
+            _ => false,
+        };
+        let count = if is_bound { 0 } else { self.takers.len() };
         let start = usize::try_from((u128::from(hash) * count as u128) >> 64).unwrap_or(0);
-        (start..count).chain(0..start).filter_map(|place| match self {
-            Self::Empty => None,
-            Self::RoundRobin(rr) => rr.get(place),
-            Self::WeightedRoundRobin(wrr) => wrr.get(place),
-            Self::Maglev(maglev) => maglev.get(place),
-        })
+        (start..count).chain(0..start).filter_map(|place| self.takers.get(place).map(|taker| taker.id))
+    }
+
+    /// Whether nobody takes new flows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.takers.is_empty()
     }
 
     /// Whether the choice follows from the packet alone, so that a flow that is not remembered
     /// still finds its backend.
     #[must_use]
     pub fn is_consistent(&self) -> bool {
-        matches!(self, Self::Maglev(_))
+        matches!(self.way, Way::Maglev(_))
     }
 }
+
+/// As many backends as are tried when the first ones are full. Who only wants to know is told of one.
+fn tries(
+    takers: &[Taker],
+    ask: &Ask,
+    mut next: impl FnMut() -> BackendId,
+) -> impl Iterator<Item = BackendId> {
+    let most = if ask.is_question { 1 } else { takers.len().min(BACKEND_TRIES) };
+    (0..most).map(move |_| next())
+}
+
+#[cfg(test)]
+mod tests;

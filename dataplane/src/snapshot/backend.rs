@@ -27,6 +27,20 @@ pub struct Backend {
     pub meters: Meters,
 }
 
+/// What becomes of a backend's flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fate {
+    /// It is there, and may have new ones.
+    #[default]
+    Stays,
+    /// It has no new ones. Those it has go on, but for handshakes that it does not answer.
+    Leave,
+    /// Each ends with its next packet: TCP by a reset to both sides.
+    Reset,
+    /// Each begins anew at another backend with its client's next packet; where connections cannot, as `Reset`.
+    Move,
+}
+
 /// A mode with what belongs to it.
 #[derive(Debug, Clone)]
 pub enum Forwarding {

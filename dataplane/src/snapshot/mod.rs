@@ -6,15 +6,17 @@ mod fib;
 mod publish;
 mod rss;
 mod service;
+mod shared;
 mod snat;
 mod tunnel;
 mod vip_map;
 
-pub use backend::{Backend, ClientAddress, Dscp, Forwarding, NextHop, OneArm};
+pub use backend::{Backend, ClientAddress, Dscp, Fate, Forwarding, NextHop, OneArm};
 pub use fib::{Fib, Hop, Route};
 pub use publish::{Publisher, Reader};
 pub use rss::{CLASSES, PortClasses, Rss};
 pub use service::{MissingState, Service};
+pub use shared::{Fates, Shared};
 pub use snat::{CAPACITY, FIRST_PORT, PoolPart, PortSet};
 pub use tunnel::{GueVariant, Tunnel, TunnelKind};
 pub use vip_map::{Endpoint, ReturnEndpoints, ServiceMap, Vip, VipSet};
@@ -25,6 +27,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::schedule::{Load, Loads};
 use crate::types::{BackendId, BridgeId, InterfaceId, Mac};
 #[cfg(doc)]
 use crate::types::{ServiceId, SnatId};
@@ -37,20 +40,20 @@ pub struct Snapshot {
     /// The data plane's interfaces, by [`InterfaceId`].
     pub interfaces: Vec<Interface>,
     /// The services, by [`ServiceId`].
-    pub services: Vec<Service>,
+    pub services: Shared<Vec<Service>>,
     /// The backends, by [`BackendId`]. A backend that has left the configuration stays until its
     /// last flow is gone; `None` is a number that nothing refers to.
-    pub backends: Vec<Option<Backend>>,
+    pub backends: Shared<Vec<Option<Backend>>>,
     /// Virtual endpoint to service.
-    pub endpoints: ServiceMap,
+    pub endpoints: Shared<ServiceMap>,
     /// The virtual addresses alone, those of source-NAT pools among them: who asks for an unknown port
     /// of one gets a named drop.
-    pub vips: VipSet,
+    pub vips: Shared<VipSet>,
     /// The addresses of source-NAT pools, by [`SnatId`]; `None` is a number that nothing refers to.
     pub snat: Vec<Option<IpAddr>>,
     /// Endpoints of backends whose replies pass through the box without being addressed to it (bridge
     /// and router mode): what they send may belong to a flow.
-    pub return_endpoints: ReturnEndpoints,
+    pub return_endpoints: Shared<ReturnEndpoints>,
     /// The box's own addresses: what is sent to them is Linux's, even from a backend's endpoint.
     pub local_addresses: Vec<IpAddr>,
     /// Which port of a bridge a station is behind, as the kernel's bridge has learned it.
@@ -61,6 +64,8 @@ pub struct Snapshot {
     pub hash_seed: u64,
     /// How long an idle flow is remembered.
     pub timeouts: FlowTimeouts,
+    /// What becomes of flows whose backend is on its way out.
+    pub fates: Fates,
 }
 
 impl Snapshot {
@@ -68,6 +73,13 @@ impl Snapshot {
     #[must_use]
     pub fn backend(&self, id: BackendId) -> Option<&Backend> {
         self.backends.get(id.index())?.as_ref()
+    }
+
+    /// What becomes of a backend's flows.
+    #[inline(always)]
+    #[must_use]
+    pub fn fate(&self, id: BackendId) -> Fate {
+        self.fates.of(id)
     }
 
     /// The ports of a bridge.
@@ -80,6 +92,13 @@ impl Snapshot {
     #[must_use]
     pub fn interface(&self, id: InterfaceId) -> Option<&Interface> {
         self.interfaces.get(id.index())
+    }
+}
+
+impl Loads for Snapshot {
+    fn load(&self, id: BackendId) -> Load {
+        let nobody = Load { is_full: true, ..Load::default() };
+        self.backend(id).map_or(nobody, |backend| backend.meters.load())
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::backend::ClientAddress;
 use crate::admission::{Admission, SynProxy};
-use crate::schedule::Schedule;
+use crate::persistence::Persistence;
+use crate::schedule::{HashOn, Schedule};
 use crate::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 
 /// A virtual IP, protocol and port, and how its new flows find a backend.
@@ -26,6 +27,10 @@ pub struct Service {
     /// The compiled scheduler over the backends that take new flows. Shared with earlier
     /// snapshots while the backends are the same, so that its place in the order is kept.
     pub schedule: Arc<Schedule>,
+    /// What hashing schedulers look at.
+    pub hash_on: HashOn,
+    /// Whether a client's flows go to one server.
+    pub persistence: Option<Persistence>,
     /// Whether a new flow may begin.
     pub admission: Admission,
     /// Whether handshakes are answered by cookie, so that a flow begins when its client has shown that it

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use super::rig::{BRIDGE, CLIENT, ETH0, ETH1, backend_address, backend_mac, vip};
-use crate::admission::{AccessList, Admission, Limits, Meters, ServiceMeter, SynProxy};
-use crate::schedule::{Candidate, Kind, Schedule};
+use crate::admission::{AccessList, Admission, Limits, Meters, ServiceMeter, SynProxy, Thresholds};
+use crate::persistence::Persistence;
+use crate::schedule::{Candidate, HashOn, Kind, Schedule};
 use crate::snapshot::{
     Backend, CLASSES, ClientAddress, Dscp, Endpoint, Forwarding, MissingState, NextHop, OneArm, PoolPart,
     PortClasses, PortSet, Service, Snapshot, Tunnel, TunnelKind, Vip,
@@ -56,6 +57,7 @@ pub(crate) struct Offer {
     pub(crate) syn_proxy: SynProxy,
     /// `None`: as befits the mode.
     pub(crate) scheduler: Option<Kind>,
+    pub(crate) persistence: Option<Persistence>,
 }
 
 /// An address of a source-NAT pool, on the backends' side of the box.
@@ -111,6 +113,7 @@ impl Offer {
             upper_threshold: None,
             syn_proxy: SynProxy::Off,
             scheduler: None,
+            persistence: None,
         }
     }
 
@@ -129,11 +132,12 @@ impl Offer {
             let forwarding = self.forwarding(snapshot, address);
             let (port, protocol, mss_clamp) = (self.inner, self.protocol, self.mss_clamp);
             let is_proxied = self.syn_proxy != SynProxy::Off;
-            let (service, upper_threshold) = (Arc::clone(&meter), self.upper_threshold);
-            let meters = Meters { service, backend: Arc::default(), upper_threshold, is_proxied };
+            let service = Arc::clone(&meter);
+            let thresholds = self.upper_threshold.and_then(|upper| Thresholds::new(upper, upper));
+            let meters = Meters { service, backend: Arc::default(), thresholds, is_proxied };
             let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters };
             snapshot.backends.push(Some(backend));
-            candidates.push(Candidate { id, name: format!("{address}:{:?}", self.inner), weight: 1 });
+            candidates.push(Candidate::new(id, format!("{address}:{:?}", self.inner), 1));
             if matches!(self.how, How::Bridge | How::Router) {
                 let port = self.inner.unwrap_or(Port(0));
                 snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
@@ -168,6 +172,8 @@ impl Offer {
             vlan,
             missing_state,
             schedule,
+            hash_on: HashOn::default(),
+            persistence: self.persistence.clone(),
             admission,
             syn_proxy: self.syn_proxy,
             largest_segment: self.mss_clamp.unwrap_or(1460),

@@ -14,7 +14,7 @@ use crate::engine::HugePages;
 use crate::flow::FlowTable;
 use crate::io::memory::MemoryIo;
 use crate::pipeline::DropReason;
-use crate::snapshot::{Fib, Interface, NextHop, Publisher, Route, ServiceMap, Snapshot};
+use crate::snapshot::{Fib, Interface, NextHop, Publisher, Route, Snapshot};
 use crate::stats::{WorkerCounters, WorkerStats};
 use crate::syn_proxy::Secret;
 use crate::tick::Tick;
@@ -106,7 +106,7 @@ pub(crate) fn backend_address(last: u8, v6: bool) -> IpAddr {
 /// Removes all services but leaves their backends: as after a reload that removed them.
 pub(crate) fn without_services(mut snapshot: Snapshot) -> Snapshot {
     snapshot.services.clear();
-    snapshot.endpoints = ServiceMap::default();
+    snapshot.endpoints = Default::default();
     snapshot
 }
 

@@ -82,6 +82,13 @@ async fn supervise(mut inbox: mpsc::Receiver<Request>) {
             Request::Plan(text, reply) => _ = reply.send(planned(&text)),
             Request::Apply(text, reply) => _ = reply.send(planned(&text).and_then(applied)),
             Request::Reload(reply) => _ = reply.send(Err(Refusal::failed("lb.toml is gone"))),
+            Request::Persistence(_, reply) => _ = reply.send(Ok(vec![remembered()])),
+            Request::Flush(query, reply) => {
+                _ = reply.send(Ok(view::Forgotten { forgotten: usize::from(query.client.is_none()) }));
+            }
+            Request::Explain(name, (client, port), reply) => {
+                _ = reply.send(Ok(explained(&name, client, port.unwrap_or(0))));
+            }
             Request::SetBackend(wanted, change, reply) => {
                 _ = reply.send(set_backend(&mut service, &wanted, change));
             }
@@ -136,6 +143,32 @@ fn set_backend(
     Ok(backend.clone())
 }
 
+pub(crate) fn remembered() -> view::Client {
+    view::Client {
+        services: vec!["web".to_owned(), "tls".to_owned()],
+        client: "192.0.2.0/24".to_owned(),
+        server: "10.0.1.11".to_owned(),
+        left_seconds: 61.0,
+    }
+}
+
+pub(crate) fn explained(service: &str, client: std::net::IpAddr, port: u16) -> view::Explained {
+    view::Explained {
+        service: service.to_owned(),
+        client: std::net::SocketAddr::new(client, port),
+        vip: "10.0.0.100:80".parse().unwrap(),
+        backend: Some("10.0.1.11:8080".to_owned()),
+        refused: None,
+        why: vec!["scheduler maglev chooses it".to_owned()],
+        backends: vec![view::Candidate {
+            backend: "10.0.1.11:8080".to_owned(),
+            weight: 100,
+            active_flows: 2,
+            note: "takes new flows".to_owned(),
+        }],
+    }
+}
+
 pub(crate) fn status() -> view::Status {
     view::Status {
         node: "lb1".to_owned(),
@@ -172,15 +205,21 @@ pub(crate) fn service() -> view::Service {
         address: address.parse().unwrap(),
         port: Some(8080),
         weight: 100,
+        effective_weight: 100,
+        priority_group: 1,
         upper_threshold: 0,
+        lower_threshold: 0,
+        overloaded: false,
         state: view::BackendState::Up,
         admin: view::Admin::Enabled,
+        drain: None,
         check: None,
         last_result: None,
         checks: Vec::new(),
         history: Vec::new(),
         last_change_seconds: Some(8.14),
         active_flows: 2,
+        closing_flows: 0,
         total_flows: 5,
         packets_in: 7,
         bytes_in: 640,
@@ -195,6 +234,7 @@ pub(crate) fn service() -> view::Service {
         scheduler: "maglev".to_owned(),
         quorum: 1,
         up: true,
+        backup: None,
         active_flows: 3,
         packets_in: 10,
         bytes_in: 900,

@@ -22,10 +22,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FLOWS: usize = 100;
 const MAX_FLOWS: usize = 100_000;
 
-type Requests = State<mpsc::Sender<Request>>;
-type Answer<T> = Result<Json<T>, Refusal>;
+pub(super) type Requests = State<mpsc::Sender<Request>>;
+pub(super) type Answer<T> = Result<Json<T>, Refusal>;
 
-async fn ask<T>(
+pub(super) async fn ask<T>(
     requests: &mpsc::Sender<Request>,
     request: impl FnOnce(Reply<T>) -> Request,
 ) -> Result<T, Refusal> {
@@ -153,7 +153,7 @@ pub(super) async fn set_backend(
     // Read by hand, so that `curl --data`, which announces a form, is as good as a JSON client.
     let change: view::BackendChange =
         serde_json::from_slice(&body?).map_err(|error| malformed(format!("{error}: {EXAMPLE}")))?;
-    if change == view::BackendChange::default() {
+    if change.admin.is_none() && change.weight.is_none() {
         return Err(malformed(format!("nothing to change: {EXAMPLE}")));
     }
     ask(&requests, |reply| Request::SetBackend(backend, change, reply)).await.map(Json)

@@ -8,6 +8,7 @@
 //!
 //! A refusal is a status of 400 or above and a body `{"error": "...", "details": [...]}`.
 
+mod choice;
 #[cfg(test)]
 pub(crate) mod fake;
 mod handlers;
@@ -34,7 +35,9 @@ fn routes(requests: mpsc::Sender<Request>) -> Router {
         .route("/v1/services", get(handlers::services))
         .route("/v1/services/{name}", get(handlers::service))
         .route("/v1/services/{name}/backends/{backend}", patch(handlers::set_backend))
+        .route("/v1/services/{name}/explain", get(choice::explain))
         .route("/v1/flows", get(handlers::flows))
+        .route("/v1/persistence", get(choice::persistence).delete(choice::flush))
         .route("/v1/vrrp", get(handlers::vrrp))
         .route("/v1/interfaces", get(handlers::interfaces))
         .route("/v1/neighbours", get(handlers::neighbours))

@@ -54,6 +54,12 @@ pub enum Request {
     Reload(Reply<view::Planned>),
     /// Change what the operator wants of a backend; answers the backend as it is then.
     SetBackend(BackendRef, view::BackendChange, Reply<view::Backend>),
+    /// Clients that are remembered; of a service's alone.
+    Persistence(Option<String>, Reply<Vec<view::Client>>),
+    /// Forget some of them.
+    Flush(view::FlushQuery, Reply<view::Forgotten>),
+    /// Which backend a client of a service would get.
+    Explain(String, (IpAddr, Option<u16>), Reply<view::Explained>),
 }
 
 /// Which flows.

@@ -26,7 +26,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
         ),
         (
             "/v1/services/web",
-            "active_flows address backends bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+            "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
              stateless_packets syn_proxy up",
         ),
@@ -40,7 +40,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let lists = [
         (
             "/v1/services",
-            "active_flows address backends bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+            "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
              stateless_packets syn_proxy up",
         ),
@@ -48,6 +48,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
             "/v1/flows",
             "age_seconds backend client idle_seconds packets_in packets_out protocol service snat state virtual",
         ),
+        ("/v1/persistence", "client left_seconds server services"),
         ("/v1/interfaces", "bridge mac name queues rx_dropped rx_packets tx_packets xdp zero_copy"),
         ("/v1/neighbours", "address interface mac state used_for"),
     ];
@@ -58,7 +59,8 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     }
     assert_eq!(daemon.call("GET", "/v1/vrrp", "").await.1, json!([]));
     let (_, services) = daemon.call("GET", "/v1/services", "").await;
-    let fields = "active_flows address admin bytes_in check checks history last_change_seconds last_result packets_in port state \
+    let fields = "active_flows address admin bytes_in check checks closing_flows drain effective_weight history \
+                  last_change_seconds last_result lower_threshold overloaded packets_in port priority_group state \
                   total_flows upper_threshold weight";
     assert_eq!(keys(&services[0]["backends"][0]), fields.split_whitespace().collect::<Vec<_>>());
     daemon.stop().await;

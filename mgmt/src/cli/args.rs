@@ -85,9 +85,29 @@ pub enum Verb {
     Stats,
     /// Enable, disable or drain a backend, or change its weight
     ///
-    /// Holds until the daemon stops. The configuration file stays as it is.
+    /// Holds until the daemon stops, or for good with --save.
     #[command(subcommand)]
     Backend(BackendVerb),
+    /// Clients that are remembered with their servers
+    Persistence {
+        /// Without a verb they are listed.
+        #[command(subcommand)]
+        what: Option<PersistenceVerb>,
+        /// Only those of this service
+        #[arg(long, value_name = "NAME", global = true)]
+        service: Option<String>,
+    },
+    /// Which backend a client would get now, and why
+    ///
+    /// The answer comes from the code that workers choose by. Nothing is changed by asking.
+    #[command(after_help = "Example:\n  penstock explain web --client 192.0.2.7:40112")]
+    Explain {
+        /// The service
+        service: String,
+        /// Its client; without a port, port 0
+        #[arg(long, value_name = "ADDRESS[:PORT]")]
+        client: String,
+    },
     /// What would happen to a packet
     #[command(hide = true)]
     Trace {
@@ -102,6 +122,17 @@ pub enum Verb {
     Completion {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// What to do with clients that are remembered.
+#[derive(Debug, Subcommand)]
+pub enum PersistenceVerb {
+    /// Forget them: their next connections are for the scheduler to place. None is cut
+    Flush {
+        /// Only this client
+        #[arg(long, value_name = "ADDRESS")]
+        client: Option<std::net::IpAddr>,
     },
 }
 
@@ -136,6 +167,9 @@ pub struct BackendName {
     /// ADDRESS or ADDRESS:PORT of the backend; IPv6 with a port in brackets
     #[arg(value_name = "ADDRESS[:PORT]")]
     pub backend: String,
+    /// Write it into the daemon's configuration file too; its comments stay
+    #[arg(long)]
+    pub save: bool,
 }
 
 #[cfg(test)]
@@ -174,6 +208,10 @@ mod tests {
             "backend disable web 10.0.1.11:80",
             "backend drain web [2001:db8::1]:80",
             "backend weight web 10.0.1.11 0",
+            "backend weight web 10.0.1.11 0 --save",
+            "persistence --service web",
+            "persistence flush --service web --client 192.0.2.7",
+            "explain web --client 192.0.2.7:40112",
             "trace 10.0.0.1 10.0.0.100 --protocol tcp --dport 80",
             "version",
             "completion zsh",

@@ -9,6 +9,7 @@ mod render;
 mod table;
 
 use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
@@ -17,7 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::api::request::{BackendRef, Refusal};
 use crate::api::view;
 use crate::config::{self, Machine};
-pub use args::{BackendName, BackendVerb, Cli, Verb};
+pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb};
 pub use client::{Answer, Call, ClientError, encoded, send};
 use render::Render;
 use table::Style;
@@ -115,6 +116,17 @@ pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) ->
         Verb::Neighbours => session.show::<Vec<view::Neighbour>>("/v1/neighbours").await,
         Verb::Stats => session.show::<view::Stats>("/v1/stats").await,
         Verb::Backend(verb) => session.backend(verb).await,
+        Verb::Persistence { what: None, service } => {
+            let query = service.map(|name| format!("?service={}", encoded(&name))).unwrap_or_default();
+            session.show::<Vec<view::Client>>(&format!("/v1/persistence{query}")).await
+        }
+        Verb::Persistence { what: Some(PersistenceVerb::Flush { client }), service } => {
+            session.flush(service, client).await
+        }
+        Verb::Explain { service, client } => {
+            let path = format!("/v1/services/{}/explain?client={}", encoded(&service), encoded(&client));
+            session.show::<view::Explained>(&path).await
+        }
         Verb::Trace { .. } => Err(Failure::refused("`trace` is not available in this version")),
         Verb::Version => session.version().await,
         Verb::Completion { shell } => session.completion(shell),
@@ -199,19 +211,28 @@ impl<O: Write, E: Write> Session<'_, O, E> {
     }
 
     async fn backend(&mut self, verb: BackendVerb) -> Result<(), Failure> {
-        let admin = |admin| view::BackendChange { admin: Some(admin), weight: None };
-        let (BackendName { service, backend }, change) = match verb {
+        let admin = |admin| view::BackendChange { admin: Some(admin), ..view::BackendChange::default() };
+        let (BackendName { service, backend, save }, change) = match verb {
             BackendVerb::Enable(name) => (name, admin(view::Admin::Enabled)),
             BackendVerb::Disable(name) => (name, admin(view::Admin::Disabled)),
             BackendVerb::Drain(name) => (name, admin(view::Admin::Drain)),
             BackendVerb::Weight { name, weight } => {
-                (name, view::BackendChange { admin: None, weight: Some(weight) })
+                (name, view::BackendChange { weight: Some(weight), ..view::BackendChange::default() })
             }
         };
         BackendRef::parse(&service, &backend).map_err(Failure::refused)?;
         let path = format!("/v1/services/{}/backends/{}", encoded(&service), encoded(&backend));
+        let change = view::BackendChange { save, ..change };
         let body = serde_json::to_vec(&change).map_err(io::Error::from)?;
         self.call::<view::Backend>(Call { method: hyper::Method::PATCH, path, body }).await.map(drop)
+    }
+
+    async fn flush(&mut self, service: Option<String>, client: Option<IpAddr>) -> Result<(), Failure> {
+        let service = service.map(|name| format!("service={}&", encoded(&name))).unwrap_or_default();
+        let client = client.map(|client| format!("client={client}")).unwrap_or_default();
+        let path = format!("/v1/persistence?{service}{client}");
+        let call = Call { method: hyper::Method::DELETE, path, body: Vec::new() };
+        self.call::<view::Forgotten>(call).await.map(drop)
     }
 
     /// Says its own version in any case: a daemon that does not answer is no failure here.

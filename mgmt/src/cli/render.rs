@@ -1,5 +1,6 @@
 //! The daemon's answers as text for operators.
 
+mod choice;
 mod services;
 
 use std::fmt::Write;

@@ -2,15 +2,20 @@
 //! flows that outlive configurations too; and access lists, which take a while to build.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use dataplane::admission::{AccessList, Admission, BackendMeter, Commons, Meters, ServiceMeter};
+use dataplane::admission::{AccessList, Admission, BackendMeter, Commons, Meters, ServiceMeter, Thresholds};
 use dataplane::limits::SOURCE_SETS;
-use dataplane::schedule::Schedule;
-use dataplane::types::BackendId;
+use dataplane::persistence::{Clients, Persistence, Server};
+use dataplane::schedule::{Destinations, Kind, Schedule};
+use dataplane::types::{BackendId, Port};
 
-use crate::config::{Access, Service};
+use crate::config::{Access, Config, Service};
 use crate::inventory::Member;
+
+/// Numbers of those who share clients: whether it is a group of services, and its name or that of the one service.
+pub type Groups = HashMap<(bool, String), u32>;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -19,8 +24,14 @@ pub(super) struct Book {
     /// By the name of a service; `true`: the present compilation has asked for it.
     services: HashMap<String, (bool, Arc<ServiceMeter>)>,
     next: u32,
-    /// By number: whoever gets a number finds it without a flow.
-    backends: Vec<Arc<BackendMeter>>,
+    /// By number: whoever gets a number finds it without a flow. With the thresholds that it had last.
+    backends: Vec<(Arc<BackendMeter>, Option<Thresholds>)>,
+    /// Clients of services with persistence. Its size is that of the first configuration.
+    clients: Option<Arc<Clients>>,
+    /// By the name of a group, or of a service without one.
+    groups: Groups,
+    /// By the name of a service: what `lblc` and `lblcr` remember.
+    destinations: HashMap<String, Arc<Destinations>>,
     /// By the name of a service, with what they were built from.
     lists: HashMap<String, (Access, Arc<AccessList>)>,
 }
@@ -32,6 +43,9 @@ impl Default for Book {
             services: HashMap::new(),
             next: 0,
             backends: Vec::new(),
+            clients: None,
+            groups: HashMap::new(),
+            destinations: HashMap::new(),
             lists: HashMap::new(),
         }
     }
@@ -53,14 +67,16 @@ impl Book {
     /// What a backend's flows count in.
     pub(super) fn meters(&mut self, id: BackendId, member: &Member, workers: usize) -> Meters {
         if self.backends.len() <= id.index() {
-            self.backends.resize_with(id.index() + 1, Arc::default);
+            self.backends.resize_with(id.index() + 1, Default::default);
         }
-        Meters {
-            service: self.service(&member.service, workers),
-            backend: Arc::clone(&self.backends[id.index()]),
-            upper_threshold: member.upper_threshold,
-            is_proxied: member.is_proxied,
+        let (meter, thresholds) = &mut self.backends[id.index()];
+        if *thresholds != member.thresholds {
+            *thresholds = member.thresholds;
+            meter.forgive();
         }
+        let backend = Arc::clone(meter);
+        let &Member { thresholds, is_proxied, .. } = member;
+        Meters { service: self.service(&member.service, workers), backend, thresholds, is_proxied }
     }
 
     /// What a service's new flows have to pass.
@@ -72,6 +88,44 @@ impl Book {
     ) -> Admission {
         let meter = self.service(&service.name, workers);
         Admission { access: self.list(service), limits: service.limits, meter, fallback }
+    }
+
+    /// A service's persistence, over the backends that take new flows.
+    pub(super) fn persistence(
+        &mut self,
+        config: &Config,
+        service: &Service,
+        takers: impl Iterator<Item = BackendId>,
+        member: impl Fn(BackendId) -> Option<(IpAddr, Option<Port>)>,
+    ) -> Option<Persistence> {
+        let wanted = service.choice.persistence.as_ref()?;
+        let entries = config.dataplane.persistence;
+        let clients = Arc::clone(self.clients.get_or_insert_with(|| Arc::new(Clients::new(entries))));
+        let shared = wanted.group.is_some();
+        let name = wanted.group.clone().unwrap_or_else(|| service.name.clone());
+        let next = u32::try_from(self.groups.len()).unwrap_or(u32::MAX);
+        let group = *self.groups.entry((shared, name)).or_insert(next);
+        // Where services share, the ports behind one server's address are different ones.
+        let server = |id| {
+            let (address, port) = member(id)?;
+            Some((Server::new(address, port.filter(|_| !shared)), id))
+        };
+        let takers: Vec<_> = takers.filter_map(server).collect();
+        Some(Persistence::new(clients, group, wanted.timeout, wanted.masks, &takers))
+    }
+
+    /// The clients that are remembered, and the names that groups have: of a service's own, or of several.
+    pub(super) fn clients(&self) -> Option<(&Arc<Clients>, &Groups)> {
+        self.clients.as_ref().map(|clients| (clients, &self.groups))
+    }
+
+    /// What a service's scheduler remembers of destinations: nothing, but where it is made for them.
+    pub(super) fn destinations(&mut self, service: &str, kind: Kind) -> Arc<Destinations> {
+        if !matches!(kind, Kind::Locality | Kind::LocalityReplicated) {
+            return Arc::default();
+        }
+        let known = self.destinations.entry(service.to_owned());
+        Arc::clone(known.or_insert_with(|| Arc::new(Destinations::new())))
     }
 
     fn list(&mut self, service: &Service) -> Arc<AccessList> {
@@ -96,5 +150,6 @@ impl Book {
         self.services.retain(|_, (asked, _)| std::mem::take(asked));
         let services = &self.services;
         self.lists.retain(|name, _| services.contains_key(name));
+        self.destinations.retain(|name, _| services.contains_key(name));
     }
 }

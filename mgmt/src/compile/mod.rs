@@ -3,28 +3,35 @@
 //! worker's place in the order. The [`Pools`] and the meters outlive a configuration because flows do.
 
 mod backends;
+mod choose;
 mod conflicts;
 mod meters;
 mod pools;
+mod select;
 mod served;
 
 pub use backends::{is_behind_a_router, tunnel_source};
+pub use choose::Outcome;
 pub use conflicts::{Conflict, conflicts};
+pub use meters::Groups;
 pub use pools::{Pools, Server, is_above};
 pub use served::Served;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use dataplane::admission::Admission;
-use dataplane::schedule::{Candidate, Kind, Schedule, cluster_seed};
-use dataplane::snapshot::{ClientAddress, Interface, PortSet, Rss, Service, Snapshot, Vip};
+use dataplane::persistence::{Clients, Persistence};
+use dataplane::schedule::{Schedule, cluster_seed};
+use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
 use crate::net::{self, NetState, Port};
+use choose::{Schedules, hash_on};
 
 /// What a snapshot is made from.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +46,8 @@ pub struct Facts<'a> {
     pub rss: &'a [Option<Rss>],
     /// Worker threads.
     pub workers: usize,
+    /// The present.
+    pub now: Instant,
 }
 
 impl<'a> Facts<'a> {
@@ -56,26 +65,13 @@ pub fn ports(config: &Config) -> Vec<Port<'_>> {
     interfaces.map(|i| Port { name: &i.name, bridge: i.bridge.as_deref() }).collect()
 }
 
-/// What a schedule is made from.
-#[derive(Debug, PartialEq, Eq)]
-struct Recipe {
-    kind: Kind,
-    candidates: Vec<Candidate>,
-    cluster: String,
-}
-
-impl Recipe {
-    /// Whether anybody takes new flows.
-    fn has_takers(&self) -> bool {
-        self.candidates.iter().any(|candidate| candidate.weight > 0)
-    }
-}
-
 /// See the module's head.
 #[derive(Debug, Default)]
 pub struct Compiler {
     /// By the name of a service and the kind: a service may have two.
-    schedules: HashMap<(String, Kind), (Recipe, Arc<Schedule>)>,
+    schedules: Schedules,
+    /// By the name of a service: what the next compilation starts from.
+    outcomes: HashMap<String, Outcome>,
     pools: Pools,
     book: meters::Book,
     generation: u64,
@@ -102,6 +98,7 @@ impl Compiler {
         pool.iter().for_each(|address| self.pools.number(*address));
         for (id, member) in inventory.members() {
             let meters = member.map(|member| self.book.meters(id, member, facts.workers));
+            snapshot.fates.set(id, member.map_or(Fate::Stays, |member| member.fate(facts.now)));
             backends::add(&mut snapshot, member.zip(meters), &fib, facts, &mut self.pools);
         }
         snapshot.snat = self.pools.addresses().to_vec();
@@ -110,47 +107,23 @@ impl Compiler {
             let vip = Vip { echo: pool.contains(address), bridge: false };
             snapshot.vips.insert(Prefix::host(*address), vip);
         }
-        let mut schedules = HashMap::new();
+        let (mut schedules, mut outcomes) = (Schedules::new(), HashMap::new());
         for (id, service) in (0..).map(ServiceId).zip(&config.services) {
-            let mut compiled = |kind| {
-                let (recipe, schedule) = self.schedule(facts, service, kind);
-                let has_takers = recipe.has_takers();
-                schedules.insert((service.name.clone(), kind), (recipe, Arc::clone(&schedule)));
-                (schedule, has_takers)
-            };
-            let (schedule, has_takers) = compiled(service.scheduler);
-            // What translates nothing can do without flows, if something finds their backend.
-            let needs_another = !service.mode().is_two_way() && service.scheduler != Kind::Maglev;
-            let fallback = needs_another.then(|| compiled(Kind::Maglev).0);
-            let admission = self.book.admission(service, facts.workers, fallback);
-            add_service(&mut snapshot, id, service, (schedule, admission), has_takers);
+            let chosen = self.choose(facts, service, &mut schedules);
+            outcomes.insert(service.name.clone(), chosen.outcome);
+            let admission = self.book.admission(service, facts.workers, chosen.fallback);
+            add_service(&mut snapshot, id, service, (chosen.schedule, chosen.persistence, admission));
         }
-        self.schedules = schedules;
+        (self.schedules, self.outcomes) = (schedules, outcomes);
         self.book.forget();
         snapshot.fib = Arc::new(fib);
         snapshot
     }
 
-    fn schedule(
-        &mut self,
-        facts: &Facts<'_>,
-        service: &config::Service,
-        kind: Kind,
-    ) -> (Recipe, Arc<Schedule>) {
-        let Facts { config, inventory, workers, .. } = *facts;
-        let candidates = service.backends.iter().filter_map(|backend| {
-            let id = inventory.number(service, backend.address, backend.port)?;
-            let weight = inventory.get(id)?.weight_for_new_flows();
-            Some(Candidate { id, name: backend.name(), weight })
-        });
-        let recipe = Recipe { kind, candidates: candidates.collect(), cluster: config.node.cluster.clone() };
-        match self.schedules.remove(&(service.name.clone(), kind)) {
-            Some((before, schedule)) if before == recipe => (before, schedule),
-            _ => {
-                let schedule = Schedule::compile(recipe.kind, &recipe.candidates, workers, &recipe.cluster);
-                (recipe, Arc::new(schedule))
-            }
-        }
+    /// The clients that are remembered, and the names that their groups have: of several services, or of one.
+    #[must_use]
+    pub fn clients(&self) -> Option<(&Arc<Clients>, &Groups)> {
+        self.book.clients()
     }
 
     /// To be called when the configuration has changed.
@@ -210,8 +183,7 @@ fn add_service(
     snapshot: &mut Snapshot,
     id: ServiceId,
     service: &config::Service,
-    (schedule, admission): (Arc<Schedule>, Admission),
-    has_takers: bool,
+    (schedule, persistence, admission): (Arc<Schedule>, Option<Persistence>, Admission),
 ) {
     let &config::Service { address: vip, ports, protocol, vlan, missing_state, ping, syn_proxy, .. } =
         service;
@@ -220,6 +192,7 @@ fn add_service(
         _ => ClientAddress::None,
     };
     let mode = service.mode();
+    let has_takers = !schedule.is_empty();
     snapshot.services.push(Service {
         vip,
         ports,
@@ -228,6 +201,8 @@ fn add_service(
         vlan,
         missing_state,
         schedule,
+        hash_on: hash_on(service),
+        persistence,
         admission,
         syn_proxy,
         largest_segment: largest_segment(service),

@@ -2,6 +2,7 @@ use super::*;
 use crate::api::view::Admin;
 use crate::config::{Machine, load_str};
 use crate::net::{Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, Target};
+use dataplane::schedule::Ask;
 use dataplane::snapshot::{
     self, Backend, ClientAddress, Dscp, Endpoint, MissingState, NextHop, PoolPart, TunnelKind,
 };
@@ -26,7 +27,7 @@ fn inventory(config: &Config) -> Inventory {
 }
 
 fn compile(compiler: &mut Compiler, config: &Config, inventory: &Inventory, net: &NetState) -> Snapshot {
-    compiler.compile(&Facts { config, inventory, net, rss: &[], workers: 2 })
+    compiler.compile(&Facts { config, inventory, net, rss: &[], workers: 2, now: crate::clock::now() })
 }
 
 #[test]
@@ -58,13 +59,69 @@ fn an_unchanged_service_keeps_its_schedule_and_a_changed_one_does_not() {
 }
 
 #[test]
+fn one_services_choice_is_compiled_without_the_others() {
+    let (config, net, now) = (config(1), NetState::default(), crate::clock::now());
+    let (mut inventory, mut compiler) = (inventory(&config), Compiler::default());
+    let first = compile(&mut compiler, &config, &inventory, &net);
+    let mut amend = |inventory: &Inventory, before: &Snapshot| {
+        let facts = Facts { config: &config, inventory, net: &net, rss: &[], workers: 2, now };
+        compiler.amend(before, &facts, |service| service.name == "web")
+    };
+    let drain = |inventory: &mut Inventory, id| {
+        assert!(inventory.get_mut(BackendId(id)).unwrap().change(now, |member| member.admin = Admin::Drain));
+    };
+    drain(&mut inventory, 0);
+    let second = amend(&inventory, &first).unwrap();
+    assert!(second.generation > first.generation);
+    assert!(!Arc::ptr_eq(&first.services[0].schedule, &second.services[0].schedule));
+    assert!(Arc::ptr_eq(&first.services[1].schedule, &second.services[1].schedule));
+    let ask = Ask::new(Default::default(), 0);
+    assert_eq!(second.services[0].schedule.choose(&ask, &second), Some(BackendId(1)));
+    assert!(!second.fates.is_empty() && second.fate(BackendId(0)) == snapshot::Fate::Leave);
+    drain(&mut inventory, 1);
+    assert!(amend(&inventory, &second).is_none(), "its address answers no echo requests any more");
+}
+
+#[test]
+fn clients_are_shared_by_services_of_a_group_and_outlive_a_configuration() {
+    let service = |name: &str, port: u16, keys: &str| {
+        format!(
+            "[[service]]\nname = \"{name}\"\naddress = \"10.0.0.100\"\nport = {port}\nmode = \"router\"\n{keys}\n\
+             backend = [{{ address = \"10.0.1.11\" }}, {{ address = \"10.0.1.12\" }}]\n"
+        )
+    };
+    let shop = "persistence = { group = \"shop\" }";
+    let with = |keys: [&str; 3]| {
+        let services = [("web", 80), ("tls", 443), ("dns", 53)].into_iter().zip(keys);
+        let services: String = services.map(|((name, port), keys)| service(name, port, keys)).collect();
+        load(&format!("[[interface]]\nname = \"eth0\"\n{services}"))
+    };
+    let mut compiler = Compiler::default();
+    let mut groups = |keys| {
+        let config = with(keys);
+        let snapshot = compile(&mut compiler, &config, &inventory(&config), &NetState::default());
+        let (clients, names) = compiler.clients().unwrap();
+        let mut names: Vec<_> = names.iter().map(|((shared, name), n)| (*n, *shared, name.clone())).collect();
+        names.sort_unstable();
+        let has: Vec<_> = snapshot.services.iter().map(|service| service.persistence.is_some()).collect();
+        (Arc::as_ptr(clients), names, has)
+    };
+    let first = groups([shop, shop, "persistence = {}"]);
+    assert_eq!(first.1, [(0, true, "shop".to_owned()), (1, false, "dns".to_owned())]);
+    let second = groups([shop, "", "persistence = { mask4 = 24 }"]);
+    assert_eq!((second.0, second.1), (first.0, first.1));
+    assert_eq!(second.2, [true, false, true]);
+}
+
+#[test]
 fn a_disabled_backend_takes_no_new_flows() {
     let config = config(1);
     let mut inventory = inventory(&config);
     inventory.get_mut(BackendId(0)).unwrap().admin = Admin::Disabled;
     let snapshot = compile(&mut Compiler::default(), &config, &inventory, &NetState::default());
     let schedule = &snapshot.services[0].schedule;
-    let chosen: Vec<_> = (0..4).map(|_| schedule.choose(Default::default(), 0)).collect();
+    let ask = Ask::new(Default::default(), 0);
+    let chosen: Vec<_> = (0..4).map(|_| schedule.choose(&ask, &snapshot)).collect();
     assert_eq!(chosen, [Some(BackendId(1)); 4]);
     assert!(snapshot.backend(BackendId(0)).is_some(), "its flows go on");
 }
@@ -391,7 +448,7 @@ fn meters_are_kept_over_reloads_and_lists_while_they_are_the_same() {
     assert_eq!((a.limits.flows, a.limits.new_per_second), (Some(5), None));
     assert!(Arc::ptr_eq(&backend(&first).meters.service, &a.meter));
     assert!(Arc::ptr_eq(&backend(&first).meters.backend, &backend(&second).meters.backend));
-    assert_eq!(backend(&first).meters.upper_threshold, Some(9));
+    assert_eq!(backend(&first).meters.thresholds.map(|t| (t.upper(), t.lower())), Some((9, 6)));
     // The service leaves while its backend has flows, and comes back with another list.
     let without = load("[[interface]]\nname = \"eth0\"\n");
     inventory.follow(&without, crate::clock::now(), |_| dataplane::BackendStats::default());
@@ -410,4 +467,44 @@ fn a_service_that_translates_or_hashes_needs_no_second_scheduler() {
     let config = config(1);
     let snapshot = compile(&mut Compiler::default(), &config, &inventory(&config), &NetState::default());
     assert!(snapshot.services.iter().all(|service| service.admission.fallback.is_none()));
+}
+
+/// What is promised of large boxes. Times are of an unoptimised build that shares its cores, and so are the
+/// bounds: that one change costs a small part of a compilation is what counts.
+#[test]
+fn one_change_among_ten_thousand_services_costs_a_small_part_of_them_all() {
+    use std::fmt::Write;
+    let mut text = "[[interface]]\nname = \"eth0\"\n".to_owned();
+    for n in 0..10_000 {
+        let (high, low) = (n / 250, n % 250 + 1);
+        writeln!(
+            text,
+            "[[service]]\nname = \"s{n}\"\naddress = \"10.100.{high}.{low}\"\nport = 80\nmode = \"router\""
+        )
+        .unwrap();
+        for backend in 1..=10 {
+            writeln!(text, "[[service.backend]]\naddress = \"10.{backend}.{high}.{low}\"").unwrap();
+        }
+    }
+    let timed = |what: &str, since: Instant| {
+        let took = crate::clock::now().duration_since(since);
+        eprintln!("{what}: {took:?}");
+        took
+    };
+    let begin = crate::clock::now();
+    let config = load(&text);
+    timed("read", begin);
+    let (mut inventory, mut compiler, net) = (inventory(&config), Compiler::default(), NetState::default());
+    let begin = crate::clock::now();
+    let first = compile(&mut compiler, &config, &inventory, &net);
+    let all = timed("compiled", begin);
+    let now = crate::clock::now();
+    inventory.get_mut(BackendId(7)).unwrap().change(now, |member| member.weight = 5);
+    let facts = Facts { config: &config, inventory: &inventory, net: &net, rss: &[], workers: 2, now };
+    let begin = crate::clock::now();
+    let next = compiler.amend(&first, &facts, |service| service.name == "s0").unwrap();
+    let one = timed("one changed", begin);
+    assert!(one * 10 < all, "{one:?} of {all:?}");
+    let shared = first.services.iter().zip(next.services.iter());
+    assert_eq!(shared.filter(|(a, b)| Arc::ptr_eq(&a.schedule, &b.schedule)).count(), 9_999);
 }

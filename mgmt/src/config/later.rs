@@ -1,7 +1,6 @@
 //! Keys of the contract whose feature this version does not have.
 //!
-//! Such a key is known by name and may say what holds anyway (`slow_start = "0s"`); asking for the
-//! feature is refused, never ignored. The lists at the end have one line per key: a feature that
+//! Such a key is known by name; asking for the feature is refused, never ignored. The lists at the end have one line per key: a feature that
 //! arrives takes its line away, and reads the key where its table is read.
 
 use toml::Spanned;
@@ -14,12 +13,6 @@ use super::diagnostic::{Report, Span};
 pub(super) enum Later {
     /// Nothing: the key has no default that means "off".
     Absent,
-    /// This text.
-    Text(&'static str),
-    /// This number.
-    Number(u32),
-    /// A duration of zero, however written.
-    NoTime,
 }
 
 impl Later {
@@ -30,22 +23,7 @@ impl Later {
         found: &Spanned<DeValue<'_>>,
         report: &mut Report<'_>,
     ) {
-        if !self.is_said_by(found.get_ref()) {
-            self.refuse(key, key_span, &found.span(), report);
-        }
-    }
-
-    fn is_said_by(&self, found: &DeValue<'_>) -> bool {
-        match (self, found) {
-            (Self::Text(default), DeValue::String(text)) => text == default,
-            (Self::Number(default), DeValue::Integer(n)) => {
-                u32::from_str_radix(n.as_str(), n.radix()).is_ok_and(|n| n == *default)
-            }
-            (Self::NoTime, DeValue::String(text)) => {
-                humantime::parse_duration(text).is_ok_and(|time| time.is_zero())
-            }
-            _ => false,
-        }
+        self.refuse(key, key_span, &found.span(), report);
     }
 
     fn refuse(&self, key: &str, key_span: &Span, found: &Span, report: &mut Report<'_>) {
@@ -63,9 +41,6 @@ impl Later {
         match self {
             Self::Absent if is_header => finding.help("take the table out"),
             Self::Absent => finding.help("take the key out"),
-            Self::Text(default) => finding.help(format!("this version has `{key} = \"{default}\"` only")),
-            Self::Number(default) => finding.help(format!("this version has `{key} = {default}` only")),
-            Self::NoTime => finding.help(format!("this version has `{key} = \"0s\"` only")),
         };
     }
 }
@@ -74,20 +49,6 @@ impl Later {
 pub(super) const TOP: &[(&str, Later)] = &[("vrrp", Later::Absent)];
 
 /// Of `[[service]]`.
-pub(super) const SERVICE: &[(&str, Later)] = &[
-    ("persistence", Later::Absent),
-    ("backup", Later::Absent),
-    ("quorum", Later::Number(1)),
-    ("group_minimum", Later::Number(1)),
-    ("on_backend_failure", Later::Text("keep")),
-    ("slow_start", Later::NoTime),
-    ("hash_on", Later::Text("source+port")),
-];
-
-/// Of `[[service.backend]]`.
-pub(super) const BACKEND: &[(&str, Later)] =
-    &[("priority_group", Later::Number(1)), ("lower_threshold", Later::Number(0))];
-
 /// Words of `check`.
 pub(super) const CHECKS: &[&str] = &["bfd"];
 
@@ -95,5 +56,4 @@ pub(super) const CHECKS: &[&str] = &["bfd"];
 pub(super) const WAYS: &[&str] = &["data-path"];
 
 /// Words of `scheduler`.
-pub(super) const SCHEDULERS: &[&str] =
-    &["lc", "wlc", "sh", "dh", "sed", "nq", "fo", "ovf", "lblc", "lblcr", "random"];
+pub(super) const SCHEDULERS: &[&str] = &[];

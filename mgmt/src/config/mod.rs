@@ -10,6 +10,7 @@
 //!
 //! [`plan`](mod@plan) tells two configurations apart in plain sentences.
 
+mod choice;
 mod diagnostic;
 pub mod health;
 mod later;
@@ -30,6 +31,7 @@ use dataplane::snapshot::FlowTimeouts;
 use dataplane::{HugePages, Poll, XdpPreference};
 use toml::de::DeTable;
 
+pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
@@ -105,6 +107,8 @@ pub struct Dataplane {
     pub huge_pages: HugePages,
     /// Defaults: those of [`FlowTimeouts`].
     pub flow_timeouts: FlowTimeouts,
+    /// Clients of services with persistence that are remembered. Default: 131 072, which are four megabytes.
+    pub persistence: usize,
 }
 
 /// `[[interface]]`
@@ -124,10 +128,16 @@ pub fn syn_proxy_word(syn_proxy: SynProxy) -> &'static str {
     read::syn_proxy_word(syn_proxy)
 }
 
-/// What operators write for a scheduler: `rr`, `wrr`, `maglev`.
+/// What operators write for a scheduler: `rr`, `wlc`, `maglev`.
 #[must_use]
 pub fn scheduler_word(kind: Kind) -> &'static str {
     read::scheduler_word(kind)
+}
+
+/// What operators write for what becomes of a drained backend's flows: `leave`, `reset`, `move`.
+#[must_use]
+pub fn then_word(then: Then) -> &'static str {
+    read::then_word(then)
 }
 
 /// What operators write for what an idle worker does: `busy`, `adaptive`.

@@ -5,17 +5,19 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use dataplane::admission::SynProxy;
-use dataplane::schedule::Kind;
+use dataplane::schedule::{HashOn, Kind};
 use dataplane::snapshot::{ClientAddress, FlowTimeouts, MissingState};
 use dataplane::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 use dataplane::{HugePages, Poll, XdpPreference};
 use hickory_proto::rr::{Name, RecordType};
 use toml::Spanned;
 
+use super::choice::Then;
 use super::diagnostic::Span;
 use super::health::{Digest, HttpVersion, Initial, Needs, StatusSet, Transport};
 use super::service::Ping;
 use super::value::AddressRange;
+use crate::api::view::Admin;
 
 #[derive(Debug)]
 pub(super) struct Model {
@@ -39,6 +41,7 @@ pub(super) struct Dataplane {
     pub(super) flows: usize,
     pub(super) huge_pages: HugePages,
     pub(super) flow_timeouts: FlowTimeouts,
+    pub(super) persistence: usize,
 }
 
 impl Default for Dataplane {
@@ -49,6 +52,7 @@ impl Default for Dataplane {
             flows: 1_048_576,
             huge_pages: HugePages::Auto,
             flow_timeouts: FlowTimeouts::default(),
+            persistence: 131_072,
         }
     }
 }
@@ -68,7 +72,7 @@ pub(super) struct Service {
     pub(super) ports: Option<Spanned<PortRange>>,
     pub(super) protocol: Protocol,
     pub(super) mode: Option<Spanned<Mode>>,
-    pub(super) scheduler: Kind,
+    pub(super) choice: Choice,
     pub(super) snat_pool: Option<Spanned<Vec<Spanned<AddressRange>>>>,
     pub(super) tunnel: Option<Tunnel>,
     pub(super) client_address: Option<Spanned<ClientAddress>>,
@@ -84,6 +88,44 @@ pub(super) struct Service {
     pub(super) health: Health,
     pub(super) backends: Vec<Backend>,
     pub(super) span: Span,
+}
+
+/// Which backends take new flows.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) scheduler: Kind,
+    pub(super) hash_on: Option<Spanned<HashOn>>,
+    pub(super) fallback: Option<Spanned<bool>>,
+    pub(super) group_minimum: u32,
+    pub(super) quorum: Option<Spanned<u32>>,
+    pub(super) hysteresis: Option<Spanned<u32>>,
+    pub(super) backup: Option<Backup>,
+    pub(super) slow_start: Duration,
+    pub(super) persistence: Option<Persistence>,
+    pub(super) on_failure: Then,
+    pub(super) drain: Option<Drain>,
+}
+
+/// `persistence = { … }`
+#[derive(Debug)]
+pub(super) struct Persistence {
+    pub(super) timeout: Duration,
+    pub(super) masks: (u8, u8),
+    pub(super) group: Option<Spanned<String>>,
+}
+
+/// `drain = { … }`
+#[derive(Debug)]
+pub(super) struct Drain {
+    pub(super) deadline: Option<Spanned<Duration>>,
+    pub(super) then: Option<Spanned<Then>>,
+}
+
+/// `backup = { … }`
+#[derive(Debug)]
+pub(super) struct Backup {
+    pub(super) address: Option<Spanned<IpAddr>>,
+    pub(super) port: Option<Spanned<u16>>,
 }
 
 /// A list of prefixes, each with its place.
@@ -121,7 +163,10 @@ pub(super) struct Backend {
     pub(super) address: Option<Spanned<IpAddr>>,
     pub(super) port: Option<Spanned<u16>>,
     pub(super) weight: Option<Spanned<u16>>,
+    pub(super) admin: Admin,
+    pub(super) priority_group: u16,
     pub(super) upper_threshold: u32,
+    pub(super) lower_threshold: Option<Spanned<u32>>,
     pub(super) health: Health,
     pub(super) span: Span,
 }

@@ -1,11 +1,13 @@
 //! What a new configuration would change, in plain sentences; and what of it needs a restart.
 
+mod choice;
+
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use dataplane::admission::Limits;
+use dataplane::admission::{Limits, Thresholds};
 use dataplane::snapshot::FlowTimeouts;
 use dataplane::types::Prefix;
 use serde::{Deserialize, Serialize};
@@ -71,6 +73,7 @@ fn dataplane(changes: &mut Changes, old: &Dataplane, new: &Dataplane) {
     changes.list("dataplane.cores", &old.cores, &new.cores);
     changes.field("dataplane.poll", read::poll_word(old.poll), read::poll_word(new.poll));
     changes.field("dataplane.flows", old.flows, new.flows);
+    changes.field("dataplane.persistence", old.persistence, new.persistence);
     let [old, new] = [old, new].map(|d| read::huge_pages_word(d.huge_pages));
     changes.field("dataplane.hugepages", old, new);
 }
@@ -121,6 +124,7 @@ fn service(changes: &mut Changes, old: &Service, new: &Service) {
     forwarding(changes, name, &old.forwarding, &new.forwarding);
     let [before, after] = [old, new].map(|s| read::scheduler_word(s.scheduler));
     changes.field(&name("scheduler"), before, after);
+    choice::choice(changes, name, &old.choice, &new.choice);
     let [before, after] = [old, new].map(|s| read::missing_state_word(s.missing_state));
     changes.field(&name("missing_state"), before, after);
     changes.field(&name("mss_clamp"), old.mss_clamp.unwrap_or(0), new.mss_clamp.unwrap_or(0));
@@ -228,8 +232,12 @@ fn backends(changes: &mut Changes, service: &str, old: &[Backend], new: &[Backen
             Some(before) => {
                 let field = |key: &str| format!("service {service}: backend {name}: {key}");
                 changes.field(&field("weight"), before.weight, weight);
-                let [before, after] = [*before, backend].map(|b| b.upper_threshold.unwrap_or(0));
-                changes.field(&field("upper_threshold"), before, after);
+                changes.field(&field("admin"), before.admin.word(), backend.admin.word());
+                changes.field(&field("priority_group"), before.priority_group, backend.priority_group);
+                let upper = |b: &Backend| b.thresholds.map_or(0, Thresholds::upper);
+                changes.field(&field("upper_threshold"), upper(before), upper(backend));
+                let lower = |b: &Backend| b.thresholds.map_or(0, Thresholds::lower);
+                changes.field(&field("lower_threshold"), lower(before), lower(backend));
             }
         }
     }
@@ -372,6 +380,7 @@ mod tests {
             "service web: limits.new_per_second: 0 -> 9",
             "service web: limits.new_per_second_per_source: 0 -> 8",
             "service web: backend 10.0.1.12:8080: upper_threshold: 0 -> 5",
+            "service web: backend 10.0.1.12:8080: lower_threshold: 0 -> 3",
         ];
         assert_eq!(plan.changes, expected);
     }
@@ -393,5 +402,39 @@ mod tests {
         let bridged = "[[interface]]\nname = \"eth1\"\nbridge = \"br0\"\n[[interface]]\nbridge = \"br0\"";
         let plan = changed(&[("[[interface]]", bridged)]);
         assert_eq!(plan.needs_restart.last().unwrap(), "interface eth0: bridge: none -> br0");
+    }
+
+    #[test]
+    fn how_backends_are_chosen_is_told_key_by_key() {
+        let keys = "port = 80\nscheduler = \"sh\"\nhash_on = \"source\"\nhash_fallback = false\ngroup_minimum = 2\n\
+                    quorum = 150\nhysteresis = 20\nbackup = { address = \"10.0.1.12\", port = 8080 }\n\
+                    slow_start = \"30s\"\npersistence = { timeout = \"1h\", mask4 = 24, group = \"shop\" }\n\
+                    on_backend_failure = \"move\"\ndrain = { deadline = \"5m\", then = \"reset\" }\n";
+        let plan = changed(&[
+            ("port = 80\n", keys),
+            (
+                "\"10.0.1.11\"",
+                "\"10.0.1.11\", admin = \"drain\", priority_group = 2, upper_threshold = 9, lower_threshold = 4",
+            ),
+        ]);
+        let expected = [
+            "scheduler: maglev -> sh",
+            "hash_on: source+port -> source",
+            "hash_fallback: true -> false",
+            "group_minimum: 1 -> 2",
+            "quorum: 1 -> 150",
+            "hysteresis: 0 -> 20",
+            "backup: none -> 10.0.1.12:8080",
+            "slow_start: 0s -> 30s",
+            "persistence: off -> 1h, /24 and /128, group shop",
+            "on_backend_failure: keep -> move",
+            "drain: no deadline -> 5m, then reset",
+            "backend 10.0.1.11:80: admin: enabled -> drain",
+            "backend 10.0.1.11:80: priority_group: 1 -> 2",
+            "backend 10.0.1.11:80: upper_threshold: 0 -> 9",
+            "backend 10.0.1.11:80: lower_threshold: 0 -> 4",
+        ];
+        assert_eq!(plan.changes, expected.map(|change| format!("service web: {change}")));
+        assert_eq!(plan.needs_restart, Vec::<String>::new());
     }
 }

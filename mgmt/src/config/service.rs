@@ -4,12 +4,14 @@ use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use dataplane::admission::{Limits, SynProxy};
+use dataplane::admission::{Limits, SynProxy, Thresholds};
 use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, Dscp, MissingState, TunnelKind};
 use dataplane::types::{Mode, Port, PortRange, Prefix, Protocol, VlanId};
 
+use super::choice::{Backup, Choice};
 use super::health::Health;
+use crate::api::view::Admin;
 
 /// `[[service]]`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Service {
     /// Default: Maglev, which keeps flows where they are when backends come and go, and chooses
     /// alike on every box of a group.
     pub scheduler: Kind,
+    /// Which backends take new flows.
+    pub choice: Choice,
     /// Default: drop.
     pub missing_state: MissingState,
     /// `None`, the default: segments may be as large as both ends like.
@@ -51,6 +55,24 @@ impl Service {
     #[must_use]
     pub fn mode(&self) -> Mode {
         self.forwarding.mode()
+    }
+
+    /// All that it may have flows at: its backends, and its backup if it is none of them.
+    pub fn members(&self) -> impl Iterator<Item = Backend> {
+        let is_backend = |backup: &Backend| {
+            let mut backends = self.backends.iter();
+            backends.any(|backend| (backend.address, backend.port) == (backup.address, backup.port))
+        };
+        let backup = self.choice.backup.map(|Backup { address, port }| Backend {
+            address,
+            port,
+            weight: 1,
+            admin: Admin::Enabled,
+            priority_group: 1,
+            thresholds: None,
+            health: None,
+        });
+        self.backends.iter().cloned().chain(backup.filter(|backup| !is_backend(backup)))
     }
 
     /// What clients connect to: `10.0.0.100:80`, `[2001:db8::/64]:8000-8099`.
@@ -105,7 +127,7 @@ impl Forwarding {
 }
 
 /// `tunnel = { … }`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tunnel {
     /// `kind`, and for GUE `port` (default: 6080) and `variant` (default: 0).
     pub kind: TunnelKind,
@@ -137,8 +159,12 @@ pub struct Backend {
     pub port: Option<Port>,
     /// Default: 100.
     pub weight: u16,
-    /// Flows at once. `None`, the default: any number.
-    pub upper_threshold: Option<u32>,
+    /// What the operator wants of it when the file is read. Default: enabled.
+    pub admin: Admin,
+    /// Those of the lowest group take flows first. Default: 1.
+    pub priority_group: u16,
+    /// `upper_threshold` and `lower_threshold`. `None`, the default: any number of flows at once.
+    pub thresholds: Option<Thresholds>,
     /// Its own checks, or else the service's. `None`: it counts as up.
     pub health: Option<Arc<Health>>,
 }

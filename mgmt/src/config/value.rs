@@ -55,8 +55,12 @@ pub(super) fn string(value: &DeValue<'_>) -> Result<String, Wrong> {
     Ok(text.to_owned())
 }
 
+/// `true` or `false`.
 pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, Wrong> {
-    value.as_bool().ok_or_else(|| wrong_type("true or false", value))
+    match value {
+        DeValue::Boolean(flag) => Ok(*flag),
+        other => Err(wrong_type("`true` or `false`", other)),
+    }
 }
 
 /// An integer within bounds.

@@ -10,9 +10,12 @@
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
+//! | a backend warms up | every fifth of a second a new snapshot with its weight |
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
+mod change;
+mod choice;
 mod control;
 mod health;
 mod interfaces;
@@ -29,6 +32,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use dataplane::snapshot::{Rss, Snapshot};
+use dataplane::types::BackendId;
 use dataplane::{Dataplane, SteeringError};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -39,13 +43,16 @@ use crate::api::request::Request;
 use crate::compile::{Compiler, Facts, Served};
 use crate::config::{Config, Machine};
 use crate::health::engine::Checks;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Member};
 use crate::net::{Groups, Netlink, Resolver};
 use announce::Due;
 use interfaces::Occasion;
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How often the weights of backends that warm up are reckoned anew.
+const WARM_STEP: Duration = Duration::from_millis(200);
 
 /// See the module's head.
 #[derive(Debug)]
@@ -105,6 +112,8 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut warm = tokio::time::interval(WARM_STEP);
+        warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
@@ -122,6 +131,7 @@ impl Supervisor {
                     self.take_punts().await;
                 }
                 _ = tick.tick() => self.look_after().await,
+                _ = warm.tick(), if self.compiler.warming_up().next().is_some() => self.warm_up(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => return Ok(End::Asked),
                 _ = signals.interrupt.recv() => return Ok(End::Asked),
@@ -140,15 +150,38 @@ impl Supervisor {
         self.dataplane.publish(snapshot)
     }
 
+    /// The same where nothing but the choices of some services can have changed.
+    fn try_publish_choice(&mut self, of: &[String]) -> Result<(), SteeringError> {
+        let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
+        let (rss, workers, now) = (&*self.rss, self.workers, crate::clock::now());
+        let facts = Facts { config, inventory, net, rss, workers, now };
+        let snapshot = self.dataplane.snapshot();
+        match self.compiler.amend(&snapshot, &facts, |service| of.contains(&service.name)) {
+            Some(next) => {
+                self.dataplane.publish_choice(next);
+                Ok(())
+            }
+            None => self.try_publish(),
+        }
+    }
+
+    fn warm_up(&mut self) {
+        let services: Vec<_> = self.compiler.warming_up().map(str::to_owned).collect();
+        if let Err(error) = self.try_publish_choice(&services) {
+            tracing::error!(%error, "the data plane cannot follow, and goes on as it was");
+        }
+    }
+
     fn compile(&mut self) -> Snapshot {
         let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
         let (rss, workers) = (&*self.rss, self.workers);
-        self.compiler.compile(&Facts { config, inventory, net, rss, workers })
+        let now = crate::clock::now();
+        self.compiler.compile(&Facts { config, inventory, net, rss, workers, now })
     }
 
     fn facts(&self) -> Facts<'_> {
         let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
-        Facts { config, inventory, net, rss: &self.rss, workers: self.workers }
+        Facts { config, inventory, net, rss: &self.rss, workers: self.workers, now: crate::clock::now() }
     }
 
     /// The same where nobody waits for an answer.
@@ -172,10 +205,19 @@ impl Supervisor {
         self.keep_neighbours().await;
     }
 
+    /// Whether the flows of a drained backend are to end from now on.
+    fn has_met_a_deadline(&self, now: Instant) -> bool {
+        let snapshot = self.dataplane.snapshot();
+        let has_met = |(id, member): (BackendId, &Member)| {
+            member.deadline().is_some() && snapshot.fate(id) != member.fate(now)
+        };
+        self.inventory.members().filter_map(|(id, member)| Some((id, member?))).any(has_met)
+    }
+
     async fn look_after(&mut self) {
         let (dataplane, now) = (&self.dataplane, crate::clock::now());
         let pruned = self.inventory.prune(now, |id| dataplane.backend(id).active_flows);
-        if self.compiler.prune_pools(&self.config) || pruned {
+        if self.compiler.prune_pools(&self.config) || pruned || self.has_met_a_deadline(now) {
             self.publish();
         }
         self.watch_pools();
@@ -186,5 +228,6 @@ impl Supervisor {
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
         self.report_dead_workers();
+        self.forget_clients();
     }
 }

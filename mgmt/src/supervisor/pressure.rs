@@ -66,7 +66,7 @@ impl Supervisor {
     /// Tells of services that have come under pressure, or out of it.
     pub(super) fn watch_pressure(&mut self) {
         let snapshot = self.dataplane.snapshot();
-        for (service, compiled) in self.config.services.iter().zip(&snapshot.services) {
+        for (service, compiled) in self.config.services.iter().zip(snapshot.services.iter()) {
             let meter = &compiled.admission.meter;
             let name = service.name.as_str();
             if compiled.syn_proxy == SynProxy::Auto {

@@ -1,11 +1,10 @@
 //! Requests of the control socket.
 
 use dataplane::SteeringError;
-use dataplane::types::BackendId;
 use tokio::sync::oneshot;
 
 use super::Supervisor;
-use crate::api::request::{BackendRef, ConfigText, Refusal, Reply, Request};
+use crate::api::request::{ConfigText, Refusal, Reply, Request};
 use crate::api::view;
 use crate::compile::{Served, conflicts, is_behind_a_router, tunnel_source};
 use crate::config::{self, Config, Diagnostic, Forwarding, plan};
@@ -37,6 +36,9 @@ impl Supervisor {
                 reply(to, answer);
             }
             Request::SetBackend(which, change, to) => reply(to, self.set_backend(&which, change)),
+            Request::Persistence(service, to) => reply(to, self.persistence(service.as_deref())),
+            Request::Flush(query, to) => reply(to, self.flush(&query)),
+            Request::Explain(service, (client, port), to) => reply(to, self.explain(&service, client, port)),
         }
     }
 
@@ -159,42 +161,8 @@ impl Supervisor {
             }
         }
     }
-
-    fn set_backend(
-        &mut self,
-        which: &BackendRef,
-        change: view::BackendChange,
-    ) -> Result<view::Backend, Refusal> {
-        let id = self.backend_of(which)?;
-        let gone = || Refusal::failed("the backend has left the configuration");
-        let member = self.inventory.get_mut(id).ok_or_else(gone)?;
-        let before = member.clone();
-        member.admin = change.admin.unwrap_or(member.admin);
-        member.weight = change.weight.unwrap_or(member.weight);
-        if member.state() != before.state() {
-            member.changed = Some(crate::clock::now());
-        }
-        let after = member.clone();
-        if let Err(error) = self.try_publish() {
-            self.inventory.get_mut(id).ok_or_else(gone)?.clone_from(&before);
-            return Err(refused_by_the_data_plane(&error));
-        }
-        let service = &after.service;
-        let endpoint = after.endpoint();
-        tracing::info!(service, backend = endpoint, admin = ?after.admin, weight = after.weight, "backend set by hand");
-        self.backend_view(id).ok_or_else(gone)
-    }
-
-    fn backend_of(&self, which: &BackendRef) -> Result<BackendId, Refusal> {
-        let service = self.config.services.iter().find(|service| service.name == which.service);
-        let service = service.ok_or_else(|| Refusal::unknown_service(&which.service))?;
-        let place = which.find(service.backends.iter().map(|b| (b.address, b.port.map(|port| port.0))))?;
-        let backend = &service.backends[place];
-        let id = self.inventory.number(service, backend.address, backend.port);
-        id.ok_or_else(|| Refusal::failed("the backend has no number: this is a defect"))
-    }
 }
 
-fn refused_by_the_data_plane(error: &SteeringError) -> Refusal {
+pub(super) fn refused_by_the_data_plane(error: &SteeringError) -> Refusal {
     Refusal::failed(format!("the data plane refused it, and goes on as it was: {error}"))
 }

@@ -78,7 +78,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
     let (net, rss_known) = (netlink.state(), &*rss);
-    let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers };
+    let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers, now };
     let first = compiler.compile(&facts);
     let dataplane = Dataplane::start(&setup, first)?;
     let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;

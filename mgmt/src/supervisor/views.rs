@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 
-use dataplane::admission::SynProxy;
+use dataplane::admission::{SynProxy, Thresholds};
 use dataplane::snapshot::{self, CAPACITY, Forwarding, Snapshot};
 use dataplane::types::{BackendId, InterfaceId, Port, SnatId};
 use dataplane::{BackendStats, DropReason, FlowInfo, FlowState};
 
 use super::Supervisor;
 use crate::api::request::{FlowQuery, Refusal};
-use crate::api::view::{self, BackendState};
+use crate::api::view;
 use crate::compile::ports;
 use crate::config::{self, Service};
 
@@ -102,8 +102,9 @@ impl Supervisor {
             protocol: service.protocol.to_string(),
             mode: service.mode().to_string(),
             scheduler: config::scheduler_word(service.scheduler).to_owned(),
-            quorum: 1,
-            up: backends.iter().any(|backend| backend.state == BackendState::Up),
+            quorum: service.choice.quorum.weight,
+            up: self.compiler.outcome(&service.name).is_some_and(|outcome| outcome.has_quorum),
+            backup: self.backup_view(service),
             active_flows: total.active_flows,
             packets_in: total.packets_in,
             bytes_in: total.bytes_in,
@@ -133,21 +134,28 @@ impl Supervisor {
 
     pub(super) fn backend_view(&self, id: BackendId) -> Option<view::Backend> {
         let member = self.inventory.get(id)?;
+        let meters = self.dataplane.snapshot().backend(id).map(|backend| backend.meters.clone());
         let stats = member.own(self.dataplane.backend(id));
         let since = member.changed.unwrap_or(self.started);
         let mut backend = view::Backend {
             address: member.address,
             port: member.port.map(|port| port.0),
-            weight: member.weight_now(),
-            upper_threshold: member.upper_threshold.unwrap_or(0),
+            weight: member.weight,
+            effective_weight: self.effective_weight(member),
+            priority_group: member.priority_group,
+            upper_threshold: member.thresholds.map_or(0, Thresholds::upper),
+            lower_threshold: member.thresholds.map_or(0, Thresholds::lower),
+            overloaded: meters.as_ref().is_some_and(|m| m.backend.is_overloaded(m.thresholds)),
             state: member.state(),
             admin: member.admin,
+            drain: self.drain_view(id, member),
             check: None,
             last_result: None,
             checks: Vec::new(),
             history: Vec::new(),
             last_change_seconds: Some(crate::clock::now().duration_since(since).as_secs_f64()),
             active_flows: stats.active_flows,
+            closing_flows: meters.map_or(0, |m| m.backend.closing().into()),
             total_flows: stats.total_flows,
             packets_in: stats.packets_in,
             bytes_in: stats.bytes_in,

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::egress::{self, Growth};
 use super::headers::{Content, Headers};
 use super::verdict::Verdict;
-use crate::flow::{Direction, Found, Tuple};
+use crate::flow::{Direction, Found, Tuple, Turn};
 use crate::mode::nat;
 use crate::snapshot::Backend;
 use crate::types::{BackendId, InterfaceId};
@@ -76,9 +76,9 @@ fn in_flow(
     let sent = in_direction(packet, context, headers, tuple, flow);
     if sent.is_ok() {
         if let Content::Segment { flags } = headers.content
-            && context.table.entry(flow.entry).note(flow.direction, flags, context.now)
+            && let Some(turn) = context.table.entry(flow.entry).note(flow.direction, flags, context.now)
         {
-            established(context, flow.backend);
+            turned(context, flow.backend, turn);
         }
         count(context, flow.backend, flow.direction, headers.packet_length);
     }
@@ -126,11 +126,15 @@ fn carry(
     Ok(interface)
 }
 
-/// Once in the life of a flow: its handshake is over.
+/// Twice in the life of a flow: its handshake is over, or somebody begins to close it.
 #[cold]
-fn established(context: &Context<'_>, backend: BackendId) {
-    if let Some(backend) = context.snapshot.backend(backend) {
+fn turned(context: &Context<'_>, backend: BackendId, turn: Turn) {
+    let Some(backend) = context.snapshot.backend(backend) else { return };
+    if turn.established {
         backend.meters.service.established();
+    }
+    if turn.closing {
+        backend.meters.backend.closes();
     }
 }
 

@@ -201,8 +201,8 @@ impl Handshaking {
             return Err(DropReason::from(Reason::OutOfPlace).into());
         }
         self.send(context, packet, headers, Direction::Forward, &opened.acknowledgement);
-        if entry.note(Direction::Forward, opened.acknowledgement.flags, context.now) {
-            super::established(context, self.flow.backend);
+        if let Some(turn) = entry.note(Direction::Forward, opened.acknowledgement.flags, context.now) {
+            super::turned(context, self.flow.backend, turn);
         }
         self.replace(packet, context, headers, &opened.update)
     }

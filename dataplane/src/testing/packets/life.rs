@@ -57,8 +57,8 @@ fn a_flow_outlives_its_backends_weight_and_its_service() {
     assert_eq!(destination(&rig.receive(ETH0, &[syn(40000)])), 11);
     let data = to_vip(Mode::Router, false).tcp(40000, 80, ACK).build();
     let mut drained = snapshot(&[11, 12], &[]);
-    for service in &mut drained.services {
-        service.schedule = std::sync::Arc::new(crate::schedule::Schedule::Empty);
+    for service in drained.services.iter_mut() {
+        service.schedule = std::sync::Arc::new(crate::schedule::Schedule::default());
     }
     rig.publisher.publish(drained);
     assert_eq!(

@@ -11,6 +11,7 @@ mod life;
 mod malformed;
 mod pieces;
 mod pools;
+mod retire;
 mod router;
 mod shares;
 mod way;

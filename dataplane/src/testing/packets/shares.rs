@@ -147,7 +147,7 @@ fn limits_and_lists_that_come_later_cut_no_flow() {
         let mut next = first;
         let vip = if way.client_v6 { "::" } else { "0.0.0.0" };
         let everybody = Prefix::new(vip.parse().unwrap(), 0).unwrap();
-        for service in &mut next.services {
+        for service in next.services.iter_mut() {
             service.admission.access =
                 std::sync::Arc::new(crate::admission::AccessList::new(&[], &[everybody]));
             service.admission.limits = Limits { flows: Some(1), ..Limits::default() };

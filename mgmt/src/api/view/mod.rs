@@ -2,16 +2,18 @@
 //!
 //! Fields may be added, never renamed or taken away. Words are those of the configuration file.
 
+mod choice;
 mod config;
 mod node;
 mod service;
 
+pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
 pub use config::{Checked, Planned, Refused};
 pub use node::{
     Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
     WorkerFrames, xdp_word,
 };
 pub use service::{
-    Admin, Backend, BackendChange, BackendState, Change, Check, Flow, Service, SnatPool, SynProxy,
-    flow_state_word,
+    Admin, Backend, BackendChange, BackendState, Backup, Change, Check, DrainView, Flow, Service, SnatPool,
+    SynProxy, flow_state_word,
 };

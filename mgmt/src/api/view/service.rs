@@ -26,10 +26,12 @@ pub struct Service {
     pub mode: String,
     /// As in the configuration.
     pub scheduler: String,
-    /// How many backends must be up for the service to be up.
+    /// The sum of weights that must be up for the service to be up.
     pub quorum: u32,
-    /// Whether so many are.
+    /// Whether it is.
     pub up: bool,
+    /// What takes new flows while it is not; `null`: nothing else.
+    pub backup: Option<Backup>,
     /// Flows in the table.
     pub active_flows: u64,
     /// Packets from clients.
@@ -86,6 +88,19 @@ pub struct SnatPool {
     pub capacity: u64,
 }
 
+/// The backup of a [`Service`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port; `null`: whatever port the client has asked for.
+    pub port: Option<u16>,
+    /// Whether it takes the service's new flows now.
+    pub in_use: bool,
+    /// Flows in the table.
+    pub active_flows: u64,
+}
+
 /// A backend of a [`Service`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Backend {
@@ -95,12 +110,23 @@ pub struct Backend {
     pub port: Option<u16>,
     /// Its share, as it is now.
     pub weight: u16,
+    /// Its share of new flows now: 0 if it is down, or in a priority group that waits; less than its weight
+    /// while it warms up.
+    pub effective_weight: u16,
+    /// Lower groups come first.
+    pub priority_group: u16,
     /// Flows that it takes at once; 0: any number.
     pub upper_threshold: u32,
+    /// It takes more again below so many.
+    pub lower_threshold: u32,
+    /// Whether it has got as many as the upper one and is not below the lower one yet.
+    pub overloaded: bool,
     /// Whether it takes flows.
     pub state: BackendState,
     /// What the operator says.
     pub admin: Admin,
+    /// What is known of its drain; `null`: it is not drained.
+    pub drain: Option<DrainView>,
     /// The kind of the check that `last_result` is of; `null` without one.
     pub check: Option<String>,
     /// What the check found last; of several, the first that is down.
@@ -115,6 +141,8 @@ pub struct Backend {
     pub last_change_seconds: Option<f64>,
     /// Flows in the table.
     pub active_flows: u64,
+    /// Of these, those that are closing.
+    pub closing_flows: u64,
     /// Flows since the start.
     pub total_flows: u64,
     /// Packets sent to it.
@@ -175,6 +203,19 @@ impl Backend {
     }
 }
 
+/// A drain that is under way; flows that are left are the backend's `active_flows`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DrainView {
+    /// Since when.
+    pub since_seconds: f64,
+    /// The age of its oldest flow; `null`: none is left.
+    pub oldest_flow_seconds: Option<f64>,
+    /// Until its flows have had their time, 0 when they have; `null`: they have as long as they like.
+    pub deadline_seconds: Option<f64>,
+    /// What becomes of them then: `leave`, `reset` or `move`.
+    pub then: String,
+}
+
 /// Whether a backend takes flows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -203,6 +244,18 @@ pub enum Admin {
     Drain,
 }
 
+impl Admin {
+    /// The word for it, in files and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Disabled => "disabled",
+            Self::Drain => "drain",
+        }
+    }
+}
+
 /// The body of `PATCH /v1/services/NAME/backends/ADDRESS:PORT`: one of the two, or both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -213,6 +266,9 @@ pub struct BackendChange {
     /// Its new weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u16>,
+    /// Whether the daemon's file is to say so, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub save: bool,
 }
 
 /// An item of `GET /v1/flows`.

@@ -12,10 +12,15 @@ impl Render for Vec<view::Service> {
         let columns = "SERVICE PROTOCOL ADDRESS MODE SCHEDULER STATE >FLOWS >PACKETS-IN >BYTES-IN >PACKETS-OUT >BYTES-OUT";
         let mut services = Table::new(columns, style);
         let columns =
-            "SERVICE BACKEND STATE ADMIN >WEIGHT >FLOWS >TOTAL-FLOWS >PACKETS-IN >BYTES-IN SINCE CHECK";
+            "SERVICE BACKEND STATE ADMIN >WEIGHT >NOW >FLOWS >TOTAL-FLOWS >PACKETS-IN >BYTES-IN SINCE CHECK";
         let mut backends = Table::new(columns, style);
         for service in self {
-            let (state, tone) = if service.up { ("up", Tone::Good) } else { ("down", Tone::Bad) };
+            let on_backup = service.backup.as_ref().is_some_and(|backup| backup.in_use);
+            let (state, tone) = match (service.up, on_backup) {
+                (true, _) => ("up", Tone::Good),
+                (false, true) => ("backup", Tone::Attention),
+                (false, false) => ("down", Tone::Bad),
+            };
             services.push(row![
                 &service.name,
                 &service.protocol,
@@ -33,7 +38,9 @@ impl Render for Vec<view::Service> {
                 backends.push(backend_row(&service.name, backend));
             }
         }
-        let more = [pools(self, style), admission(self, style), syn_proxies(self, style)].concat();
+        let more =
+            [drains(self, style), pools(self, style), admission(self, style), syn_proxies(self, style)]
+                .concat();
         format!("{services}\n{backends}{more}")
     }
 }
@@ -87,6 +94,26 @@ fn history(service: &view::Service, style: Style) -> String {
 
 fn latency(seconds: f64) -> String {
     format!("{:.1}ms", seconds * 1000.0)
+}
+
+/// Of backends that are drained.
+fn drains(services: &[view::Service], style: Style) -> String {
+    let mut table = Table::new("SERVICE DRAINED >FLOWS-LEFT OLDEST SINCE DEADLINE THEN", style);
+    let mut has_drains = false;
+    for (service, backend) in services.iter().flat_map(|s| s.backends.iter().map(move |b| (s, b))) {
+        let Some(drain) = &backend.drain else { continue };
+        has_drains = true;
+        table.push(row![
+            &service.name,
+            backend.name(),
+            backend.active_flows,
+            drain.oldest_flow_seconds.map(time).unwrap_or_default(),
+            time(drain.since_seconds),
+            drain.deadline_seconds.map(time).unwrap_or_default(),
+            &drain.then,
+        ]);
+    }
+    if has_drains { format!("\n{table}") } else { String::new() }
 }
 
 /// Nothing, unless a service has one.
@@ -171,8 +198,9 @@ fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
         service,
         backend.name(),
         Cell::toned(state_word(backend.state), tone(backend.state)),
-        admin_word(backend.admin),
+        backend.admin.word(),
         backend.weight,
+        backend.effective_weight,
         backend.active_flows,
         backend.total_flows,
         backend.packets_in,
@@ -192,18 +220,10 @@ fn state_word(state: view::BackendState) -> &'static str {
     }
 }
 
-fn admin_word(admin: view::Admin) -> &'static str {
-    match admin {
-        view::Admin::Enabled => "enabled",
-        view::Admin::Disabled => "disabled",
-        view::Admin::Drain => "drain",
-    }
-}
-
 impl Render for view::Backend {
     fn render(&self, _: Style) -> String {
         let backend = self.name();
-        let (admin, state) = (admin_word(self.admin), state_word(self.state));
+        let (admin, state) = (self.admin.word(), state_word(self.state));
         format!("{backend}: {admin}, weight {}, state {state}\n", self.weight)
     }
 }

@@ -13,9 +13,9 @@ fn services_and_their_backends_are_two_tables() {
 SERVICE  PROTOCOL  ADDRESS        MODE    SCHEDULER  STATE  FLOWS  PACKETS-IN  BYTES-IN  PACKETS-OUT  BYTES-OUT
 web      tcp       10.0.0.100:80  router  maglev     up         3          10       900            9       4000
 
-SERVICE  BACKEND              STATE  ADMIN    WEIGHT  FLOWS  TOTAL-FLOWS  PACKETS-IN  BYTES-IN  SINCE  CHECK
-web      10.0.1.11:8080       up     enabled     100      2            5           7       640  8.1s   -
-web      [2001:db8::12]:8080  up     enabled     100      2            5           7       640  8.1s   -
+SERVICE  BACKEND              STATE  ADMIN    WEIGHT  NOW  FLOWS  TOTAL-FLOWS  PACKETS-IN  BYTES-IN  SINCE  CHECK
+web      10.0.1.11:8080       up     enabled     100  100      2            5           7       640  8.1s   -
+web      [2001:db8::12]:8080  up     enabled     100  100      2            5           7       640  8.1s   -
 ";
     assert_eq!(plain(&vec![fake::service()]), expected);
 }
@@ -152,4 +152,45 @@ eth1       10.0.1.11  -    incomplete  web, dns
 fn lengths_of_time_are_one_short_word() {
     let words = [0.0, 9.96, 10.0, 59.9, 60.0, 200.0, 18_420.0, 1_047_600.0, -1.0].map(time);
     assert_eq!(words, ["0.0s", "10.0s", "10s", "59s", "1m00s", "3m20s", "5h07m", "12d03h", "0.0s"]);
+}
+
+#[test]
+fn an_explanation_begins_with_the_answer() {
+    let explained = fake::explained("web", "192.0.2.7".parse().unwrap(), 40112);
+    let expected = "\
+web: 192.0.2.7:40112 to 10.0.0.100:80 gets 10.0.1.11:8080
+  scheduler maglev chooses it
+
+BACKEND         WEIGHT  FLOWS  NOTE
+10.0.1.11:8080     100      2  takes new flows
+";
+    assert_eq!(plain(&explained), expected);
+    let refused = view::Explained { backend: None, refused: Some("no-backend".to_owned()), ..explained };
+    assert!(plain(&refused).contains(" gets nobody (no-backend)\n"));
+}
+
+#[test]
+fn remembered_clients_are_a_table() {
+    let expected = "\
+CLIENT        SERVER     LEFT   SERVICES
+192.0.2.0/24  10.0.1.11  1m01s  web, tls
+";
+    assert_eq!(plain(&vec![fake::remembered()]), expected);
+    assert_eq!(plain(&Vec::<view::Client>::new()), "nobody is remembered\n");
+}
+
+#[test]
+fn a_drained_backend_shows_what_is_left() {
+    let mut service = fake::service();
+    service.backends[0].drain = Some(view::DrainView {
+        since_seconds: 8.0,
+        oldest_flow_seconds: Some(30.0),
+        deadline_seconds: None,
+        then: "leave".to_owned(),
+    });
+    let expected = "
+SERVICE  DRAINED         FLOWS-LEFT  OLDEST  SINCE  DEADLINE  THEN
+web      10.0.1.11:8080           2  30s     8.0s   -         leave
+";
+    assert!(plain(&vec![service]).ends_with(expected));
 }

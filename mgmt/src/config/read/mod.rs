@@ -1,8 +1,10 @@
 //! TOML tables to [`Model`]: one function per table of the contract, its keys in the contract's order.
 
+mod choice;
 mod health;
 mod service;
 
+pub(super) use choice::{hash_on_word, on_failure_word, then_word};
 pub(super) use service::{client_address_word, missing_state_word, ping_word, syn_proxy_word};
 
 use std::time::Duration;
@@ -21,6 +23,9 @@ use super::value::{duration, integer, string, word};
 /// The most flows that may be asked for: the flow table's indexes are 32 bits wide, links included.
 const MAX_FLOWS: usize = 1 << 28;
 
+/// Clients that are remembered: half a gigabyte.
+const MAX_CLIENTS: usize = 1 << 24;
+
 /// A day is far beyond any useful idle time, and keeps the arithmetic of coarse clocks small.
 const TIMEOUT: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
 
@@ -33,8 +38,23 @@ const XDP: &[(&str, XdpPreference)] = &[
     ("copy", XdpPreference::Copy),
     ("generic", XdpPreference::Generic),
 ];
-const SCHEDULERS: &[(&str, Kind)] =
-    &[("rr", Kind::RoundRobin), ("wrr", Kind::WeightedRoundRobin), ("maglev", Kind::Maglev)];
+const SCHEDULERS: &[(&str, Kind)] = &[
+    ("rr", Kind::RoundRobin),
+    ("wrr", Kind::WeightedRoundRobin),
+    ("lc", Kind::LeastConnections),
+    ("wlc", Kind::WeightedLeastConnections),
+    ("sh", Kind::SourceHash),
+    ("dh", Kind::DestinationHash),
+    ("maglev", Kind::Maglev),
+    ("sed", Kind::ShortestDelay),
+    ("nq", Kind::NeverQueue),
+    ("fo", Kind::Failover),
+    ("ovf", Kind::Overflow),
+    ("lblc", Kind::Locality),
+    ("lblcr", Kind::LocalityReplicated),
+    ("random", Kind::Random),
+    ("twos", Kind::TwoChoices),
+];
 
 /// A table and the place where it begins.
 type Table<'r, 'i> = (Span, &'r DeTable<'i>);
@@ -79,10 +99,11 @@ fn dataplane(table: Table<'_, '_>, report: &mut Report<'_>) -> Dataplane {
     let poll = reader.take_or("poll", default.poll, word(POLLS, &[]));
     let flows = reader.take_or("flows", default.flows, integer(1..=MAX_FLOWS));
     let huge_pages = reader.take_or("hugepages", default.huge_pages, word(HUGE_PAGES, &[]));
+    let persistence = reader.take_or("persistence", default.persistence, integer(1..=MAX_CLIENTS));
     let timeouts = reader.table("flow_timeouts");
     let report = reader.finish();
     let flow_timeouts = timeouts.map_or(default.flow_timeouts, |table| flow_timeouts(table, report));
-    Dataplane { cores, poll, flows, huge_pages, flow_timeouts }
+    Dataplane { cores, poll, flows, huge_pages, flow_timeouts, persistence }
 }
 
 fn flow_timeouts(table: Table<'_, '_>, report: &mut Report<'_>) -> FlowTimeouts {

@@ -1,20 +1,19 @@
 //! `[[service]]` and the tables in it.
 
 use dataplane::admission::SynProxy;
-use dataplane::schedule::Kind;
 use dataplane::snapshot::{ClientAddress, MissingState};
 use dataplane::types::{Mode, Port, PortRange, Protocol, VlanId};
 use toml::Spanned;
 
 use super::super::diagnostic::Report;
-use super::super::later;
 use super::super::model::{Backend, Limits, Service, Tunnel, TunnelWord};
 use super::super::reader::Reader;
 use super::super::service::Ping;
 use super::super::value::{
     address, address_range, any_prefix, integer, ipv4_address, ipv6_address, port_range, prefix, word,
 };
-use super::{SCHEDULERS, Table, health, skip};
+use super::{Table, choice, health};
+use crate::api::view::Admin;
 
 const PROTOCOLS: &[(&str, Protocol)] = &[("tcp", Protocol::Tcp), ("udp", Protocol::Udp)];
 const MODES: &[(&str, Mode)] = &[
@@ -39,8 +38,13 @@ const PINGS: &[(&str, Ping)] = &[("up", Ping::Up), ("always", Ping::Always), ("n
 const SYN_PROXIES: &[(&str, SynProxy)] =
     &[("off", SynProxy::Off), ("auto", SynProxy::Auto), ("always", SynProxy::Always)];
 
+const ADMINS: &[(&str, Admin)] =
+    &[("enabled", Admin::Enabled), ("disabled", Admin::Disabled), ("drain", Admin::Drain)];
+
 /// The largest code point of RFC 2474: six bits.
 const MAX_DSCP: u8 = 63;
+/// Far more flows than a table has.
+const MAX_THRESHOLD: u32 = 1 << 30;
 /// The largest identifier of IEEE 802.1Q; 4095 is reserved.
 const MAX_VLAN: u16 = 4094;
 
@@ -57,7 +61,7 @@ pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service 
     let ports = reader.take("ports", port_range);
     let protocol = reader.take_or("protocol", Protocol::Tcp, word(PROTOCOLS, &[]));
     let mode = reader.need("mode", "\"router\"", word(MODES, &[]));
-    let scheduler = reader.take_or("scheduler", Kind::Maglev, word(SCHEDULERS, later::SCHEDULERS));
+    let (mut choice, choice_tables) = choice::keys(&mut reader);
     let snat_pool = reader.take_list("snat_pool", address_range);
     let tunnel_table = reader.table("tunnel");
     let client_address = reader.take("client_address", word(CLIENT_ADDRESSES, &[]));
@@ -70,17 +74,17 @@ pub(super) fn service(table: Table<'_, '_>, report: &mut Report<'_>) -> Service 
     let deny = reader.take_list("deny", any_prefix);
     let limits_table = reader.table("limits");
     let syn_proxy = reader.take("syn_proxy", word(SYN_PROXIES, &[]));
-    skip(&mut reader, later::SERVICE);
     let (checks, together) = health::tables(&mut reader);
     let backends = reader.tables("backend");
     let report = reader.finish();
+    choice::tables(&mut choice, choice_tables, report);
     Service {
         name,
         address,
         ports: one_of(port, ports, report),
         protocol,
         mode,
-        scheduler,
+        choice,
         snat_pool,
         tunnel: tunnel_table.map(|table| tunnel(table, report)).or(has_tunnel.then(Tunnel::default)),
         client_address,
@@ -153,12 +157,14 @@ fn backend(table: Table<'_, '_>, report: &mut Report<'_>) -> Backend {
     let address = reader.need("address", "\"10.0.1.11\"", address);
     let port = reader.take("port", integer(1..=u16::MAX));
     let weight = reader.take("weight", integer(0..=u16::MAX));
-    let upper_threshold = reader.take_or("upper_threshold", 0, integer(0..=u32::MAX));
-    skip(&mut reader, later::BACKEND);
+    let admin = reader.take_or("admin", Admin::Enabled, word(ADMINS, &[]));
+    let priority_group = reader.take_or("priority_group", 1, integer(1..=u16::MAX));
+    let upper_threshold = reader.take_or("upper_threshold", 0, integer(0..=MAX_THRESHOLD));
+    let lower_threshold = reader.take("lower_threshold", integer(0..=MAX_THRESHOLD));
     let (checks, together) = health::tables(&mut reader);
     let report = reader.finish();
     let health = health::health(checks, together, report);
-    Backend { address, port, weight, upper_threshold, health, span }
+    Backend { address, port, weight, admin, priority_group, upper_threshold, lower_threshold, health, span }
 }
 
 /// What operators write for how backends learn the client's address.

@@ -4,6 +4,7 @@
 //! only if no function reported an error.
 
 mod admission;
+mod choice;
 mod forwarding;
 mod health;
 mod service;
@@ -71,6 +72,7 @@ fn dataplane(written: model::Dataplane, machine: &Machine, report: &mut Report<'
         flows: written.flows,
         huge_pages: written.huge_pages,
         flow_timeouts: written.flow_timeouts,
+        persistence: written.persistence,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use dataplane::admission::Thresholds;
 use dataplane::limits::MAX_BACKENDS;
 use dataplane::schedule::Kind;
 use dataplane::types::{Mode, Port, VlanId};
@@ -12,16 +13,16 @@ use toml::Spanned;
 use super::super::diagnostic::Report;
 use super::super::health::Health;
 use super::super::{Backend, Service, model};
-use super::admission;
 use super::forwarding::{self, Pools};
 use super::health;
 use super::vips::{self, Vips};
+use super::{admission, choice};
 use super::{host_address, name, unique};
 
 const DEFAULT_WEIGHT: u16 = 100;
 
 /// What the services of a file are checked against.
-struct Surroundings<'a> {
+pub(super) struct Surroundings<'a> {
     vips: Vips,
     pools: Pools,
     node: &'a str,
@@ -70,6 +71,7 @@ fn service(written: &model::Service, around: &Surroundings<'_>, report: &mut Rep
     }
     advise(written, &backends, report);
     bridge(written, around, report);
+    let choice = choice::choice(written, &backends, around, report);
     let forwarding = forwarding::forwarding(written, report);
     let mss_clamp = written.mss_clamp.as_ref().map(|mss| *mss.get_ref()).filter(|mss| *mss > 0);
     let access = admission::access(written, report);
@@ -81,7 +83,8 @@ fn service(written: &model::Service, around: &Surroundings<'_>, report: &mut Rep
         ports: *written.ports.as_ref()?.get_ref(),
         protocol: written.protocol,
         forwarding: forwarding?,
-        scheduler: written.scheduler,
+        scheduler: written.choice.scheduler,
+        choice,
         missing_state: written.missing_state.as_ref().map_or_else(Default::default, |m| *m.get_ref()),
         mss_clamp,
         vlan: Some(written.vlan).filter(|vlan| *vlan != VlanId(0)),
@@ -130,9 +133,16 @@ fn advise(written: &model::Service, backends: &[Backend], report: &mut Report<'_
     }
     let differ = |pair: &[Backend]| pair[0].weight != pair[1].weight;
     let shares: Vec<_> = backends.iter().filter(|b| b.weight > 0).cloned().collect();
-    if written.scheduler == Kind::RoundRobin && shares.windows(2).any(differ) {
-        let message = format!("scheduler `rr` of service `{service}` takes no notice of the weights");
-        report.warning(&written.span, message).help("use `wrr` or `maglev`");
+    let better = match written.choice.scheduler {
+        Kind::RoundRobin => "use `wrr` or `maglev`",
+        Kind::LeastConnections => "use `wlc`",
+        Kind::DestinationHash => "use `lblc` or `maglev`",
+        _ => return,
+    };
+    if shares.windows(2).any(differ) {
+        let word = super::super::scheduler_word(written.choice.scheduler);
+        let message = format!("scheduler `{word}` of service `{service}` takes no notice of the weights");
+        report.warning(&written.span, message).help(better);
     }
 }
 
@@ -143,6 +153,34 @@ fn backend(
     report: &mut Report<'_>,
 ) -> Option<Backend> {
     let address = written.address.as_ref()?;
+    let port = server(address, written.port.as_ref(), service, around, report);
+    let lower = written.lower_threshold.as_ref().map_or(0, |lower| *lower.get_ref());
+    if let Some(place) = written.lower_threshold.as_ref().filter(|_| lower > written.upper_threshold) {
+        let upper = written.upper_threshold;
+        let message = format!("`lower_threshold = {lower}` is above `upper_threshold = {upper}`");
+        let finding = report.error(&place.span(), message);
+        finding.help("a backend that has got as many flows as the upper one takes more below the lower one");
+    }
+    Some(Backend {
+        address: *address.get_ref(),
+        port,
+        weight: written.weight.as_ref().map_or(DEFAULT_WEIGHT, |weight| *weight.get_ref()),
+        admin: written.admin,
+        priority_group: written.priority_group,
+        thresholds: Thresholds::new(written.upper_threshold, lower),
+        health: None,
+    })
+}
+
+/// Whether a backend, or what stands in for all of them, can be there; and its port: its own, without one
+/// that of a service which has but one, or the client's.
+pub(super) fn server(
+    address: &Spanned<IpAddr>,
+    port: Option<&Spanned<u16>>,
+    service: &model::Service,
+    around: &Surroundings<'_>,
+    report: &mut Report<'_>,
+) -> Option<Port> {
     host_address(address, "a backend's address", report);
     let ip = *address.get_ref();
     if let Some((vip, span)) = around.vips.find(ip) {
@@ -158,16 +196,9 @@ fn backend(
     } else {
         family(address, service, report);
     }
-    backend_port(written, service, report);
-    // A backend keeps its own port; without one, that of a service which has but one, or the client's.
+    backend_port(port, service, report);
     let single = || service.ports.as_ref().and_then(|ports| ports.get_ref().single());
-    Some(Backend {
-        address: ip,
-        port: written.port.as_ref().map(|port| Port(*port.get_ref())).or_else(single),
-        weight: written.weight.as_ref().map_or(DEFAULT_WEIGHT, |weight| *weight.get_ref()),
-        upper_threshold: Some(written.upper_threshold).filter(|threshold| *threshold > 0),
-        health: None,
-    })
+    port.map(|port| Port(*port.get_ref())).or_else(single)
 }
 
 /// Only modes that make a new IP header can change the family.
@@ -192,8 +223,8 @@ fn family(address: &Spanned<IpAddr>, service: &model::Service, report: &mut Repo
 
 /// DSR leaves the packet as it is but for its MAC addresses (and, with a code point, its destination
 /// address), a tunnel wraps it: its destination port stays.
-fn backend_port(written: &model::Backend, service: &model::Service, report: &mut Report<'_>) {
-    let (Some(port), Some(wanted), Some(mode)) = (&written.port, &service.ports, &service.mode) else {
+fn backend_port(port: Option<&Spanned<u16>>, service: &model::Service, report: &mut Report<'_>) {
+    let (Some(port), Some(wanted), Some(mode)) = (port, &service.ports, &service.mode) else {
         return;
     };
     let (what, word) = match mode.get_ref() {

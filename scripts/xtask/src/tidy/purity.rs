@@ -8,6 +8,7 @@ const PURE: &[&str] = &[
     "dataplane/src/admission/",
     "dataplane/src/flow/",
     "dataplane/src/mode/",
+    "dataplane/src/persistence/",
     "dataplane/src/pipeline/",
     "dataplane/src/schedule/",
     "dataplane/src/syn_proxy/",

@@ -1,0 +1,103 @@
+//! Flows whose backend is on its way out, or has failed: what becomes of them, and what a SYN on a flow begins.
+//!
+//! What is asked here is asked for packets of such backends alone, and for SYNs.
+
+use super::batch::Packet;
+use super::context::Context;
+use super::headers::{Content, Headers};
+use crate::flow::{Direction, Found};
+use crate::mode::reset;
+use crate::snapshot::Fate;
+use crate::types::Protocol;
+use crate::wire::checksum::Delta;
+use crate::wire::tcp::{Flags, TcpMut};
+
+/// What a packet of a known flow is to its pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// One like all others.
+    GoesOn,
+    /// The flow is over: the packet may begin another one.
+    BeginsAnew,
+}
+
+/// Decides, and ends the flow where it is over.
+pub(super) fn meet(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &mut Headers,
+    found: Found,
+) -> Met {
+    let Content::Segment { flags } = headers.content else { return Met::GoesOn };
+    let (entry, protocol) = (context.table.entry(found.entry), headers.tuple.protocol);
+    let fate = context.snapshot.fate(found.backend);
+    let is_forward = found.direction == Direction::Forward;
+    if flags.opens() && is_forward {
+        // A client that uses its port again; or that is not answered, and its backend takes nothing new.
+        let is_stranded = fate != Fate::Stays && !entry.is_established();
+        if !entry.state().is_closing() && !is_stranded {
+            return Met::GoesOn;
+        }
+        context.table.end(found.entry, context.snapshot);
+        return Met::BeginsAnew;
+    }
+    match fate {
+        Fate::Stays | Fate::Leave => Met::GoesOn,
+        // What moves is for the client's packets to say: replies that are on their way arrive.
+        Fate::Reset | Fate::Move if protocol == Protocol::Udp && !is_forward => Met::GoesOn,
+        // What translates cannot go on with a connection elsewhere.
+        Fate::Reset | Fate::Move
+            if protocol == Protocol::Tcp && (fate == Fate::Reset || entry.is_two_way()) =>
+        {
+            reset_both(packet, context, headers, found, flags);
+            Met::GoesOn
+        }
+        Fate::Reset | Fate::Move => {
+            context.table.end(found.entry, context.snapshot);
+            Met::BeginsAnew
+        }
+    }
+}
+
+/// Answers the sender of a segment with a reset, and makes the segment itself one, which goes on to the other
+/// side in its place: each side gets what fits the sequence numbers that it knows.
+fn reset_both(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &mut Headers,
+    found: Found,
+    flags: Flags,
+) {
+    context.table.end(found.entry, context.snapshot);
+    if flags.has(Flags::RST) || headers.piece.is_later() {
+        return;
+    }
+    let (network, transport) = (usize::from(headers.network), usize::from(headers.transport));
+    if context.answers.take(context.now)
+        && let Some(mut copy) = context.spares.take()
+    {
+        copy.fill(packet.frame.bytes());
+        let length = usize::from(headers.packet_length);
+        match reset::reset(&mut copy, network, transport, length) {
+            Some(()) => context.spares.send(packet.ingress, copy),
+            None => context.spares.give(copy),
+        }
+    }
+    let is_reset = packet.frame.bytes_mut().get_mut(transport..).and_then(turn_into_reset);
+    if let Some(flags) = is_reset {
+        headers.content = Content::Segment { flags };
+    }
+}
+
+/// The data stays behind the header: receivers of a reset take no notice of it.
+fn turn_into_reset(segment: &mut [u8]) -> Option<Flags> {
+    let at = |segment: &[u8]| Some(u16::from_be_bytes(*segment.get(12..)?.first_chunk()?));
+    let old = at(segment)?;
+    let flags = (old.to_be_bytes()[1] & Flags::ACK) | Flags::RST;
+    *segment.get_mut(13)? = flags;
+    let new = at(segment)?;
+    let mut tcp = TcpMut::new(segment)?;
+    let checksum = Delta::default().word(old, new).apply(tcp.checksum());
+    tcp.set_checksum(checksum);
+    Some(Flags(flags))
+}
