@@ -269,15 +269,18 @@ impl Inventory {
         self.members.get_mut(id.index())?.as_mut()
     }
 
-    /// Takes in what checks have found, and says whether that changes anything. What checks say of backends
+    /// Takes in what checks have found, and says which services that changes. What checks say of backends
     /// that have left is of no concern.
-    pub fn take_in(&mut self, conditions: &BTreeMap<Subject, Condition>, now: Instant) -> bool {
-        let mut has_changed = false;
+    pub fn take_in(&mut self, conditions: &BTreeMap<Subject, Condition>, now: Instant) -> Vec<String> {
+        let mut changed = Vec::new();
         for member in self.members.iter_mut().flatten().filter(|member| member.left.is_none()) {
             let Some(condition) = conditions.get(&member.subject()) else { continue };
-            has_changed |= member.change(now, |member| member.condition = *condition);
+            if member.change(now, |member| member.condition = *condition) {
+                changed.push(member.service.clone());
+            }
         }
-        has_changed
+        changed.dedup();
+        changed
     }
 
     /// The number of a service's backend.

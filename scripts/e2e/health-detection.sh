@@ -8,10 +8,6 @@
 readonly LIMIT=0.300 # seconds from the failure to the last new flow
 readonly WATCHED=1   # seconds after the failure that are looked at
 
-# A client comes back to its first ports after a few thousand connections: a SYN that nobody has answered must
-# not be remembered for as long as that, or the next one from its port would go where it went.
-DATAPLANE='flow_timeouts = { tcp_syn = "1s" }'
-
 begin router
 web_servers
 checked 'health = { check = "http", path = "/healthz", interval = "100ms", rise = 1, fall = 1 }'

@@ -17,8 +17,11 @@ impl Supervisor {
     /// No new flow goes to a backend that has failed, from the workers' next batch on.
     pub(super) fn health_changed(&mut self) {
         let conditions = self.checks.board().take_changed();
-        if self.inventory.take_in(&conditions, crate::clock::now()) {
-            self.publish();
+        let services = self.inventory.take_in(&conditions, crate::clock::now());
+        if !services.is_empty()
+            && let Err(error) = self.try_publish_choice(&services)
+        {
+            tracing::error!(%error, "the data plane cannot follow what checks have found");
         }
     }
 
