@@ -24,3 +24,4 @@ pub mod inventory;
 pub mod net;
 pub mod save;
 pub mod supervisor;
+pub mod vrrp;

@@ -58,7 +58,7 @@ pub(super) fn is_station(mac: Mac) -> bool {
 
 /// RFC 1071 over all parts as if they were one text; each part but the last has an even length.
 /// Zero when computed over a text that holds its own correct checksum.
-pub(super) fn checksum(parts: &[&[u8]]) -> u16 {
+pub(crate) fn checksum(parts: &[&[u8]]) -> u16 {
     let mut sum = 0_u64;
     for part in parts {
         let words = part.chunks(2);

@@ -6,7 +6,7 @@
 
 pub mod arp;
 pub mod bridges;
-mod frame;
+pub(crate) mod frame;
 mod groups;
 mod links;
 pub mod ndp;
