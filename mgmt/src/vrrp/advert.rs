@@ -300,7 +300,8 @@ impl Outgoing<'_> {
             (Version::V2, Some(_)) => (0x20, SIMPLE_TEXT),
             (Version::V3, _) => (0x30, high),
         };
-        let mut message = vec![kind | ADVERTISEMENT, self.vrid.get(), self.priority.0, number, high, low, 0, 0];
+        let mut message =
+            vec![kind | ADVERTISEMENT, self.vrid.get(), self.priority.0, number, high, low, 0, 0];
         self.addresses.write(&mut message);
         if version == Version::V2 {
             message.extend(self.password.map_or([0; Password::LENGTH], |password| password.0));

@@ -150,7 +150,11 @@ mod tests {
         for (version, milliseconds, priority, skew_us, down_us) in table {
             let master = interval(version, milliseconds);
             let us = |time: Duration| time.as_micros();
-            assert_eq!(us(skew(master, Priority(priority))), skew_us, "{version:?} {milliseconds} {priority}");
+            assert_eq!(
+                us(skew(master, Priority(priority))),
+                skew_us,
+                "{version:?} {milliseconds} {priority}"
+            );
             assert_eq!(us(master_down(master, Priority(priority))), down_us);
         }
     }

@@ -65,7 +65,9 @@ impl Phase {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match *self {
             Self::Init | Self::Fault => None,
-            Self::Backup(Waiting { down_at, preempt_at, .. }) => [Some(down_at), preempt_at].into_iter().flatten().min(),
+            Self::Backup(Waiting { down_at, preempt_at, .. }) => {
+                [Some(down_at), preempt_at].into_iter().flatten().min()
+            }
             Self::Master(Duty { advert_at, second_at, refresh_at, .. }) => {
                 [Some(advert_at), second_at, refresh_at].into_iter().flatten().min()
             }

@@ -55,7 +55,9 @@ impl VirtualRouter {
                 self.follow_faults(now, phase);
             }
             (Event::Group(Order::Take), Phase::Backup(_)) => self.become_master(now),
-            (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::StandBy, .. })) => self.resume(now),
+            (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::StandBy, .. })) => {
+                self.resume(now)
+            }
             (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::Stop, .. })) => {}
             (Event::Group(Order::Take), Phase::Init | Phase::Master(_) | Phase::Fault) => {}
             (Event::Group(Order::Yield), Phase::Master(_)) => {
@@ -63,7 +65,10 @@ impl VirtualRouter {
                 self.act(Action::Release);
                 self.wait(now, self.settings.interval, None);
             }
-            (Event::Group(Order::Yield), Phase::Init | Phase::Backup(_) | Phase::Leaving(_) | Phase::Fault) => {}
+            (
+                Event::Group(Order::Yield),
+                Phase::Init | Phase::Backup(_) | Phase::Leaving(_) | Phase::Fault,
+            ) => {}
 
             (Event::HandOver, Phase::Master(_)) => self.leave(now, Then::StandBy),
             (Event::HandOver, Phase::Init | Phase::Backup(_) | Phase::Leaving(_) | Phase::Fault) => {}

@@ -31,6 +31,7 @@ const PURE: &[&str] = &[
     "mgmt/src/net/arp.rs",
     "mgmt/src/net/ndp.rs",
     "mgmt/src/net/state.rs",
+    "mgmt/src/vrrp/",
 ];
 
 /// What gives it away, and what that is.
