@@ -150,7 +150,7 @@ impl VirtualRouter {
         }
     }
 
-    /// RFC 9568 section 6.4.2 (345) to (375). The addresses first: who hears the advert may leave at once.
+    /// RFC 9568 section 6.4.2. The addresses first: who hears the advert may leave at once.
     fn become_master(&mut self, now: Instant) {
         let AnnouncePlan { repeats, delay, refresh } = self.settings.announce;
         self.has_stood_down = false;

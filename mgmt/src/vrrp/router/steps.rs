@@ -56,7 +56,7 @@ impl VirtualRouter {
             }
             (Event::Group(Order::Take), Phase::Backup(_)) => self.become_master(now),
             (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::StandBy, .. })) => {
-                self.resume(now)
+                self.resume(now);
             }
             (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::Stop, .. })) => {}
             (Event::Group(Order::Take), Phase::Init | Phase::Master(_) | Phase::Fault) => {}
@@ -90,7 +90,7 @@ impl VirtualRouter {
         }
     }
 
-    /// RFC 9568 section 6.4.2 (385) to (445).
+    /// RFC 9568 section 6.4.2.
     fn backup_hears(&mut self, now: Instant, mut waiting: Waiting, heard: Heard) {
         waiting.master = Some(heard.source);
         let down_at = now + timing::master_down(heard.interval, self.priority);
@@ -109,7 +109,7 @@ impl VirtualRouter {
         self.phase = Phase::Backup(waiting);
     }
 
-    /// RFC 9568 section 6.4.3 (645) to (745).
+    /// RFC 9568 section 6.4.3.
     fn master_hears(&mut self, now: Instant, duty: Duty, heard: Heard) {
         let rank = (self.priority, self.settings.own);
         if heard.priority == Priority::OWNER && self.is_owner() {
@@ -126,7 +126,7 @@ impl VirtualRouter {
         }
     }
 
-    /// RFC 9568 section 6.4.3 (730): the worse one hears at once that it is not alone. The RFC before it was silent,
+    /// RFC 9568 section 6.4.3: the worse one hears at once that it is not alone. The RFC before it was silent,
     /// and left the worse one as master until the next advert.
     fn stand_firm(&mut self, now: Instant, mut duty: Duty, heard: Heard) {
         let plan = self.settings.announce;
