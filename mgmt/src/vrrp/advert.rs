@@ -184,7 +184,10 @@ impl<'p> Advert<'p> {
         };
         let (list, tail) = rest.split_at_checked(usize::from(count) * size).ok_or(Refusal::Length)?;
         let authentication = match version {
-            Version::V2 => Some((high, tail.try_into().map_err(|_| Refusal::Length)?)),
+            Version::V2 => {
+                let password = <&[u8; Password::LENGTH]>::try_from(tail).map_err(|_| Refusal::Length)?;
+                Some((high, password))
+            }
             Version::V3 if tail.is_empty() => None,
             Version::V3 => return Err(Refusal::Length),
         };

@@ -42,9 +42,9 @@ fn one_unfit_member_holds_all_others_and_sets_them_free() {
     let ordered = |orders: &[(usize, Order)]| -> Vec<_> {
         orders.iter().map(|(id, order)| (MemberId(*id), *order)).collect()
     };
-    assert_eq!(asked(&[(Master, false, false), (Master, false, false)]), []);
+    assert_eq!(asked(&[(Master, false, false), (Master, false, false)]), ordered(&[]));
     assert_eq!(asked(&[(Fault, true, false), (Master, false, false)]), ordered(&[(1, Order::Hold)]));
-    assert_eq!(asked(&[(Fault, true, false), (Fault, false, true)]), []);
+    assert_eq!(asked(&[(Fault, true, false), (Fault, false, true)]), ordered(&[]));
     // A second one fails: each is held by the other, so that the first to recover waits for the last.
     let both = [(Fault, true, false), (Fault, true, true)];
     assert_eq!(asked(&both), ordered(&[(0, Order::Hold)]));
