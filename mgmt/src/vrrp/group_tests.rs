@@ -23,7 +23,7 @@ fn positive_weights_count_while_well_and_negative_ones_while_not() {
 
 #[test]
 fn nobody_reaches_the_two_special_priorities_and_the_owner_keeps_its_own() {
-    let far = |by| standing(Priority(100), [failed(Weight::Adds(-by)), well(Weight::Adds(by))]);
+    let far = |by: i16| standing(Priority(100), [failed(Weight::Adds(-by)), well(Weight::Adds(by))]);
     assert_eq!(far(0), Standing::Fit(Priority(100)));
     assert_eq!(standing(Priority(100), [failed(Weight::Adds(i16::MIN))]), Standing::Fit(Priority::LOWEST));
     assert_eq!(standing(Priority(100), [well(Weight::Adds(i16::MAX))]), Standing::Fit(Priority::HIGHEST));
