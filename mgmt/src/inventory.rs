@@ -84,18 +84,6 @@ pub struct Member {
 }
 
 impl Member {
-    /// Its share, if it takes flows. A weight set by hand holds over one that a check asks for, but for 0: that
-    /// is how checks say that it takes no new flows.
-    #[must_use]
-    pub fn weight_now(&self) -> u16 {
-        let is_by_hand = self.weight != self.configured_weight;
-        match self.condition.weight {
-            Some(0) => 0,
-            Some(asked) if !is_by_hand => asked,
-            Some(_) | None => self.weight,
-        }
-    }
-
     /// Whether the configuration no longer has it.
     #[must_use]
     pub fn has_left(&self) -> bool {
