@@ -67,6 +67,8 @@ pub struct Member {
     pub admin: Admin,
     /// What its checks say.
     pub condition: Condition,
+    /// Whether it has any.
+    has_checks: bool,
     /// When `state` changed last.
     pub changed: Option<Instant>,
     /// When it came up; `None`: it was there, and warm, when the daemon began.
@@ -82,18 +84,6 @@ pub struct Member {
 }
 
 impl Member {
-    /// Its share, if it takes flows. A weight set by hand holds over one that a check asks for, but for 0: that
-    /// is how checks say that it takes no new flows.
-    #[must_use]
-    pub fn weight_now(&self) -> u16 {
-        let is_by_hand = self.weight != self.configured_weight;
-        match self.condition.weight {
-            Some(0) => 0,
-            Some(asked) if !is_by_hand => asked,
-            Some(_) | None => self.weight,
-        }
-    }
-
     /// Whether the configuration no longer has it.
     #[must_use]
     pub fn has_left(&self) -> bool {
@@ -172,8 +162,9 @@ impl Inventory {
                     member.forwarding.clone_from(&service.forwarding);
                     member.endings = (service.choice.on_failure, service.choice.drain);
                     member.mss_clamp = service.mss_clamp;
+                    member.has_checks = backend.health.is_some();
                     // With checks, what they have said last holds until they say something else.
-                    if backend.health.is_none() {
+                    if !member.has_checks {
                         member.condition = Condition::default();
                     }
                     member.follow(&backend, now);
@@ -212,6 +203,7 @@ impl Inventory {
             weight: backend.weight,
             priority_group: backend.priority_group,
             admin: backend.admin,
+            has_checks: backend.health.is_some(),
             condition: backend.health.as_deref().map_or_else(Condition::default, initial_condition),
             changed: None,
             up_since,
@@ -273,7 +265,9 @@ impl Inventory {
     /// that have left is of no concern.
     pub fn take_in(&mut self, conditions: &BTreeMap<Subject, Condition>, now: Instant) -> Vec<String> {
         let mut changed = Vec::new();
-        for member in self.members.iter_mut().flatten().filter(|member| member.left.is_none()) {
+        // A word about checks that a reload has just taken away is too late.
+        let is_asked = |member: &&mut Member| member.left.is_none() && member.has_checks;
+        for member in self.members.iter_mut().flatten().filter(is_asked) {
             let Some(condition) = conditions.get(&member.subject()) else { continue };
             if member.change(now, |member| member.condition = *condition) {
                 changed.push(member.service.clone());

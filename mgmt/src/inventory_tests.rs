@@ -117,10 +117,14 @@ fn checks_take_a_backend_out_and_what_the_operator_says_holds_over_them() {
 #[test]
 fn a_weight_set_by_hand_holds_over_that_of_a_check_but_for_zero() {
     let mut inventory = Inventory::default();
-    inventory.follow(&config(&web(&[(11, 10)])), crate::clock::now(), none);
+    let checked = web(&[(11, 10)]).replace("weight = 10", "weight = 10\nhealth = { check = \"tcp\" }");
+    inventory.follow(&config(&checked), crate::clock::now(), none);
     inventory.get_mut(BackendId(0)).unwrap().weight = 7;
     assert_eq!(found(&mut inventory, Condition { up: true, weight: Some(4) }).1, 7);
     assert_eq!(found(&mut inventory, Condition { up: true, weight: Some(0) }).1, 0);
+    // A late word about a check that is no more.
+    inventory.follow(&config(&web(&[(11, 10)])), crate::clock::now(), none);
+    assert_eq!(found(&mut inventory, Condition { up: false, weight: None }).0, BackendState::Up);
 }
 
 #[test]

@@ -109,9 +109,9 @@ agent 'up 100%'
 lab_start be2 agent python3 -c "$AGENT" "$LAB_DIR/word"
 wait_for 5 "the agent to listen" lab_listens be2 9777
 check '"agent", port = 9777'
-weighs() { [[ $(web4 '.backends[1].weight') == "$1" ]]; }
+weighs() { [[ $(web4 '.backends[1].effective_weight') == "$1" ]]; }
 agent '50%'
-wait_for 5 "half the weight" weighs 50 || refute "the weight is $(web4 '.backends[1].weight')"
+wait_for 5 "half the weight" weighs 50 || refute "the weight is $(web4 '.backends[1].effective_weight')"
 agent 'drain'
 wait_for 5 "weight 0" weighs 0
 agent 'ready 100%'

@@ -71,8 +71,8 @@ chmod 755 "$LAB_DIR/weigh" && chmod 755 "$LAB_DIR"
 echo 52 >"$LAB_DIR/code"
 checked "health = [{ check = \"file\", path = \"$LAB_DIR/weight\", interval = \"100ms\" }]"
 expect "the reload is accepted" penstock reload
-weighs() { [[ $(web4 '.backends[1].weight') == "$1" ]]; }
-wait_for 5 "the weight to be the file's" weighs 20 || refute "the weight is $(web4 '.backends[1].weight')"
+weighs() { [[ $(web4 '.backends[1].effective_weight') == "$1" ]]; }
+wait_for 5 "the weight to be the file's" weighs 20 || refute "the weight is $(web4 '.backends[1].effective_weight')"
 checked "health = { check = \"script\", command = [\"$LAB_DIR/weigh\"], dynamic = true, interval = \"100ms\", fall = 1 }"
 expect "the reload is accepted" penstock reload
 wait_for 5 "the weight to be the script's" weighs 50 || refute "$(web4 '.backends[1]')"

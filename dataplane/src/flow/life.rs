@@ -64,7 +64,8 @@ impl Entry<'_> {
     /// Whether it was never established: a handshake that nobody has finished, or a single packet.
     pub(super) fn is_young(&self) -> bool {
         let is_handshake = self.protocol() == Protocol::Tcp && !self.seen().is_established();
-        is_handshake || self.word(4).saturating_add(self.word(5)) <= 1
+        // Of a handshake that the box has made the packets are its own, and not counted here.
+        is_handshake || !self.is_proxied() && self.word(4).saturating_add(self.word(5)) <= 1
     }
 
     /// Whether a handshake has ended well, or was not seen.

@@ -46,10 +46,10 @@ pub(super) fn answer(
     let place = place(headers).ok_or(DropReason::OutOfHandshake)?;
     let cookies = service.admission.meter.cookies();
     let v6 = matches!(place.tuple.addresses, Addresses::V6 { .. });
+    let offer = cookies.promise().offer(v6).at_most(Mss(service.largest_segment));
     // What the box puts in front of the stream has to fit in as well.
     let header = client_address::length(&place.tuple, service.client_address);
-    let room = service.largest_segment.saturating_sub(header.into());
-    let offer = cookies.promise().offer(v6).at_most(Mss(room));
+    let offer = offer.at_most(Mss(offer.mss.0.saturating_sub(header.into())));
     answer_syn(&mut packet.frame, &place, context.secret, &offer, context.now)?;
     cookies.issue(context.now);
     service.admission.meter.count(context.keeper.worker(), Event::CookieSent);

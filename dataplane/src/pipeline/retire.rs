@@ -41,6 +41,12 @@ pub(super) fn meet(
         context.table.end(found.entry, context.snapshot);
         return Met::BeginsAnew;
     }
+    // The same of a client whose handshake the box has made: it sends no SYN any more, but its cookie is good.
+    let is_stranded = entry.is_proxied() && !entry.is_established() && !flags.has(Flags::RST);
+    if fate != Fate::Stays && is_forward && is_stranded {
+        context.table.end(found.entry, context.snapshot);
+        return Met::BeginsAnew;
+    }
     match fate {
         Fate::Stays | Fate::Leave => Met::GoesOn,
         // What moves is for the client's packets to say: replies that are on their way arrive.
@@ -49,7 +55,7 @@ pub(super) fn meet(
         Fate::Reset | Fate::Move
             if protocol == Protocol::Tcp && (fate == Fate::Reset || entry.is_two_way()) =>
         {
-            reset_both(packet, context, headers, found, flags);
+            reset_both(packet, context, headers, flags);
             Met::GoesOn
         }
         Fate::Reset | Fate::Move => {
@@ -61,14 +67,10 @@ pub(super) fn meet(
 
 /// Answers the sender of a segment with a reset, and makes the segment itself one, which goes on to the other
 /// side in its place: each side gets what fits the sequence numbers that it knows.
-fn reset_both(
-    packet: &mut Packet,
-    context: &mut Context<'_>,
-    headers: &mut Headers,
-    found: Found,
-    flags: Flags,
-) {
-    context.table.end(found.entry, context.snapshot);
+///
+/// The flow stays, closed, until its timeout: whoever has got more data since it sent this segment ignores the answer
+/// as an old one (RFC 5961 section 3.2), and is reset by what the other side sends next, or answered once more.
+fn reset_both(packet: &mut Packet, context: &mut Context<'_>, headers: &mut Headers, flags: Flags) {
     if flags.has(Flags::RST) || headers.piece.is_later() {
         return;
     }

@@ -126,6 +126,19 @@ impl Schedule {
         Self { takers, way }
     }
 
+    /// Goes on where another one of its kind has come to: a change of a weight must not begin the order anew, for
+    /// weights may change more often than flows begin.
+    #[must_use]
+    pub fn following(self, before: &Self) -> Self {
+        match (&self.way, &before.way) {
+            (Way::RoundRobin(own), Way::RoundRobin(before)) => own.follow(before),
+            (Way::WeightedRoundRobin(own), Way::WeightedRoundRobin(before)) => own.follow(before),
+            (Way::Random(own), Way::Random(before)) => own.follow(before),
+            _ => {}
+        }
+        self
+    }
+
     /// Compiles `kind` over `candidates` for `workers` workers, with nothing remembered.
     #[must_use]
     pub fn compile(kind: Kind, candidates: &[Candidate], workers: usize, cluster: &str) -> Self {

@@ -33,6 +33,11 @@ impl Random {
         Self { sums: sums.collect(), states, is_of_two }
     }
 
+    /// Draws on from where another one has come to.
+    pub(super) fn follow(&self, before: &Self) {
+        self.states.follow(&before.states, |state| state);
+    }
+
     fn draw<'t>(&self, takers: &'t [Taker], ask: &Ask) -> Option<&'t Taker> {
         let word = self.states.step(ask, |state| {
             let next = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

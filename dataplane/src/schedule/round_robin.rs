@@ -16,6 +16,13 @@ impl Places {
         Self((0..workers.max(1)).map(|w| CachePadded::new(AtomicU64::new(start(w)))).collect())
     }
 
+    /// Goes on where another one has come to, as far as `fit` says that it fits.
+    pub(super) fn follow(&self, before: &Self, fit: impl Fn(u64) -> u64) {
+        for (own, before) in self.0.iter().zip(&before.0) {
+            own.store(fit(before.load(Ordering::Relaxed)), Ordering::Relaxed);
+        }
+    }
+
     pub(super) fn step<T>(&self, ask: &Ask, advance: impl FnOnce(u64) -> (u64, T)) -> T {
         let place = &self.0[ask.worker.index().min(self.0.len() - 1)];
         let (next, chosen) = advance(place.load(Ordering::Relaxed));
@@ -37,6 +44,11 @@ impl RoundRobin {
     pub(super) fn new(takers: usize, workers: usize) -> Self {
         let start = |worker: usize| (worker * takers / workers.max(1)) as u64;
         Self { places: Places::new(workers, start) }
+    }
+
+    /// Goes on where the order was before a change.
+    pub(super) fn follow(&self, before: &Self) {
+        self.places.follow(&before.places, |place| place);
     }
 
     /// There is a taker.
@@ -67,6 +79,15 @@ impl WeightedRoundRobin {
         // "Before the first backend, threshold used up": the next step begins a round at the top.
         let before_first = pack(u32::try_from(takers.len()).unwrap_or(u32::MAX), 0);
         Self { places: Places::new(workers, |_| before_first), heaviest, step }
+    }
+
+    /// The same.
+    pub(super) fn follow(&self, before: &Self) {
+        self.places.follow(&before.places, |place| {
+            let (index, threshold) = unpack(place);
+            // Above the heaviest there is nobody to be found.
+            pack(index, threshold.min(self.heaviest))
+        });
     }
 
     /// There is a taker.

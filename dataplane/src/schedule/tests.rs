@@ -297,3 +297,18 @@ fn destinations_without_a_place_lose_no_more_than_their_locality() {
         assert!(lblc.choose(&ask(spread(n)).on(WorkerId(0), Tick(7)), &loads).is_some());
     }
 }
+
+#[test]
+fn a_change_of_weights_goes_on_with_the_order() {
+    for kind in [Kind::RoundRobin, Kind::WeightedRoundRobin, Kind::Random, Kind::TwoChoices] {
+        let mut count = [0_u32; 3];
+        let mut schedule = schedule(kind, &[100, 100, 100]);
+        // A change for each flow, as with few flows during a slow start.
+        for n in 0..600_u16 {
+            let id = schedule.choose(&ask(u64::from(n)), &Bench::default()).unwrap();
+            count[id.index()] += 1;
+            schedule = self::schedule(kind, &[100, 100, 99 + n % 2]).following(&schedule);
+        }
+        assert!(count.iter().all(|share| (150..250).contains(share)), "{kind:?}: {count:?}");
+    }
+}

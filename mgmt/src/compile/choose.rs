@@ -141,9 +141,13 @@ impl Compiler {
         };
         match self.schedules.remove(&(service.name.clone(), kind)) {
             Some((before, schedule)) if before == recipe => (before, schedule),
-            _ => {
+            before => {
                 let destinations = self.book.destinations(&service.name, kind);
                 let schedule = Schedule::new(&recipe, &destinations);
+                let schedule = match before {
+                    Some((_, before)) => schedule.following(&before),
+                    None => schedule,
+                };
                 (recipe, Arc::new(schedule))
             }
         }

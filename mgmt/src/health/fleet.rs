@@ -105,13 +105,16 @@ impl Fleet {
             let runner = Arc::new(workshop.runner(&check.kind, context));
             let same = |place: &usize| {
                 let slot = self.slots.get(*place).and_then(Option::as_ref);
-                slot.is_some_and(|slot| slot.check == *check && *slot.target == target)
+                slot.is_some_and(|slot| slot.check.kind == check.kind && *slot.target == target)
             };
             match old.iter().position(same) {
                 Some(kept) => {
                     let place = old.remove(kept);
                     if let Some(slot) = &mut self.slots[place] {
                         (slot.runner, slot.nth, slot.backend) = (runner, nth, number);
+                        // What is known of the server does not depend on how often it is asked.
+                        slot.check = check.clone();
+                        slot.tracker.follow(check.rules);
                     }
                     slots.push(place);
                 }

@@ -91,7 +91,7 @@ fn a_backend_is_down_after_fall_failures_at_its_interval() {
 }
 
 #[test]
-fn state_survives_a_reload_and_changed_checks_begin_anew() {
+fn state_survives_a_reload_and_a_check_of_something_else_begins_anew() {
     let mut sim = Sim::new();
     sim.follow(FAST, &[11, 12]);
     for _ in 0..4 {
@@ -109,6 +109,8 @@ fn state_survives_a_reload_and_changed_checks_begin_anew() {
     let kept = sim.board.report(&subject(12)).unwrap();
     assert_eq!((kept.checks[0].runs, kept.history.len()), (2, 1));
     sim.follow(&FAST.replace("fall = 2", "fall = 3"), &[12]);
+    assert_eq!(sim.told(), [(12, down())], "other rules make no server well");
+    sim.follow(&FAST.replace("check = \"tcp\"", "check = \"ping\""), &[12]);
     assert_eq!(sim.told(), [(12, Condition::default())]);
 }
 

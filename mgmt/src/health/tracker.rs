@@ -124,6 +124,11 @@ impl Tracker {
         Self { rules, state, tries: 0, share: Share::Configured, since: now, is_checked: false }
     }
 
+    /// Goes on by other rules: what is known stays known, and counts go on.
+    pub fn follow(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
     /// Takes in a result; gives the change that it makes, if it makes one.
     pub fn on_result(&mut self, now: Instant, outcome: &Outcome) -> Option<Transition> {
         if outcome.share != Share::Unsaid {

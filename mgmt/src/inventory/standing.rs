@@ -37,6 +37,18 @@ impl Member {
         }
     }
 
+    /// Its share, if it takes flows. A weight set by hand holds over one that a check asks for, but for 0: that
+    /// is how checks say that it takes no new flows.
+    #[must_use]
+    pub fn weight_now(&self) -> u16 {
+        let is_by_hand = self.weight != self.configured_weight;
+        match self.condition.weight {
+            Some(0) => 0,
+            Some(asked) if !is_by_hand => asked,
+            Some(_) | None => self.weight,
+        }
+    }
+
     /// Its weights at a moment. After it has come up, its weight grows evenly from 1 over `slow_start`.
     #[must_use]
     pub fn standing(&self, slow_start: Duration, now: Instant) -> Standing {

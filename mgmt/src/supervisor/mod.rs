@@ -72,6 +72,8 @@ pub struct Supervisor {
     /// The virtual IPs and pool addresses of the configuration.
     served: Served,
     crowded: pools::Crowded,
+    /// The data plane has refused the last snapshot, or a part of it.
+    is_behind: bool,
     pressures: pressure::Pressures,
     /// Services whose handshakes are answered by cookie.
     cookies: pressure::Pressures,
@@ -147,7 +149,10 @@ impl Supervisor {
     /// Compiles and puts in force what is true now; if that fails, what was in force stays.
     fn try_publish(&mut self) -> Result<(), SteeringError> {
         let snapshot = self.compile();
-        self.dataplane.publish(snapshot)
+        let published = self.dataplane.publish(snapshot);
+        // What is in force may be something in between, and has to be compiled whole.
+        self.is_behind = published.is_err();
+        published
     }
 
     /// The same where nothing but the choices of some services can have changed.
@@ -156,6 +161,9 @@ impl Supervisor {
         let (rss, workers, now) = (&*self.rss, self.workers, crate::clock::now());
         let facts = Facts { config, inventory, net, rss, workers, now };
         let snapshot = self.dataplane.snapshot();
+        if self.is_behind {
+            return self.try_publish();
+        }
         match self.compiler.amend(&snapshot, &facts, |service| of.contains(&service.name)) {
             Some(next) => {
                 self.dataplane.publish_choice(next);
@@ -217,7 +225,8 @@ impl Supervisor {
     async fn look_after(&mut self) {
         let (dataplane, now) = (&self.dataplane, crate::clock::now());
         let pruned = self.inventory.prune(now, |id| dataplane.backend(id).active_flows);
-        if self.compiler.prune_pools(&self.config) || pruned || self.has_met_a_deadline(now) {
+        if self.compiler.prune_pools(&self.config) || pruned || self.has_met_a_deadline(now) || self.is_behind
+        {
             self.publish();
         }
         self.watch_pools();

@@ -105,6 +105,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         workers,
         rss,
         crowded: pools::Crowded::default(),
+        is_behind: false,
         pressures: pressure::Pressures::default(),
         cookies: pressure::Pressures::default(),
         netlink,

@@ -85,6 +85,10 @@ fn both_sides_of_a_connection_are_reset_by_the_next_packet_of_either() {
             for (_, bytes) in &sent {
                 assert!(has_right_checksum(bytes), "{bytes:x?}");
             }
+            // Whoever has not understood it hears it again.
+            let late = from_backend(11, false).tcp(8080, 40_000, ACK).build();
+            let sent = rig.receive(ETH1, &[late]);
+            assert!(sent.len() == 2 && sent.iter().all(|(_, bytes)| bytes[47] & RST != 0), "{sent:?}");
             assert_eq!(destination(&rig.receive(ETH0, &[tcp(SYN)])), 12);
         }
     }

@@ -2,11 +2,13 @@
 //!
 //! Fields may be added, never renamed or taken away. Words are those of the configuration file.
 
+mod check;
 mod choice;
 mod config;
 mod node;
 mod service;
 
+pub use check::{Change, Check};
 pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
 pub use config::{Checked, Planned, Refused};
 pub use node::{
@@ -14,6 +16,6 @@ pub use node::{
     WorkerFrames, xdp_word,
 };
 pub use service::{
-    Admin, Backend, BackendChange, BackendState, Backup, Change, Check, DrainView, Flow, Service, SnatPool,
-    SynProxy, flow_state_word,
+    Admin, Backend, BackendChange, BackendState, Backup, DrainView, Flow, Service, SnatPool, SynProxy,
+    flow_state_word,
 };

@@ -7,6 +7,7 @@ use dataplane::FlowState;
 use dataplane::types::Port;
 use serde::{Deserialize, Serialize};
 
+use super::check::{Change, Check};
 use crate::config;
 
 /// An item of `GET /v1/services`; the body of `GET /v1/services/NAME`.
@@ -149,42 +150,6 @@ pub struct Backend {
     pub packets_in: u64,
     /// Their bytes.
     pub bytes_in: u64,
-}
-
-/// A health check of a [`Backend`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    /// `tcp`, `http`, …
-    pub kind: String,
-    /// Whether it counts as up.
-    pub up: bool,
-    /// Results in a row that contradict that.
-    pub contradictions: u32,
-    /// What it found last; `null` before the first time.
-    pub last_result: Option<String>,
-    /// What will make it fail before long.
-    pub warning: Option<String>,
-    /// Since the last result.
-    pub last_seconds: Option<f64>,
-    /// How long that took.
-    pub latency_seconds: Option<f64>,
-    /// Since it went up or down last.
-    pub since_seconds: f64,
-    /// Results so far.
-    pub results: u64,
-    /// How many of them were failures.
-    pub failures: u64,
-}
-
-/// A [`Backend`] that went up or down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Change {
-    /// Since then.
-    pub seconds_ago: f64,
-    /// What it became.
-    pub state: BackendState,
-    /// By which result of which check.
-    pub why: String,
 }
 
 impl Service {
