@@ -36,7 +36,7 @@ pub enum Unsendable {
 }
 
 impl Outgoing<'_> {
-    /// The payload of the IP packet. It is to be sent with [`HopLimit::UNROUTED`].
+    /// The payload of the IP packet. It is to be sent with a hop limit of 255.
     ///
     /// # Errors
     /// Configurations that the check of the configuration lets through have none.
