@@ -53,6 +53,8 @@ pub struct Member {
     pub forwarding: Forwarding,
     /// What becomes of its flows when it fails, and when it is drained.
     pub(crate) endings: (Then, Drain),
+    /// Over how long it warms up, as its service says.
+    pub(crate) slow_start: Duration,
     /// The service's bound on segments.
     pub mss_clamp: Option<u16>,
     /// How many flows it takes at once.
@@ -161,6 +163,7 @@ impl Inventory {
                     member.left = None;
                     member.forwarding.clone_from(&service.forwarding);
                     member.endings = (service.choice.on_failure, service.choice.drain);
+                    member.slow_start = service.choice.slow_start;
                     member.mss_clamp = service.mss_clamp;
                     member.has_checks = backend.health.is_some();
                     // With checks, what they have said last holds until they say something else.
@@ -197,6 +200,7 @@ impl Inventory {
             protocol: name.protocol,
             forwarding: service.forwarding.clone(),
             endings: (service.choice.on_failure, service.choice.drain),
+            slow_start: service.choice.slow_start,
             mss_clamp: service.mss_clamp,
             thresholds: backend.thresholds,
             is_proxied: service.syn_proxy != SynProxy::Off,

@@ -72,7 +72,7 @@ fn what_the_operator_set_by_hand_outlives_a_reload_until_the_file_says_otherwise
     inventory.follow(&config(&web(&[(11, 5)])), start, none);
     assert_eq!(weights(&inventory), [Some((5, false))]);
     assert_eq!(
-        inventory.get(BackendId(0)).unwrap().standing(Duration::ZERO, crate::clock::now()).weight,
+        inventory.get(BackendId(0)).unwrap().standing(crate::clock::now()).weight,
         0,
         "still draining"
     );
@@ -93,7 +93,7 @@ fn found(inventory: &mut Inventory, condition: Condition) -> (BackendState, u16)
     let conditions = BTreeMap::from([(member.subject(), condition)]);
     inventory.take_in(&conditions, crate::clock::now());
     let member = inventory.get(BackendId(0)).unwrap();
-    (member.state(), member.standing(Duration::ZERO, crate::clock::now()).weight)
+    (member.state(), member.standing(crate::clock::now()).weight)
 }
 
 #[test]

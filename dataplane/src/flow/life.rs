@@ -68,6 +68,11 @@ impl Entry<'_> {
         is_handshake || !self.is_proxied() && self.word(4).saturating_add(self.word(5)) <= 1
     }
 
+    /// Whether it leaves the index, or has left it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.seen().is_unlinked()
+    }
+
     /// Whether a handshake has ended well, or was not seen.
     pub(crate) fn is_established(&self) -> bool {
         self.seen().is_established()

@@ -35,7 +35,7 @@ pub(super) fn meet(
     if flags.opens() && is_forward {
         // A client that uses its port again; or that is not answered, and its backend takes nothing new.
         let is_stranded = fate != Fate::Stays && !entry.is_established();
-        if !entry.state().is_closing() && !is_stranded {
+        if !entry.state().is_closing() && !entry.has_ended() && !is_stranded {
             return Met::GoesOn;
         }
         context.table.end(found.entry, context.snapshot);

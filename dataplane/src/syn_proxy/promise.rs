@@ -2,7 +2,7 @@
 //!
 //! The promise begins with what servers have by default, and learns from each SYN-ACK of a backend. It is
 //! what all backends seen so far can keep: a service whose backends differ gets the least of them, and gets
-//! more again only when the promise is forgotten, as each new configuration does.
+//! more again only when the promise is forgotten, as with other backends.
 //!
 //! What becomes of a connection whose backend keeps less than was promised:
 //!

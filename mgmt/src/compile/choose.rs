@@ -114,7 +114,7 @@ impl Compiler {
         let number = |address, port| facts.inventory.number(service, address, port);
         let entrant = |backend: &config::Backend| {
             let id = number(backend.address, backend.port)?;
-            let standing = facts.inventory.get(id)?.standing(choice.slow_start, facts.now);
+            let standing = facts.inventory.get(id)?.standing(facts.now);
             Some(Entrant { id, name: backend.name(), group: backend.priority_group, standing })
         };
         let entrants: Vec<_> = service.backends.iter().filter_map(entrant).collect();

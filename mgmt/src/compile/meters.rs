@@ -140,9 +140,11 @@ impl Book {
         }
     }
 
-    /// What backends have answered so far says nothing of those of another configuration.
-    pub(super) fn forget_backends(&self) {
-        self.services.values().for_each(|(_, meter)| meter.forget_backends());
+    /// What a service's backends have answered so far says nothing of others.
+    pub(super) fn forget_backends(&self, service: &str) {
+        if let Some((_, meter)) = self.services.get(service) {
+            meter.forget_backends();
+        }
     }
 
     /// Forgets what nobody has asked for since this was called last.

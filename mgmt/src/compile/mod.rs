@@ -126,9 +126,9 @@ impl Compiler {
         self.book.clients()
     }
 
-    /// To be called when the configuration has changed.
-    pub fn forget_backends(&self) {
-        self.book.forget_backends();
+    /// To be called when a service has got other backends.
+    pub fn forget_backends(&self, service: &str) {
+        self.book.forget_backends(service);
     }
 
     /// The ports that one-arm flows have taken.

@@ -1,6 +1,6 @@
 //! What a backend takes of new flows now: what the operator wants, what its health allows, and how warm it is.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dataplane::snapshot::Fate;
 
@@ -49,9 +49,10 @@ impl Member {
         }
     }
 
-    /// Its weights at a moment. After it has come up, its weight grows evenly from 1 over `slow_start`.
+    /// Its weights at a moment. After it has come up, its weight grows evenly from 1 over the service's `slow_start`.
     #[must_use]
-    pub fn standing(&self, slow_start: Duration, now: Instant) -> Standing {
+    pub fn standing(&self, now: Instant) -> Standing {
+        let slow_start = self.slow_start;
         let full = self.weight_now();
         if self.state() != BackendState::Up {
             return Standing { weight: 0, full };
@@ -111,6 +112,8 @@ impl Member {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::{Drain, Machine, load_str};
     use crate::health::Condition;
@@ -133,16 +136,18 @@ mod tests {
         let start = crate::clock::now();
         let mut inventory = inventory(start);
         let member = inventory.get_mut(BackendId(0)).unwrap();
-        assert_eq!(member.standing(RAMP, start), Standing { weight: 200, full: 200 });
+        member.slow_start = RAMP;
+        assert_eq!(member.standing(start), Standing { weight: 200, full: 200 });
         let down = Condition { up: false, weight: None };
         assert!(member.change(start, |member| member.condition = down));
         assert!(!member.change(start, |member| member.condition = down));
-        assert_eq!(member.standing(RAMP, start), Standing { weight: 0, full: 200 });
+        assert_eq!(member.standing(start), Standing { weight: 0, full: 200 });
         let up = start + Duration::from_secs(100);
         assert!(member.change(up, |member| member.condition = Condition::default()));
-        let weight_after = |millis| member.standing(RAMP, up + Duration::from_millis(millis)).weight;
+        let weight_after = |millis| member.standing(up + Duration::from_millis(millis)).weight;
         assert_eq!([0, 1000, 5000, 9999, 10_000, 99_999].map(weight_after), [1, 20, 100, 199, 200, 200]);
-        assert_eq!(member.standing(Duration::ZERO, up).weight, 200);
+        member.slow_start = Duration::ZERO;
+        assert_eq!(member.standing(up).weight, 200);
     }
 
     #[test]
@@ -167,8 +172,8 @@ mod tests {
         let mut inventory = inventory(start);
         let member = inventory.get_mut(BackendId(0)).unwrap();
         member.change(start, |member| member.condition.weight = Some(7));
-        assert_eq!(member.standing(RAMP, start), Standing { weight: 7, full: 7 });
+        assert_eq!(member.standing(start), Standing { weight: 7, full: 7 });
         member.change(start, |member| member.weight = 0);
-        assert_eq!(member.standing(RAMP, start), Standing { weight: 0, full: 0 });
+        assert_eq!(member.standing(start), Standing { weight: 0, full: 0 });
     }
 }

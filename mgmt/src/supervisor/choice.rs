@@ -191,13 +191,9 @@ impl Supervisor {
 
     /// As the schedule has it.
     pub(super) fn effective_weight(&self, member: &Member) -> u16 {
-        let service = self.config.services.iter().find(|service| service.name == member.service);
         let outcome = self.compiler.outcome(&member.service);
         let takes_part = outcome.is_some_and(|outcome| member.priority_group <= outcome.last_group);
-        match service.filter(|_| takes_part) {
-            Some(service) => member.standing(service.choice.slow_start, crate::clock::now()).weight,
-            None => 0,
-        }
+        if takes_part { member.standing(crate::clock::now()).weight } else { 0 }
     }
 
     pub(super) fn backup_view(&self, service: &Service) -> Option<view::Backup> {

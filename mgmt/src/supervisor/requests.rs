@@ -1,5 +1,7 @@
 //! Requests of the control socket.
 
+use std::collections::HashMap;
+
 use dataplane::SteeringError;
 use tokio::sync::oneshot;
 
@@ -78,6 +80,7 @@ impl Supervisor {
 
     async fn put_in_force(&mut self, config: Config) -> Result<(), Refusal> {
         let before = std::mem::replace(&mut self.config, config);
+        self.forget_what_backends_answered(&before);
         self.follow_configuration();
         if let Err(error) = self.try_publish() {
             self.config = before;
@@ -94,12 +97,18 @@ impl Supervisor {
         Ok(())
     }
 
+    /// What backends have answered to handshakes says nothing of others.
+    fn forget_what_backends_answered(&self, before: &Config) {
+        let backends: HashMap<_, _> = before.services.iter().map(|s| (&*s.name, &s.backends)).collect();
+        let others = self.config.services.iter().filter(|s| backends.get(&*s.name) != Some(&&s.backends));
+        others.for_each(|service| self.compiler.forget_backends(&service.name));
+    }
+
     fn follow_configuration(&mut self) {
         let dataplane = &self.dataplane;
         self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
         self.served = Served::new(&self.config);
         self.follow_checks();
-        self.compiler.forget_backends();
     }
 
     /// Nobody else can know: it depends on routes and addresses.

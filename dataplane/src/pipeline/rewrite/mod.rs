@@ -58,21 +58,11 @@ fn of_flow(
     tuple: &Tuple,
     flow: Found,
 ) -> Result<InterfaceId, Stop> {
-    if context.table.entry(flow.entry).is_proxied() {
-        return proxied::of_flow(packet, context, headers, tuple, flow);
+    if context.table.entry(flow.entry).is_proxied()
+        && let Some(sent) = proxied::instead(packet, context, headers, flow)
+    {
+        return sent;
     }
-    in_flow(packet, context, headers, tuple, flow)
-}
-
-/// A packet of a flow that has nothing special about it.
-#[inline(always)]
-fn in_flow(
-    packet: &mut Packet,
-    context: &mut Context<'_>,
-    headers: &Headers,
-    tuple: &Tuple,
-    flow: Found,
-) -> Result<InterfaceId, Stop> {
     let sent = in_direction(packet, context, headers, tuple, flow);
     if sent.is_ok() {
         if let Content::Segment { flags } = headers.content
@@ -97,18 +87,6 @@ fn in_direction(
         Direction::Forward => to_backend(packet, context, headers, tuple, backend, Some(entry)),
         Direction::Return => to_client(packet, context, headers, tuple, backend, entry),
     }
-}
-
-/// The same as [`in_flow`], for what is rare: one copy of that code is enough.
-#[inline(never)]
-fn ordinary(
-    packet: &mut Packet,
-    context: &mut Context<'_>,
-    headers: &Headers,
-    tuple: &Tuple,
-    flow: Found,
-) -> Result<InterfaceId, Stop> {
-    in_flow(packet, context, headers, tuple, flow)
 }
 
 /// Sends a segment that the box has made on a flow's way: it says nothing of how far the connection is.

@@ -9,7 +9,7 @@ use super::super::headers::{Content, Headers, Piece};
 use super::super::verdict::DropReason;
 use super::translate;
 use crate::admission::Event;
-use crate::flow::{Addresses, Direction, Entry, EntryRef, Found, Handshake, Tuple};
+use crate::flow::{Addresses, Direction, Entry, EntryRef, Found, Handshake};
 use crate::mode::icmp_error::{self, Quoted};
 use crate::snapshot::Backend;
 use crate::syn_proxy::{Asked, Opened, Opening, Reason, Segment, Step, SynOptions, Translation};
@@ -18,24 +18,22 @@ use crate::wire::ethernet::{self, ethertype};
 use crate::wire::tcp::Flags;
 use crate::wire::{ipv4, ipv6};
 
-/// A packet of such a flow.
+/// What becomes of a packet of such a flow while its connection is being opened; `None`: it goes the flow's way.
 #[inline(never)]
-pub(super) fn of_flow(
+pub(super) fn instead(
     packet: &mut Packet,
     context: &mut Context<'_>,
     headers: &Headers,
-    tuple: &Tuple,
     flow: Found,
-) -> Result<InterfaceId, Stop> {
-    match context.table.entry(flow.entry).handshake() {
-        Some(Handshake::Opening(words)) => Handshaking { flow, words }.take(packet, context, headers),
-        Some(Handshake::Stands(words)) => {
+) -> Option<Result<InterfaceId, Stop>> {
+    match context.table.entry(flow.entry).handshake()? {
+        Handshake::Opening(words) => Some(Handshaking { flow, words }.take(packet, context, headers)),
+        Handshake::Stands(words) => {
             if headers.content == Content::Error && flow.direction == Direction::Forward {
                 requote(packet, headers, Translation::from_words(words));
             }
-            super::ordinary(packet, context, headers, tuple, flow)
+            None
         }
-        None => super::ordinary(packet, context, headers, tuple, flow),
     }
 }
 

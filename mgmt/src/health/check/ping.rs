@@ -9,6 +9,7 @@ use tokio::net::UdpSocket;
 use super::Target;
 use super::socket::{cannot_open, failed, open};
 use crate::health::tracker::Outcome;
+use crate::net::frame::checksum;
 
 /// Type, code, checksum, identifier, sequence number.
 const HEADER: usize = 8;
@@ -47,7 +48,7 @@ pub fn request(to: IpAddr, number: u32) -> Vec<u8> {
     packet.extend_from_slice(TEXT);
     // Of ICMPv6 the kernel computes it (RFC 3542 section 3.1).
     if to.is_ipv4() {
-        let sum = checksum(&packet).to_be_bytes();
+        let sum = checksum(&[&packet]).to_be_bytes();
         packet[2..4].copy_from_slice(&sum);
     }
     packet
@@ -70,16 +71,6 @@ pub fn is_reply(from: IpAddr, number: u32, packet: &[u8]) -> bool {
         && message[HEADER..].starts_with(TEXT)
 }
 
-/// RFC 1071.
-fn checksum(bytes: &[u8]) -> u16 {
-    let word = |pair: &[u8]| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
-    let mut sum: u32 = bytes.chunks(2).map(word).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !u16::try_from(sum).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +79,7 @@ mod tests {
     fn a_reply_is_known_by_its_kind_and_number() {
         let to: IpAddr = "10.0.1.11".parse().unwrap();
         let asked = request(to, 0x1234_5678);
-        assert_eq!(checksum(&asked), 0, "the sum over all is zero where the checksum is right");
+        assert_eq!(checksum(&[&asked]), 0, "the sum over all is zero where the checksum is right");
         let header = [[0x45_u8; 1].as_slice(), &[0; 19]].concat();
         let mut reply = [header, asked.clone()].concat();
         assert!(!is_reply(to, 0x1234_5678, &reply), "it is the request");
