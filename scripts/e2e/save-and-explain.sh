@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# sentence: changes by hand are in the file after --save, comments and all, and hold over a restart; explain foretells where each client's connection goes
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=choice.sh
+. "$(dirname "$0")/choice.sh"
+
+readonly COMMENT='# whoever touches this tells Ada'
+
+# foretold PORT: the server that a client's port would get.
+foretold() {
+  local address
+  address=$(penstock --json explain web4 --client "$CLIENT4:$1" | jq -r .backend)
+  for ((n = 1; n <= BACKENDS; n++)); do [[ $address != "$(backend4 "$n")" ]] || echo "be$n"; done
+}
+
+# It asks before it sends; and what is asked changes nothing.
+all_as_foretold() {
+  local port said seen=''
+  for ((port = $1; port < $1 + 20; port++)); do
+    said=$(foretold "$port")
+    expect "asked twice, the same" test "$(foretold "$port")" = "$said"
+    expect "port $port goes to $said" test "$(curl_ --local-port "$port" "$(url "$VIP4")/")" = "$said"
+    seen+="$said"$'\n'
+  done
+  say "20 connections went where explain had said: $(sort <<<"$seen" | uniq -c | xargs)"
+}
+
+begin router
+web_servers
+configure 100 100 100
+echo "$COMMENT" >>"$(config_file)"
+start_penstockd
+wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer"
+all_as_foretold 31000
+
+before=$(md5sum <"$(config_file)")
+penstock backend weight web4 "$(backend4 1)" 7
+expect "without --save the file stays as it is" test "$(md5sum <"$(config_file)")" = "$before"
+penstock backend weight web4 "$(backend4 1)" 7 --save
+penstock backend drain web4 "$(backend4 2)" --save
+expect "the comment is still there" grep -qxF "$COMMENT" "$(config_file)"
+expect "the file is a right one" penstock check "$(config_file)"
+expect "the log has a line for it" grep -q "set by hand.*saved=true" "$LAB_DIR/log/penstockd.log"
+all_as_foretold 31100
+
+lab_stop penstockd
+start_penstockd
+wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer after a restart"
+expect "both hold over a restart" services_show \
+  '.[] | select(.name == "web4") | .backends | .[0].weight == 7 and .[1].admin == "drain" and .[2].weight == 100'
+all_as_foretold 31200
+
+printf '[[service]]\nname = "web4"\nadress = "10.0.0.100"\n' >"$LAB_DIR/typo.toml"
+if penstock apply "$LAB_DIR/typo.toml" 2>"$LAB_DIR/log/typo.log"; then refute "a file with a typo was taken"; fi
+expect "the mistake is named" grep -q 'adress' "$LAB_DIR/log/typo.log"
+all_as_foretold 31300
+expect "penstockd still answers" daemon_lives
