@@ -16,7 +16,7 @@ fn who_was_given_room_gets_an_entry_while_another_worker_stands_still() {
     let (mut at_work, still) = (Share::new(&table, 0), Share::new(&table, 1));
     still.pass();
     at_work.pass();
-    let mut begin = |share: &mut Share, client| {
+    let begin = |share: &mut Share, client| {
         let inserted = share.insert(&tuple(client, false, Protocol::Tcp), 2, false, Tick(0));
         assert!(matches!(inserted, Inserted::Created(_)), "flow {client}: {inserted:?}");
         share.pass();
