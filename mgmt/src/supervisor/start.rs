@@ -8,7 +8,7 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces, pools, pressure};
+use super::{Supervisor, announce, control, interfaces, observe, pools, pressure};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::health::check::script::Launcher;
@@ -105,6 +105,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         config_generation: 1,
         inventory,
         checks,
+        observed: observe::Observed::default(),
         compiler,
         workers,
         rss,
