@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mgmt::config::health::{Bind, Check, Health, Initial, Kind, Needs};
+use mgmt::config::health::{Bind, Check, Health, Initial, Kind, Needs, Via};
 use mgmt::config::{Config, Machine, load_str, plan};
 
 const HEAD: &str = "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\n\
@@ -27,8 +27,8 @@ fn one(keys: &str) -> Check {
 
 #[test]
 fn defaults_are_those_of_the_table() {
-    let Check { kind, rules, address, port, bind } = one("check = \"tcp\"");
-    assert_eq!((kind, address, port, bind), (Kind::Tcp, None, None, None));
+    let Check { kind, rules, address, port, bind, via } = one("check = \"tcp\"");
+    assert_eq!((kind, address, port, bind, via), (Kind::Tcp, None, None, None, Via::Socket));
     let second = Duration::from_secs(1);
     assert_eq!([rules.interval, rules.fast_interval, rules.down_interval, rules.warmup], [2 * second; 4]);
     assert_eq!((rules.timeout, rules.rise, rules.fall, rules.retries), (second, 2, 3, 0));

@@ -124,6 +124,16 @@ impl Dataplane {
         self.threads.get(owner.index()).is_some_and(|thread| thread.send(frame))
     }
 
+    /// Sends a packet of a health check to a backend as a worker sends a client's: the mode's rewrite and all. No
+    /// flow comes of it. `false`: nobody knows the way, or there is no room.
+    #[must_use]
+    pub fn probe(&self, id: BackendId, packet: &[u8]) -> bool {
+        let snapshot = self.snapshot();
+        let next_hop = snapshot.backend(id).and_then(|backend| backend.next_hop);
+        let frame = next_hop.and_then(|hop| ControlFrame::to_backend(hop.interface, id, packet));
+        frame.is_some_and(|frame| self.transmit(frame))
+    }
+
     /// The next thing that workers handed over.
     #[must_use]
     pub fn punted(&self) -> Option<Punt> {

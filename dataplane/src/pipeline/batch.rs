@@ -45,9 +45,14 @@ impl Packet {
         }
     }
 
-    /// A frame that the box has made, on a flow's way. It has come from nowhere.
+    /// A frame that the box has made. It has come from nowhere.
+    pub(super) fn made(frame: Frame) -> Self {
+        Self::new(InterfaceId::NOWHERE, frame)
+    }
+
+    /// The same, on a flow's way.
     pub(super) fn of_box(frame: Frame, flow: Found) -> Self {
-        Self { route: Route::Flow(flow), ..Self::new(InterfaceId::NOWHERE, frame) }
+        Self { route: Route::Flow(flow), ..Self::made(frame) }
     }
 
     /// Another frame with a part of this one's packet, of the same flow.

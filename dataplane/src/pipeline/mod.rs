@@ -19,6 +19,7 @@ mod lookup;
 mod openings;
 mod parse;
 mod pick;
+mod probe;
 mod retire;
 mod rewrite;
 mod source;
@@ -35,6 +36,7 @@ pub(crate) use openings::{Openings, run_due};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
 pub use pick::{Explained, Why, explain};
+pub(crate) use probe::probe;
 pub(crate) use source::Draws;
 pub(crate) use spares::Spares;
 pub use verdict::DropReason;

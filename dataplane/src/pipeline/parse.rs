@@ -54,6 +54,14 @@ pub(crate) fn parse_batch(batch: &mut Batch, table: &FlowTable) {
     });
 }
 
+/// The headers of a frame that the box has made itself.
+pub(super) fn of_box(packet: &Packet) -> Result<Headers, DropReason> {
+    match parse_whole(packet.frame.bytes())? {
+        Parsed::Headers(headers) => Ok(headers),
+        Parsed::Control => Err(DropReason::NotOurs),
+    }
+}
+
 #[inline(never)]
 fn parse(packet: &mut Packet, headers: &mut Headers, marks: Marks<'_>, table: &FlowTable) {
     match parse_whole(packet.frame.bytes()) {

@@ -5,7 +5,7 @@ use super::punt::{Channel, ControlFrame, Punt};
 use crate::fragment::Fragments;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::BATCH;
-use crate::pipeline::{DropReason, Headers, Packet, Verdict, key_of_waiting};
+use crate::pipeline::{self, DropReason, Headers, Packet, Verdict, key_of_waiting};
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
 use crate::types::InterfaceId;
@@ -130,7 +130,7 @@ impl<I: PacketIo> Worker<I> {
     }
 
     /// Sends what management has handed over, at most a batch at a time.
-    pub(super) fn send_control_frames(&mut self) {
+    pub(super) fn send_control_frames(&mut self, now: Tick) {
         for _ in 0..BATCH {
             if self.links.outbox.is_empty() {
                 return;
@@ -139,7 +139,18 @@ impl<I: PacketIo> Worker<I> {
             let Some(mut frame) = self.io.allocate() else { return };
             let Some(control) = self.links.outbox.receive() else { return self.io.recycle(frame) };
             frame.fill(control.bytes());
-            match self.io.transmit(control.interface, frame) {
+            let mut interface = control.interface;
+            if let Some(backend) = control.backend() {
+                let mut context = self.own.context(&mut self.links, now);
+                match pipeline::probe(frame, &mut context, backend) {
+                    Ok((egress, rewritten)) => (interface, frame) = (egress, rewritten),
+                    Err(frame) => {
+                        self.io.recycle(frame);
+                        continue;
+                    }
+                }
+            }
+            match self.io.transmit(interface, frame) {
                 Ok(()) => self.links.counters.originated.add(1),
                 Err((frame, _)) => self.io.recycle(frame),
             }

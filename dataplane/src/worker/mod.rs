@@ -158,7 +158,7 @@ impl<I: PacketIo> Worker<I> {
         self.links.table.quiescence().pass(self.own.keeper.worker());
         self.io.maintain();
         // First: where there is too little room in a ring, others have to do without.
-        self.send_control_frames();
+        self.send_control_frames(now);
         for ring in 0..self.io.rings() {
             self.one_batch(ring, now);
         }

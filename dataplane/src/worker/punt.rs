@@ -10,13 +10,16 @@ use std::sync::Arc;
 use crossbeam_queue::ArrayQueue;
 
 use crate::limits::{MAX_FRAME, PUNT_QUEUE};
-use crate::types::{InterfaceId, Mac};
+use crate::types::{BackendId, InterfaceId, Mac};
+use crate::wire::ethernet::{self, ethertype};
 
 /// A frame of a control protocol, with the interface it came from or shall leave by.
 #[derive(Clone)]
 pub struct ControlFrame {
     /// Where it came in, or goes out.
     pub interface: InterfaceId,
+    /// It is a packet for this backend, and takes a client's way there.
+    backend: Option<BackendId>,
     length: u16,
     bytes: [u8; MAX_FRAME],
 }
@@ -27,7 +30,27 @@ impl ControlFrame {
     pub fn new(interface: InterfaceId, frame: &[u8]) -> Option<Self> {
         let mut bytes = [0; MAX_FRAME];
         bytes.get_mut(..frame.len())?.copy_from_slice(frame);
-        Some(Self { interface, length: u16::try_from(frame.len()).ok()?, bytes })
+        Some(Self { interface, backend: None, length: u16::try_from(frame.len()).ok()?, bytes })
+    }
+
+    /// A packet for a backend, behind an Ethernet header that is still to be filled; `None` as above, or if it is
+    /// no IP packet.
+    pub(crate) fn to_backend(interface: InterfaceId, backend: BackendId, packet: &[u8]) -> Option<Self> {
+        let kind = match packet.first()? >> 4 {
+            4 => ethertype::IPV4,
+            6 => ethertype::IPV6,
+            _ => return None,
+        };
+        let mut frame = Self { backend: Some(backend), ..Self::new(interface, &[0; ethernet::LENGTH])? };
+        frame.bytes.get_mut(12..14)?.copy_from_slice(&kind.to_be_bytes());
+        let end = ethernet::LENGTH + packet.len();
+        frame.bytes.get_mut(ethernet::LENGTH..end)?.copy_from_slice(packet);
+        frame.length = u16::try_from(end).ok()?;
+        Some(frame)
+    }
+
+    pub(super) fn backend(&self) -> Option<BackendId> {
+        self.backend
     }
 
     /// The frame, from its Ethernet header on.

@@ -60,6 +60,18 @@ pub struct Check {
     pub port: Option<Port>,
     /// Where its packets come from. Default: as the kernel routes.
     pub bind: Option<Bind>,
+    /// How its packets get to the backend.
+    pub via: Via,
+}
+
+/// `via`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Via {
+    /// As the kernel routes them, to the backend's own address.
+    #[default]
+    Socket,
+    /// To the virtual IP, as the workers send a client's packets there.
+    DataPath,
 }
 
 /// `bind`

@@ -52,8 +52,5 @@ pub(super) const TOP: &[(&str, Later)] = &[("vrrp", Later::Absent)];
 /// Words of `check`.
 pub(super) const CHECKS: &[&str] = &["bfd"];
 
-/// Words of a check's `via`.
-pub(super) const WAYS: &[&str] = &["data-path"];
-
 /// Words of `scheduler`.
 pub(super) const SCHEDULERS: &[&str] = &[];

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use super::choice::Then;
 use super::diagnostic::Span;
-use super::health::{Digest, HttpVersion, Initial, Needs, StatusSet, Transport};
+use super::health::{Digest, HttpVersion, Initial, Needs, StatusSet, Transport, Via};
 use super::service::Ping;
 use super::value::AddressRange;
 use crate::api::view::Admin;
@@ -196,6 +196,7 @@ pub(super) struct Check {
     pub(super) address: Option<Spanned<IpAddr>>,
     pub(super) port: Option<Spanned<u16>>,
     pub(super) bind: Option<Spanned<String>>,
+    pub(super) via: Option<Spanned<Via>>,
     pub(super) span: Span,
 }
 

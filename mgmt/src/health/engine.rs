@@ -17,6 +17,7 @@ use super::job::{Ended, Job, News, Observation};
 use super::plan::Assignment;
 use super::schedule::CheckId;
 use super::tracker::Outcome;
+use super::ways::Ways;
 
 /// The checks, and the thread that runs them until this is dropped.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Checks {
     plan: watch::Sender<Vec<Assignment>>,
     observed: mpsc::UnboundedSender<Observation>,
     board: Arc<Board>,
+    ways: Arc<Ways>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -38,14 +40,15 @@ impl Checks {
         let (observed, observations) = mpsc::unbounded_channel();
         // Made here, so that its failure is told to whoever starts.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let fleet = Fleet::new(Arc::clone(&board));
+        let ways = Arc::new(Ways::default());
+        let fleet = Fleet::new(Arc::clone(&board), Arc::clone(&ways));
         let thread = std::thread::Builder::new().name("health".to_owned()).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, run(fleet, plans, observations, launcher));
             // What still runs is dropped with its set, and its processes are killed.
             drop(local);
         })?;
-        Ok(Self { plan, observed, board, thread: Some(thread) })
+        Ok(Self { plan, observed, board, ways, thread: Some(thread) })
     }
 
     /// Checks these backends from now on, and no others.
@@ -58,6 +61,12 @@ impl Checks {
     pub fn observed(&self, observation: Observation) {
         // Nobody listens when the thread ends: then nobody asks either.
         let _: Result<(), _> = self.observed.send(observation);
+    }
+
+    /// Whom packets are for that take the data path.
+    #[must_use]
+    pub fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     /// What is found.

@@ -15,6 +15,7 @@ use super::job::{Ended, Job, News};
 use super::plan::Assignment;
 use super::schedule::{CheckId, Schedule, first_due, next_due};
 use super::tracker::{Outcome, Tracker, Verdict};
+use super::ways::Ways;
 use crate::config::health::Check;
 
 /// Sockets at once: as many as descriptors, half of them left to others.
@@ -54,12 +55,13 @@ pub struct Fleet {
     processes: Schedule,
     generation: u64,
     board: Arc<Board>,
+    ways: Arc<Ways>,
 }
 
 impl Fleet {
     /// Without checks.
     #[must_use]
-    pub fn new(board: Arc<Board>) -> Self {
+    pub fn new(board: Arc<Board>, ways: Arc<Ways>) -> Self {
         Self {
             slots: Vec::new(),
             free_slots: Vec::new(),
@@ -70,6 +72,7 @@ impl Fleet {
             processes: Schedule::new(MAX_PROCESSES),
             generation: 0,
             board,
+            ways,
         }
     }
 
@@ -102,7 +105,7 @@ impl Fleet {
         let mut old = before.as_ref().map_or_else(Vec::new, |backend| backend.slots.clone());
         let mut slots = Vec::with_capacity(assignment.health.checks.len());
         for (nth, check) in assignment.health.checks.iter().enumerate() {
-            let target = assignment.target(check);
+            let target = assignment.target(check, &self.ways);
             let context = Context { service: subject.service.clone() };
             // Made anew even where the check is kept: its files may have changed.
             let runner = Arc::new(workshop.runner(&check.kind, context));

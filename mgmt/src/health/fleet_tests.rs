@@ -33,7 +33,7 @@ struct Sim {
 impl Sim {
     fn new() -> Self {
         let board = Arc::new(Board::default());
-        Self { fleet: Fleet::new(Arc::clone(&board)), board, now: crate::clock::now() }
+        Self { fleet: Fleet::new(Arc::clone(&board), Arc::default()), board, now: crate::clock::now() }
     }
 
     fn follow(&mut self, health: &str, backends: &[u8]) {

@@ -20,6 +20,7 @@ pub mod job;
 pub mod plan;
 pub mod schedule;
 pub mod tracker;
+pub mod ways;
 
 use std::net::IpAddr;
 

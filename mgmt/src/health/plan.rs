@@ -1,12 +1,14 @@
 //! What a configuration wants checked.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::types::Port;
 
 use super::check::Target;
+use super::ways::{Way, Ways};
 use super::{Condition, Subject};
-use crate::config::health::{Check, Health, Initial, Needs};
+use crate::config::health::{Check, Health, Initial, Needs, Via};
 use crate::config::{Backend, Config, Service};
 
 /// A backend and its checks.
@@ -20,17 +22,23 @@ pub struct Assignment {
     pub health: Arc<Health>,
     /// The port of checks that have none of their own.
     pub port: Option<Port>,
+    /// The virtual IP: what checks ask for that take the data path.
+    pub vip: IpAddr,
 }
 
 impl Assignment {
     /// Whom one of its checks asks.
     #[must_use]
-    pub fn target(&self, check: &Check) -> Target {
+    pub fn target(&self, check: &Check, ways: &Arc<Ways>) -> Target {
+        let takes_the_data_path = check.via == Via::DataPath;
+        let own = if takes_the_data_path { self.vip } else { self.subject.address };
+        let way = || Way { to: Arc::new(self.subject.clone()), ways: Arc::clone(ways) };
         Target {
-            address: check.address.unwrap_or(self.subject.address),
+            address: check.address.unwrap_or(own),
             // Kinds that need one have one: the configuration sees to that.
             port: check.port.or(self.port).unwrap_or(Port(0)),
             bind: check.bind.clone(),
+            way: takes_the_data_path.then(way),
         }
     }
 }
@@ -41,7 +49,8 @@ pub fn plan(config: &Config) -> Vec<Assignment> {
     let of = |service: &Service, backend: &Backend| {
         let health = Arc::clone(backend.health.as_ref()?);
         let (weight, port) = (backend.weight, backend.port.or_else(|| service.ports.single()));
-        Some(Assignment { subject: subject(service, backend), weight, health, port })
+        let vip = service.address.address();
+        Some(Assignment { subject: subject(service, backend), weight, health, port, vip })
     };
     let services = config.services.iter();
     services

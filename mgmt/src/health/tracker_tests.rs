@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::super::combine::combine;
 use super::*;
-use crate::config::health::{Check, Health, Kind, Needs};
+use crate::config::health::{Check, Health, Kind, Needs, Via};
 use crate::health::Condition;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -121,7 +121,14 @@ fn a_weight_holds_until_another_one_is_said() {
 }
 
 fn both(needs: Needs, inhibit_on_failure: bool, states: [bool; 2]) -> Condition {
-    let check = Check { kind: Kind::Tcp, rules: rules(1, 1), address: None, port: None, bind: None };
+    let check = Check {
+        kind: Kind::Tcp,
+        rules: rules(1, 1),
+        address: None,
+        port: None,
+        bind: None,
+        via: Via::Socket,
+    };
     let health = Health { checks: vec![check.clone(), check], needs, inhibit_on_failure, observe: 0 };
     let trackers = states.map(|up| {
         let mut tracker = Tracker::new(rules(1, 1), crate::clock::now());

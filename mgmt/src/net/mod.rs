@@ -14,6 +14,7 @@ mod neighbours;
 mod netlink;
 mod resolver;
 mod routes;
+mod side_device;
 mod state;
 mod stations;
 
@@ -24,6 +25,7 @@ pub use neighbours::{Neighbour, NeighbourState};
 pub use netlink::Netlink;
 pub use resolver::{NeighbourId, Resolver};
 pub use routes::{Route, RouteKey, Target};
+pub use side_device::{SideDevice, SideDeviceError};
 pub use state::{Effect, Event, NetState, Port, numbered_bridges};
 pub use stations::Station;
 

@@ -19,7 +19,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 
 use super::bridges::{self, BridgeError};
-use super::{Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route, Station};
+use super::{
+    Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route, SideDevice, SideDeviceError, Station,
+};
 
 const GROUPS: [MulticastGroup; 6] = [
     MulticastGroup::Link,
@@ -104,6 +106,14 @@ impl Netlink {
             self.state = dump(self.handle.clone()).await?;
         }
         Ok(())
+    }
+
+    /// A device by which packets with a mark leave.
+    ///
+    /// # Errors
+    /// See [`SideDeviceError`].
+    pub async fn side_device(&self, mark: u32) -> Result<SideDevice, SideDeviceError> {
+        SideDevice::new(self.handle.clone(), mark).await
     }
 
     /// Resolves neighbours through the same kernel.

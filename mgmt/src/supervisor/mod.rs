@@ -8,6 +8,7 @@
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
+//! | the kernel has a packet of a check that takes the data path | a worker sends it as it sends a client's |
 //! | handshakes of clients fail | checks count that as a failure, where the operator wants it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
@@ -24,6 +25,7 @@ mod observe;
 mod pools;
 mod pressure;
 mod requests;
+mod side_way;
 mod start;
 mod views;
 
@@ -67,6 +69,7 @@ pub struct Supervisor {
     inventory: Inventory,
     checks: Checks,
     observed: observe::Observed,
+    side_way: side_way::SideWay,
     compiler: Compiler,
     /// Worker threads.
     workers: usize,
@@ -121,6 +124,7 @@ impl Supervisor {
         observe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut warm = tokio::time::interval(WARM_STEP);
         warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut packet = [0; side_way::PACKET];
         self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
@@ -139,6 +143,9 @@ impl Supervisor {
                 }
                 _ = tick.tick() => self.look_after().await,
                 _ = warm.tick(), if self.compiler.warming_up().next().is_some() => self.warm_up(),
+                length = self.side_way.receive(&mut packet) => {
+                    self.send_by_the_data_path(length.map(|length| &packet[..length]));
+                }
                 _ = observe.tick(), if self.observes() => self.observe(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => return Ok(End::Asked),
@@ -150,6 +157,7 @@ impl Supervisor {
     /// Lets go of what would outlive the daemon.
     pub async fn stop(mut self) {
         self.resolver.release().await;
+        self.side_way.release().await;
     }
 
     /// Compiles and puts in force what is true now; if that fails, what was in force stays.

@@ -93,6 +93,7 @@ impl Supervisor {
         self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
+        self.follow_side_way().await;
         self.keep_neighbours().await;
         Ok(())
     }

@@ -8,7 +8,7 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces, observe, pools, pressure};
+use super::{Supervisor, announce, control, interfaces, observe, pools, pressure, side_way};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::health::check::script::Launcher;
@@ -106,6 +106,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         inventory,
         checks,
         observed: observe::Observed::default(),
+        side_way: side_way::SideWay::default(),
         compiler,
         workers,
         rss,
@@ -125,6 +126,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         started: now,
     };
     supervisor.follow_checks();
+    supervisor.follow_side_way().await;
     supervisor.keep_neighbours().await;
     Ok(supervisor)
 }

@@ -38,7 +38,7 @@ fn read(keys: &str) -> (Runner, Check) {
 }
 
 fn target(port: u16) -> Target {
-    Target { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: Port(port), bind: None }
+    Target { address: IpAddr::V4(Ipv4Addr::LOCALHOST), port: Port(port), bind: None, way: None }
 }
 
 /// Runs a check once; it must not outlast its timeout.

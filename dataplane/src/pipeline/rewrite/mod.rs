@@ -18,7 +18,7 @@ use crate::mode::nat;
 use crate::snapshot::Backend;
 use crate::types::{BackendId, InterfaceId};
 pub(super) use proxied::on_time;
-use to_backend::to_backend;
+pub(super) use to_backend::to_backend;
 use to_client::to_client;
 
 #[inline(never)]

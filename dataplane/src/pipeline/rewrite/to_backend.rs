@@ -19,7 +19,7 @@ use crate::types::{BackendId, InterfaceId, Port};
 
 /// `flow`: none where the packet alone has decided, which happens in modes that translate nothing.
 #[inline(always)]
-pub(super) fn to_backend(
+pub(in super::super) fn to_backend(
     packet: &mut Packet,
     context: &mut Context<'_>,
     headers: &Headers,

@@ -1,7 +1,10 @@
 //! Control frames go to management; echo requests are answered; what management sends goes out.
 
+use super::way::{Way, network, ways};
+use super::wrap::wrap;
 use super::*;
-use crate::types::Mac;
+use crate::testing::offer::How;
+use crate::types::{BackendId, Mac};
 use crate::{ControlFrame, Punt};
 
 fn rig() -> Rig {
@@ -80,6 +83,49 @@ fn what_management_sends_leaves_by_its_interface_and_counts_as_originated() {
     assert_eq!(rig.receive(ETH0, &[]), [(ETH1, bytes)]);
     let frames = rig.stats().frames;
     assert_eq!((frames.originated, frames.received, frames.forwarded), (1, 0, 0));
+}
+
+/// Whichever backend the schedulers would choose; and no flow comes of it.
+#[test]
+fn a_packet_of_a_check_takes_a_clients_way_to_the_backend_that_it_is_for() {
+    for v6 in [false, true] {
+        let mut rig = Rig::new(snapshot(&[], &[21, 22, 23]));
+        for (id, last) in [(0, 21), (1, 22), (2, 23)] {
+            let asked = to_vip(Mode::Dsr, v6).tcp(40000, 80, SYN).build();
+            let mut sent = asked.clone();
+            sent[..6].copy_from_slice(&backend_mac(last).0);
+            sent[6..12].copy_from_slice(&BOX1.0);
+            let frame = ControlFrame::to_backend(ETH1, BackendId(id), &asked[14..]).unwrap();
+            assert!(rig.outbox.send(frame));
+            assert_eq!(rig.receive(ETH0, &[]), [(ETH1, sent)]);
+        }
+        let stats = rig.stats();
+        assert_eq!((stats.frames.originated, stats.flows_created), (3, 0));
+    }
+    for way in ways().into_iter().filter(Way::is_tunnel) {
+        let mut rig = Rig::new(way.snapshot());
+        let asked = way.ask().tcp(40000, 80, SYN).build();
+        let frame = ControlFrame::to_backend(ETH1, BackendId(0), &asked[network(&asked)..]).unwrap();
+        assert!(rig.outbox.send(frame));
+        let sent = rig.receive(ETH0, &[]);
+        let How::Tunnel(kind) = way.how else { unreachable!("a tunnel") };
+        assert_eq!(sent.len(), 1, "{}", way.name());
+        let wrapped = wrap(kind, way.server_v6, &asked[network(&asked)..], &sent[0].1);
+        assert_eq!(sent[0].1, wrapped, "{}", way.name());
+    }
+}
+
+#[test]
+fn a_packet_of_a_check_that_nobody_can_send_is_given_up() {
+    let mut rig = Rig::new(snapshot(&[], &[21]));
+    let asked = to_vip(Mode::Dsr, false).tcp(40000, 80, SYN).build();
+    assert!(ControlFrame::to_backend(ETH1, BackendId(0), &[]).is_none());
+    assert!(ControlFrame::to_backend(ETH1, BackendId(0), &[0x50; 40]).is_none());
+    for (backend, packet) in [(9, &asked[14..]), (0, &asked[14..30])] {
+        assert!(rig.outbox.send(ControlFrame::to_backend(ETH1, BackendId(backend), packet).unwrap()));
+        assert_eq!(rig.receive(ETH0, &[]), []);
+    }
+    assert_eq!(rig.stats().frames.originated, 0);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::super::diagnostic::{Report, Span};
-use super::super::health::{HttpVersion, Initial, Needs, Transport};
+use super::super::health::{HttpVersion, Initial, Needs, Transport, Via};
 use super::super::later;
 use super::super::model::{Check, CheckKind, Health, HttpCheck, TlsKeys};
 use super::super::reader::{Reader, Tables};
@@ -57,7 +57,7 @@ const INITIALS: &[(&str, Initial)] = &[
     ("down-until-checked", Initial::DownUntilChecked),
 ];
 const NEEDS: &[(&str, Needs)] = &[("all", Needs::All), ("any", Needs::Any)];
-const WAYS: &[(&str, ())] = &[("socket", ())];
+const WAYS: &[(&str, Via)] = &[("socket", Via::Socket), ("data-path", Via::DataPath)];
 const VERSIONS: &[(&str, HttpVersion)] = &[("1.0", HttpVersion::Ten), ("1.1", HttpVersion::Eleven)];
 const TRANSPORTS: &[(&str, Transport)] = &[("udp", Transport::Udp), ("tcp", Transport::Tcp)];
 
@@ -130,7 +130,7 @@ fn check(table: Table<'_, '_>, report: &mut Report<'_>) -> Check {
     let address = reader.take("address", address);
     let port = reader.take("port", integer(1..=u16::MAX));
     let bind = reader.take("bind", string);
-    reader.take("via", word(WAYS, later::WAYS));
+    let via = reader.take("via", word(WAYS, &[]));
     let kind = kind.map(|kind| {
         misplaced(kind, &mut reader);
         of_kind(kind, &mut reader)
@@ -153,6 +153,7 @@ fn check(table: Table<'_, '_>, report: &mut Report<'_>) -> Check {
         address,
         port,
         bind,
+        via,
         span,
     }
 }

@@ -1,5 +1,7 @@
 //! Health checks.
 
+mod clients;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use super::super::health::{
     Agent, Bind, Body, Check, Dns, Health, Http, Initial, Kind, Rules, Script, Smtp, StatusSet, Tls, Udp,
 };
 use super::super::model;
+use clients::{observe, via};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -29,6 +32,8 @@ pub(super) struct Around<'a> {
     pub(super) has_port: bool,
     /// Whether the box sees how backends answer a handshake.
     pub(super) sees_answers: bool,
+    /// Whether backends answer for the virtual IP themselves.
+    pub(super) has_the_vip: bool,
     /// Whether there is a check for what is seen to go with.
     pub(super) has_checks: bool,
 }
@@ -64,21 +69,6 @@ pub(super) fn of_backend(
     }
 }
 
-fn observe(written: &model::Health, around: Around<'_>, report: &mut Report<'_>) {
-    let Some(observe) = written.observe.as_ref().filter(|observe| *observe.get_ref() > 0) else { return };
-    if !around.sees_answers {
-        let message = "`observe` is for TCP services whose replies come back through the box";
-        report.error(&observe.span(), message).help(
-            "take it out: in modes \"dsr\" and \"tunnel\", and with UDP, the box does not see a backend refuse",
-        );
-    } else if !around.has_checks {
-        let message = "`observe` needs a check beside it";
-        report.error(&observe.span(), message).help(
-            "add [service.health]: what is observed counts as its failure, and it finds the backend well again",
-        );
-    }
-}
-
 fn together(checks: Vec<Check>, written: &model::Health, service: &model::Health) -> Option<Arc<Health>> {
     let needs = written.needs.or(service.needs).unwrap_or_default();
     let inhibit_on_failure = written.inhibit_on_failure.or(service.inhibit_on_failure).unwrap_or(false);
@@ -107,6 +97,7 @@ fn check(written: &model::Check, around: Around<'_>, report: &mut Report<'_>) ->
     }
     Some(Check {
         rules: rules(written, &kind),
+        via: via(written, &kind, around, report),
         kind,
         address: written.address.as_ref().map(|a| *a.get_ref()),
         port,

@@ -119,7 +119,9 @@ fn about<'a>(
 ) -> health::Around<'a> {
     let is_two_way = written.mode.as_ref().is_none_or(|mode| mode.get_ref().is_two_way());
     let sees_answers = is_two_way && written.protocol == Protocol::Tcp;
-    health::Around { node: around.node, has_port, sees_answers, has_checks }
+    let has_the_vip =
+        written.mode.as_ref().is_some_and(|mode| matches!(mode.get_ref(), Mode::Dsr | Mode::Tunnel));
+    health::Around { node: around.node, has_port, sees_answers, has_the_vip, has_checks }
 }
 
 fn bridge(written: &model::Service, around: &Surroundings<'_>, report: &mut Report<'_>) {

@@ -22,6 +22,7 @@ use std::time::Duration;
 use dataplane::types::Port;
 
 use super::tracker::Outcome;
+use super::ways::Way;
 use crate::config::health::{Agent, Bind, Dns, Http, Kind, Smtp, Udp};
 
 /// Whom a check asks.
@@ -33,6 +34,8 @@ pub struct Target {
     pub port: Port,
     /// Where packets come from.
     pub bind: Option<Bind>,
+    /// The data path, if they take it.
+    pub way: Option<Way>,
 }
 
 impl Target {

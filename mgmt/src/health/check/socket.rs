@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -11,6 +11,7 @@ use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use super::Target;
 use crate::config::health::Bind;
 use crate::health::tracker::Outcome;
+use crate::health::ways::{MARK, Way, own_address};
 
 /// A connection to the target. Closing it sends a reset: a box that checks thousands of servers would
 /// otherwise fill its own table, and theirs, with ended connections that linger.
@@ -36,12 +37,27 @@ pub(super) async fn datagrams(target: &Target) -> Result<UdpSocket, Outcome> {
 pub(super) fn open(target: &Target, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let domain = Domain::for_address(target.socket_address());
     let socket = Socket::new(domain, kind.nonblocking(), Some(protocol))?;
+    if let Some(way) = &target.way {
+        take(way, &socket, protocol, target.address)?;
+        return Ok(socket);
+    }
     match &target.bind {
         None => {}
         Some(Bind::Interface(name)) => socket.bind_device(Some(name.as_bytes()))?,
         Some(Bind::Address(address)) => socket.bind(&SocketAddr::new(*address, 0).into())?,
     }
     Ok(socket)
+}
+
+/// Lets the socket's packets take the data path.
+fn take(way: &Way, socket: &Socket, protocol: Protocol, vip: IpAddr) -> io::Result<()> {
+    // In a tunnel of the other family, the backend's address says nothing of where it answers to.
+    let is_alike = way.to.address.is_ipv4() == vip.is_ipv4();
+    let own = own_address(if is_alike { way.to.address } else { vip })?;
+    socket.bind(&SocketAddr::new(own, 0).into())?;
+    let from = socket.local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
+    way.ways.lead(from, u8::try_from(i32::from(protocol)).unwrap_or_default(), &way.to);
+    socket.set_mark(MARK)
 }
 
 /// The box's own failure is named as such, for nothing is known of the backend.

@@ -129,7 +129,11 @@ mod tests {
     }
 
     fn asked(http: &Http, address: &str, port: u16) -> String {
-        request(http, &Target { address: address.parse().unwrap(), port: Port(port), bind: None }, false)
+        request(
+            http,
+            &Target { address: address.parse().unwrap(), port: Port(port), bind: None, way: None },
+            false,
+        )
     }
 
     #[test]
