@@ -8,9 +8,11 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces, pools, pressure};
+use super::{Supervisor, announce, control, failover, interfaces, pools, pressure};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
+use crate::failover::Failover;
+use crate::failover::notify::Notifier;
 use crate::health::check::script::Launcher;
 use crate::health::engine::{self, Checks};
 use crate::inventory::Inventory;
@@ -45,6 +47,9 @@ pub enum StartFailure {
     /// The thread of the health checks.
     #[error("cannot run health checks: {0}")]
     Checks(std::io::Error),
+    /// The thread of VRRP.
+    #[error("cannot run VRRP: {0}")]
+    Failover(std::io::Error),
     /// The event of the workers cannot be watched.
     #[error("cannot watch the workers: {0}")]
     Watch(#[from] std::io::Error),
@@ -93,6 +98,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         tracing::warn!(%error, "no more descriptors than were given: checks may run late");
     }
     let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
+    let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
     let mut supervisor = Supervisor {
         file,
         machine,
@@ -101,6 +107,10 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         config_generation: 1,
         inventory,
         checks,
+        failover,
+        vrrp_said: failover::Said::default(),
+        watch: failover::new_watch(),
+        notifier: Notifier::default(),
         compiler,
         workers,
         rss,
