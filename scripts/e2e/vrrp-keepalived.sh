@@ -105,7 +105,6 @@ mac = "interface"' "vrrp_version 3" "advert_int 0.1
   virtual_ipaddress { $VIP6/64 }"
 variant virtual-mac "$VIP4" 00:00:5e:00:01:33 5 'advert_interval = "100ms"' "vrrp_version 3" "advert_int 0.1
   use_vmac
-  vmac_xmit_base
   virtual_ipaddress { $VIP4/24 }" vrrp.51
 variant unicast "$VIP4" "$BOX_MAC" 5 "advert_interval = \"100ms\"
 mac = \"interface\"
