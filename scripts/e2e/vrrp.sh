@@ -2,6 +2,7 @@
 # Two routers that have VIPs in turn: penstockd on the box, and whoever is its peer. Scenarios source it after
 # lib.sh.
 
+# shellcheck disable=SC2034 # lib.sh builds the lab with it
 BACKENDS=0
 
 # vrrp_config NAMESPACE KEYS: a daemon's file; the keys are those of its one [[vrrp]].
@@ -113,6 +114,7 @@ probe_begin() {
 
 probe_end() {
   lab_stop probe
+  # shellcheck disable=SC2034 # for scenarios to judge
   LOST=$(jq .lost "$LAB_DIR/log/probe.log") OUTAGE=$(jq .outage_ms "$LAB_DIR/log/probe.log")
   say "$1: $(cat "$LAB_DIR/log/probe.log")"
 }

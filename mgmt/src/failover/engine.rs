@@ -34,7 +34,7 @@ const POST_EVERY: Duration = Duration::from_millis(50);
 /// patience than a process that is not scheduled for a while needs.
 const BEATS_IN_INTERVAL: u32 = 4;
 const SHORTEST_BEAT: Duration = Duration::from_micros(2500);
-const LONGEST_BEAT: Duration = Duration::from_millis(5);
+const LONGEST_BEAT: Duration = Duration::from_millis(3);
 const MISSED_BEATS: u32 = 3;
 const SLOW_BEAT: Duration = Duration::from_millis(50);
 

@@ -23,7 +23,7 @@ fn a_backup_takes_nothing_and_a_master_all() {
         let mut rig = Rig::new(snapshot);
         let syn = to_vip(Mode::Router, v6).tcp(40000, 80, SYN).build();
         let echo = to_vip(Mode::Router, v6).icmp(if v6 { 128 } else { 8 }).build();
-        let out = to_backend(11, v6).tcp(40000, 80, SYN).ttl(63).build();
+        let out = to_backend(11, v6).tcp(40000, 8080, SYN).ttl(63).build();
         let drops = Expect::Drops(DropReason::NotMaster);
         check(&mut rig, "a backup has no service", ETH0, &syn, &drops);
         check(&mut rig, "and no echo", ETH0, &echo, &drops);
