@@ -53,6 +53,7 @@ impl Tenure {
     #[must_use]
     pub fn is_held(&self, now: u32) -> bool {
         let word = self.0.load(Ordering::Acquire);
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is the time")]
         let left = (word as u32).wrapping_sub(now);
         let is_held = word & Self::HELD != 0 && left != 0 && left < 1 << 31;
         if word & Self::HELD != 0 && !is_held {

@@ -76,6 +76,7 @@ fn packet_socket() -> io::Result<OwnedFd> {
 
 /// Binds a packet socket to an interface and an `EtherType`.
 fn bind_packet(fd: BorrowedFd<'_>, interface: u32, ethertype: u16) -> io::Result<()> {
+    #[expect(clippy::cast_possible_truncation, reason = "a small number of the kernel's")]
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
         sll_protocol: ethertype.to_be(),
@@ -95,6 +96,7 @@ fn packet_member(fd: BorrowedFd<'_>, interface: u32, mac: Mac) -> io::Result<()>
     let kind = if mac.is_multicast() { libc::PACKET_MR_MULTICAST } else { libc::PACKET_MR_UNICAST };
     let mut address = [0; 8];
     address[..6].copy_from_slice(&mac.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "one of two small numbers")]
     let request = libc::packet_mreq {
         mr_ifindex: interface.cast_signed(),
         mr_type: kind as u16,
