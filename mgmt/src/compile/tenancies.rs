@@ -1,6 +1,5 @@
 //! Virtual routers, as workers see them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use dataplane::snapshot::{Snapshot, Tenancy, Tenure, Vip};
@@ -18,10 +17,11 @@ impl Compiler {
     }
 
     pub(super) fn add_tenancies(&mut self, snapshot: &mut Snapshot, config: &Config, ports: &[Port<'_>]) {
-        let mut tenures = HashMap::new();
         for instance in &config.vrrp {
-            let tenure = self.tenures.remove(&instance.name).unwrap_or_else(|| Arc::new(Tenure::new()));
-            tenures.insert(instance.name.clone(), Arc::clone(&tenure));
+            // One that has left is kept: the thread of VRRP writes to it until it hears of that, and a configuration
+            // that cannot be put in force is taken back.
+            let tenure = self.tenures.entry(instance.name.clone()).or_insert_with(|| Arc::new(Tenure::new()));
+            let tenure = Arc::clone(tenure);
             let interfaces = interfaces(instance, ports);
             let tenancy = Tenancy { tenure, mac: instance.virtual_mac(), interfaces };
             snapshot.tenancies.add(tenancy, instance.addresses.iter().copied());
@@ -31,7 +31,6 @@ impl Compiler {
                 snapshot.vips.insert(Prefix::host(*address), Vip { echo: !is_service, bridge: false });
             }
         }
-        self.tenures = tenures;
     }
 }
 

@@ -83,14 +83,17 @@ impl Board {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_news(&self) -> bool {
+        let content = self.content();
+        !content.news.is_empty() || content.has_ended
+    }
+
     /// Waits for news, if there are none. Loses nothing when it is dropped.
     pub async fn has_news(&self) {
         loop {
-            let content = self.content();
-            if !content.news.is_empty() || content.has_ended {
+            if self.is_news() {
                 return;
             }
-            drop(content);
             self.bell.notified().await;
         }
     }

@@ -24,7 +24,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// More than anybody has; announcing them takes a while.
 const MAX_ADDRESSES: usize = 4096;
 /// What an advert has room for (RFC 9568 section 5.2.5).
-const ADVERTISED: usize = 255;
+const ADVERTISED4: usize = 255;
+/// The same of a packet on Ethernet: adverts are not fragmented.
+const ADVERTISED6: usize = 90;
 
 /// Where things were seen first.
 #[derive(Default)]
@@ -143,7 +145,8 @@ fn addresses(
         }
     }
     let all: Vec<IpAddr> = list.get_ref().iter().map(|address| *address.get_ref()).collect();
-    let advertised = match Addresses::new(all.get(..ADVERTISED).unwrap_or(&all)) {
+    let room = if all.first().is_some_and(IpAddr::is_ipv4) { ADVERTISED4 } else { ADVERTISED6 };
+    let advertised = match Addresses::new(all.get(..room).unwrap_or(&all)) {
         Ok(advertised) => advertised,
         Err(error) => {
             report.error(&list.span(), error.to_string()).help("give each family a [[vrrp]] of its own");
