@@ -70,12 +70,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     if !conflicts.is_empty() {
         return Err(StartFailure::Conflicts(conflicts));
     }
-    for bridge in config.bridges() {
-        refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
-    }
-    for bridge in config.bridges() {
-        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
-    }
+    provide_bridges(&config, &mut netlink).await?;
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
@@ -136,6 +131,17 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     supervisor.follow_checks();
     supervisor.keep_neighbours().await;
     Ok(supervisor)
+}
+
+/// None is made if another one is refused.
+async fn provide_bridges(config: &Config, netlink: &mut Netlink) -> Result<(), StartFailure> {
+    for bridge in config.bridges() {
+        refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
+    }
+    for bridge in config.bridges() {
+        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
+    }
+    Ok(())
 }
 
 /// The default takes as many cores as there are queues for: each worker needs one on every interface.
