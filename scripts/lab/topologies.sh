@@ -132,6 +132,8 @@ lab_wire_pair() {
   lab_plug sw1 box box eth0 02:00:00:00:00:01
   lab_address box eth0 "$BOX4/24" "$BOX6/64"
   lab_host sw1 peer 02:00:00:00:00:05 "$PEER4/24" "$PEER6/64"
+  # A router would keep what is sent to it by mistake until it knows where that belongs: nothing would be lost.
+  lab_in box sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 }
 
 lab_bridge_by_hand() {

@@ -171,7 +171,9 @@ impl Supervisor {
 
     /// Answers for the addresses of virtual routers until others do; asked a second time, no longer.
     fn leave(&self) {
-        tracing::info!("stopping, once others are masters of the virtual routers that this box is master of");
+        if !self.config.vrrp.is_empty() {
+            tracing::info!("stopping, once others are masters of what this box is master of");
+        }
         self.failover.shut_down();
     }
 
