@@ -10,6 +10,7 @@
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | a virtual router is in another state | it is told, and its script run; workers know it already |
 //! | a script or file that moves a priority has changed | the thread of VRRP hears of it |
+//! | handshakes of clients fail | checks count that as a failure, where the operator wants it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
 //! | a backend warms up | every fifth of a second a new snapshot with its weight |
@@ -22,6 +23,7 @@ mod control;
 mod failover;
 mod health;
 mod interfaces;
+mod observe;
 mod pools;
 mod pressure;
 mod requests;
@@ -77,6 +79,7 @@ pub struct Supervisor {
     vrrp_said: failover::Said,
     watch: Watch,
     notifier: Notifier,
+    observed: observe::Observed,
     compiler: Compiler,
     /// Worker threads.
     workers: usize,
@@ -127,6 +130,8 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut observe = tokio::time::interval(observe::STEP);
+        observe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut warm = tokio::time::interval(WARM_STEP);
         warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.warn_of_what_cannot_work();
@@ -156,6 +161,7 @@ impl Supervisor {
                 }
                 _ = tick.tick() => self.look_after().await,
                 _ = warm.tick(), if self.compiler.warming_up().next().is_some() => self.warm_up(),
+                _ = observe.tick(), if self.observes() => self.observe(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => {
                     is_ending = true;

@@ -8,7 +8,7 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, failover, interfaces, pools, pressure};
+use super::{Supervisor, announce, control, failover, interfaces, observe, pools, pressure};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::failover::Failover;
@@ -110,6 +110,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         vrrp_said: failover::Said::default(),
         watch: failover::new_watch(),
         notifier: Notifier::default(),
+        observed: observe::Observed::default(),
         compiler,
         workers,
         rss,
