@@ -1,4 +1,4 @@
-//! A virtual router of this box with its packets: frames and times in, [`Effect`](super::wanted::Effect)s out.
+//! A virtual router of this box with its packets: frames and times in, [`Effect`]s out.
 
 use std::net::IpAddr;
 use std::sync::Arc;
