@@ -15,6 +15,10 @@ impl Clock {
         Self { start: std::time::Instant::now() }
     }
 
+    pub(crate) fn epoch(&self) -> std::time::Instant {
+        self.start
+    }
+
     /// Nanoseconds since the start.
     #[expect(clippy::disallowed_methods, reason = "the clock file")]
     pub(crate) fn nanos(&self) -> u64 {

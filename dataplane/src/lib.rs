@@ -50,4 +50,6 @@ pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };
 pub use worker::{ControlFrame, Punt};
-pub use xdp::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, queues, rss};
+pub use xdp::{
+    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, LinkSocket, go_first, queues, rss,
+};

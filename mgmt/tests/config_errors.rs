@@ -64,7 +64,8 @@ fn every_key_may_say_its_default_and_then_says_nothing_new() {
     let (said, warnings) =
         config::load_str("all.toml", EVERY_KEY, &machine()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(warnings, []);
-    let silent = "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\n\
+    let silent = "[[interface]]\nname = \"eth0\"\n[[vrrp]]\nname = \"outside\"\ninterface = \"eth0\"\nvrid = 51\n\
+                  addresses = [\"10.0.0.100\"]\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\n\
                   port = 80\nmode = \"router\"\nbackend = [{ address = \"10.0.1.11\" }]\n";
     assert_eq!(config::load_str("short.toml", silent, &machine()).unwrap().0, said);
 }

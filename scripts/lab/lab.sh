@@ -19,7 +19,8 @@ LAB_DIR=${LAB_DIR:-} # its directory: owner, topology, log/, pid/, one folder pe
 readonly VIP4=10.0.0.100 VIP6=fd00::100
 readonly CLIENT4=10.0.0.2 CLIENT6=fd00::2
 readonly BOX4=10.0.0.1 BOX6=fd00::1
-readonly TOPOLOGIES=(router dsr bridge one-arm tunnel)
+readonly PEER4=10.0.0.5 PEER6=fd00::5
+readonly TOPOLOGIES=(router dsr bridge one-arm tunnel pair)
 
 lab_fail() {
   printf 'lab: %s\n' "$*" >&2

@@ -8,6 +8,7 @@
 #   one-arm  as router, but the backends know no way to the client
 #   tunnel   client, box eth0 and a Linux router on one switch, behind the router the backends on
 #            another; the VIPs on their loopback, answers straight to the client
+#   pair     client, box eth0 and peer eth0 on one switch: two that have VIPs in turn
 
 readonly BRIDGE=br-inline
 readonly NEAR4=10.0.0.3 NEAR6=fd00::3 FAR4=10.0.0.4 FAR6=fd00::4
@@ -124,6 +125,17 @@ lab_host() {
   lab_address "$2" eth0 "$4" "$5"
 }
 
+lab_wire_pair() {
+  lab_switch sw1
+  lab_host sw1 client 02:00:00:00:00:02 "$CLIENT4/24" "$CLIENT6/64"
+  lab_box
+  lab_plug sw1 box box eth0 02:00:00:00:00:01
+  lab_address box eth0 "$BOX4/24" "$BOX6/64"
+  lab_host sw1 peer 02:00:00:00:00:05 "$PEER4/24" "$PEER6/64"
+  # A router would keep what is sent to it by mistake until it knows where that belongs: nothing would be lost.
+  lab_in box sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+}
+
 lab_bridge_by_hand() {
   ip -n "$LAB-box" link add "$BRIDGE" type bridge mcast_snooping 0
   ip -n "$LAB-box" link set eth0 master "$BRIDGE"
@@ -186,6 +198,7 @@ lab_reaches_backends() {
 lab_is_whole() {
   case $(lab_topology) in
   one-arm) lab_reaches client "$BOX4" "$BOX6" && lab_reaches_backends box ;;
+  pair) lab_reaches client "$BOX4" "$BOX6" "$PEER4" "$PEER6" ;;
   bridge) lab_reaches client "$NEAR4" "$NEAR6" && lab_reaches_backends far ;;
   *) lab_reaches_backends client ;;
   esac

@@ -204,6 +204,12 @@ impl Dataplane {
         self.table.flows(now).filter(wanted).take(limit).collect()
     }
 
+    /// When [`Self::millis`] were zero.
+    #[must_use]
+    pub fn epoch(&self) -> std::time::Instant {
+        self.clock.epoch()
+    }
+
     /// The data plane's clock, in milliseconds: what remembered clients are asked about with.
     #[must_use]
     pub fn millis(&self) -> u32 {

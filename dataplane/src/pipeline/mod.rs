@@ -24,6 +24,7 @@ mod retire;
 mod rewrite;
 mod source;
 mod spares;
+mod tenure;
 mod verdict;
 
 pub(crate) use admit::ended;
@@ -45,8 +46,9 @@ pub(crate) use verdict::Verdict;
 type Stage = fn(&mut Batch, &mut Context<'_>);
 
 /// The drawing of the data plane.
-pub(crate) const STAGES: [Stage; 6] = [
+pub(crate) const STAGES: [Stage; 7] = [
     parse::run,     // frame -> headers and hash; what is broken or no IP gets its verdict here
+    tenure::run,    // what is for a virtual router's master, while that is another box, ends here
     classify::run,  // control frames to management, echoes answered, the rest is a flow's
     fragments::run, // fragments get the ports of their packet; those that came too early wait
     lookup::run,    // read all buckets, then all entries: which flow

@@ -68,6 +68,7 @@ drop_reasons! {
     UnknownProtocol, "unknown-protocol", "neither TCP nor UDP nor an ICMP echo request";
     IcmpError, "icmp-error", "an ICMP error about no packet of a known flow, or a redirect";
     NotOurs, "not-ours", "belongs to no service and no flow";
+    NotMaster, "not-master", "to an address of a virtual router whose master is another box";
     MartianSource, "martian-source", "from an address that no single host has: broadcast, multicast, loopback or none";
     UnknownPort, "unknown-port", "a virtual IP, but a port or protocol that no service has";
     ServiceDown, "service-down", "an echo request to a virtual IP none of whose services has a backend that is up";

@@ -8,6 +8,7 @@ mod rss;
 mod service;
 mod shared;
 mod snat;
+mod tenure;
 mod tunnel;
 mod vip_map;
 
@@ -18,6 +19,7 @@ pub use rss::{CLASSES, PortClasses, Rss};
 pub use service::{MissingState, Service};
 pub use shared::{Fates, Shared};
 pub use snat::{CAPACITY, FIRST_PORT, PoolPart, PortSet};
+pub use tenure::{Tenancies, Tenancy, Tenure};
 pub use tunnel::{GueVariant, Tunnel, TunnelKind};
 pub use vip_map::{Endpoint, ReturnEndpoints, ServiceMap, Vip, VipSet};
 
@@ -49,6 +51,8 @@ pub struct Snapshot {
     /// The virtual addresses alone, those of source-NAT pools among them: who asks for an unknown port
     /// of one gets a named drop.
     pub vips: Shared<VipSet>,
+    /// Whose master this box may be or not.
+    pub tenancies: Tenancies,
     /// The addresses of source-NAT pools, by [`SnatId`]; `None` is a number that nothing refers to.
     pub snat: Vec<Option<IpAddr>>,
     /// Endpoints of backends whose replies pass through the box without being addressed to it (bridge

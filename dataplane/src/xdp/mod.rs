@@ -32,6 +32,7 @@
 #![allow(unsafe_code)]
 
 mod decap;
+mod link_socket;
 mod open;
 mod program;
 mod queues;
@@ -46,6 +47,7 @@ mod umem;
 mod wake;
 
 pub use decap::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup};
+pub use link_socket::{LinkSocket, go_first};
 pub(crate) use open::Queue;
 pub(crate) use program::Program;
 pub use queues::queues;

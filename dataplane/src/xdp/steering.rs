@@ -103,12 +103,13 @@ fn locals(snapshot: &Snapshot) -> impl Iterator<Item = (AddressKey, u8)> {
     addresses.map(|address| (address_key(*address), NO_FLAGS))
 }
 
-/// The MAC addresses by which the box is known on each interface; an interface that is gone has none.
+/// The MAC addresses by which the box is known on each interface, virtual ones included; an interface that is gone has none.
 fn macs(snapshot: &Snapshot) -> impl Iterator<Item = (MacKey, u8)> {
     let interfaces = (0..).map(InterfaceId).zip(&snapshot.interfaces);
     let each = interfaces.flat_map(|(id, interface)| {
         [Some(interface.mac), interface.bridge_mac].into_iter().flatten().map(move |mac| (id, mac))
     });
+    let each = each.chain(snapshot.tenancies.macs());
     each.filter(|(_, mac)| *mac != Mac::default()).map(|(id, mac)| (keys::mac(id, mac), NO_FLAGS))
 }
 

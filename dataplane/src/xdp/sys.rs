@@ -67,7 +67,7 @@ pub(super) fn get_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int) -> io::Res
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "option values are a few dozen bytes")]
-fn length_of<T>() -> libc::socklen_t {
+pub(super) fn length_of<T>() -> libc::socklen_t {
     size_of::<T>() as libc::socklen_t
 }
 
@@ -293,6 +293,6 @@ pub(super) fn xdp_unlink(link: BorrowedFd<'_>) {
     unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, &raw const link, size_of::<c_int>()) };
 }
 
-fn check(result: c_int) -> io::Result<c_int> {
+pub(super) fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -9,7 +9,7 @@
 #define MAX_VIP_PREFIXES 4096
 #define MAX_ENDPOINTS 262144
 #define MAX_LOCALS 16384
-#define MAX_MACS (MAX_INTERFACES * 256)
+#define MAX_MACS (MAX_INTERFACES * 1024)
 
 // The value of a VIP that belongs to a service in bridge mode.
 #define VIP_BRIDGE 1

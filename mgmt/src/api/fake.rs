@@ -75,6 +75,10 @@ async fn supervise(mut inbox: mpsc::Receiver<Request>) {
                 _ => _ = reply.send(Ok(std::iter::repeat_with(flow).take(query.limit.min(3)).collect())),
             },
             Request::Vrrp(reply) => _ = reply.send(Ok(Vec::new())),
+            Request::HandOver(name, reply) => {
+                let refusal = Refusal::not_found(format!("there is no VRRP instance {name:?}"));
+                _ = reply.send(Err(refusal));
+            }
             Request::Interfaces(reply) => _ = reply.send(Ok(status().interfaces)),
             Request::Neighbours(reply) => _ = reply.send(Ok(vec![neighbour()])),
             Request::Stats(reply) => _ = reply.send(Ok(stats())),

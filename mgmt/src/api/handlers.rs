@@ -85,6 +85,14 @@ pub(super) async fn vrrp(State(requests): Requests) -> Answer<Vec<view::Vrrp>> {
     ask(&requests, Request::Vrrp).await.map(Json)
 }
 
+pub(super) async fn hand_over(
+    State(requests): Requests,
+    name: Result<Path<String>, PathRejection>,
+) -> Answer<view::VrrpState> {
+    let Path(name) = name?;
+    ask(&requests, |reply| Request::HandOver(name, reply)).await.map(Json)
+}
+
 pub(super) async fn interfaces(State(requests): Requests) -> Answer<Vec<view::Interface>> {
     ask(&requests, Request::Interfaces).await.map(Json)
 }
@@ -163,8 +171,9 @@ pub(super) async fn metrics(State(requests): Requests) -> Result<Response, Refus
     let status = ask(&requests, Request::Status).await?;
     let services = ask(&requests, Request::Services).await?;
     let stats = ask(&requests, Request::Stats).await?;
+    let routers = ask(&requests, Request::Vrrp).await?;
     let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
-    Ok((kind, metrics::render(&status, &services, &stats)).into_response())
+    Ok((kind, metrics::render(&status, &services, &stats, &routers)).into_response())
 }
 
 pub(super) async fn no_such_path(uri: Uri) -> Refusal {

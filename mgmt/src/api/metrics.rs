@@ -1,15 +1,16 @@
 //! The same figures as Prometheus text (exposition format 0.0.4).
 
 mod handshakes;
+mod vrrp;
 
 use std::fmt::{Display, Write};
 
-use super::view::{Backend, BackendState, Check, Service, SnatPool, Stats, Status};
+use super::view::{Backend, BackendState, Check, Service, SnatPool, Stats, Status, Vrrp};
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// All metrics.
-pub(super) fn render(status: &Status, services: &[Service], stats: &Stats) -> String {
+pub(super) fn render(status: &Status, services: &[Service], stats: &Stats, routers: &[Vrrp]) -> String {
     let mut page = Page(String::new());
     node(&mut page, status);
     frames(&mut page, stats);
@@ -18,6 +19,7 @@ pub(super) fn render(status: &Status, services: &[Service], stats: &Stats) -> St
     backends(&mut page, services);
     handshakes::handshakes(&mut page, services);
     checks(&mut page, services);
+    vrrp::routers(&mut page, routers);
     page.0
 }
 
@@ -258,7 +260,7 @@ mod tests {
         let counts = HandshakeCounts { times, millis: 7503, refused: 2, ..HandshakeCounts::default() };
         service.backends[0].handshakes = counts.into();
         let other = Service { name: "dns".to_owned(), ..fake::service() };
-        let page = render(&fake::status(), &[service, other], &fake::stats());
+        let page = render(&fake::status(), &[service, other], &fake::stats(), &[]);
         for line in [
             "penstock_service_snat_addresses{service=\"web\"} 2",
             "penstock_service_snat_ports_used{service=\"web\"} 5",

@@ -39,6 +39,7 @@ fn routes(requests: mpsc::Sender<Request>) -> Router {
         .route("/v1/flows", get(handlers::flows))
         .route("/v1/persistence", get(choice::persistence).delete(choice::flush))
         .route("/v1/vrrp", get(handlers::vrrp))
+        .route("/v1/vrrp/{name}/failover", post(handlers::hand_over))
         .route("/v1/interfaces", get(handlers::interfaces))
         .route("/v1/neighbours", get(handlers::neighbours))
         .route("/v1/stats", get(handlers::stats))

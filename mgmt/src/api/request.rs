@@ -38,6 +38,8 @@ pub enum Request {
     Flows(FlowQuery, Reply<Vec<view::Flow>>),
     /// The VRRP instances.
     Vrrp(Reply<Vec<view::Vrrp>>),
+    /// Let another box be master of the virtual router of that name.
+    HandOver(String, Reply<view::VrrpState>),
     /// The interfaces, as in the status.
     Interfaces(Reply<Vec<view::Interface>>),
     /// The next hops that the data plane needs.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use mgmt::api::{request, server::Server};
 use mgmt::config::{self, Machine};
+use mgmt::failover::guardian;
 use mgmt::health::check::script;
 use mgmt::supervisor;
 use sd_notify::NotifyState;
@@ -41,6 +42,9 @@ enum LogFormat {
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if guardian::become_guardian(&words) {
+        return ExitCode::SUCCESS;
+    }
     if let Some(error) = script::become_script(&words) {
         // Nobody reads more of it than its status, which is what shells give for it.
         eprintln!("cannot become the script: {error}");

@@ -75,8 +75,12 @@ pub enum Verb {
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: usize,
     },
-    /// The VRRP instances
-    Vrrp,
+    /// The VRRP instances, or what to do with one
+    Vrrp {
+        /// Without a verb they are listed.
+        #[command(subcommand)]
+        what: Option<VrrpVerb>,
+    },
     /// The interfaces that carry service traffic
     Interfaces,
     /// The next hops that services need, and their MAC addresses
@@ -122,6 +126,16 @@ pub enum Verb {
     Completion {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+/// What to do with a VRRP instance.
+#[derive(Debug, Subcommand)]
+pub enum VrrpVerb {
+    /// Let another box be master: this one answers until it hears the other
+    Failover {
+        /// The instance
+        name: String,
     },
 }
 
@@ -201,6 +215,7 @@ mod tests {
             "services web",
             "flows --service web --limit 5",
             "vrrp",
+            "vrrp failover outside",
             "interfaces",
             "neighbours",
             "--socket /tmp/s stats",

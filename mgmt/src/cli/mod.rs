@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::api::request::{BackendRef, Refusal};
 use crate::api::view;
 use crate::config::{self, Machine};
-pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb};
+pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb, VrrpVerb};
 pub use client::{Answer, Call, ClientError, encoded, send};
 use render::Render;
 use table::Style;
@@ -111,7 +111,8 @@ pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) ->
             let service = service.map(|name| format!("&service={}", encoded(&name))).unwrap_or_default();
             session.show::<Vec<view::Flow>>(&format!("/v1/flows?limit={limit}{service}")).await
         }
-        Verb::Vrrp => session.show::<Vec<view::Vrrp>>("/v1/vrrp").await,
+        Verb::Vrrp { what: None } => session.show::<Vec<view::Vrrp>>("/v1/vrrp").await,
+        Verb::Vrrp { what: Some(VrrpVerb::Failover { name }) } => session.hand_over(&name).await,
         Verb::Interfaces => session.show::<Vec<view::Interface>>("/v1/interfaces").await,
         Verb::Neighbours => session.show::<Vec<view::Neighbour>>("/v1/neighbours").await,
         Verb::Stats => session.show::<view::Stats>("/v1/stats").await,
@@ -180,6 +181,14 @@ impl<O: Write, E: Write> Session<'_, O, E> {
         if let Some(planned) = self.call::<view::Planned>(call).await? {
             self.terminal.warn(&planned.diagnostics);
             self.terminal.print(note)?;
+        }
+        Ok(())
+    }
+
+    async fn hand_over(&mut self, name: &str) -> Result<(), Failure> {
+        let path = format!("/v1/vrrp/{}/failover", encoded(name));
+        if self.call::<view::VrrpState>(Call::post(path, "")).await?.is_some() {
+            self.terminal.print(&format!("{name}: another box may be master now\n"))?;
         }
         Ok(())
     }

@@ -98,6 +98,12 @@ impl Render for Vec<view::Flow> {
     }
 }
 
+impl Render for view::VrrpState {
+    fn render(&self, _: Style) -> String {
+        format!("{} is {}\n", self.name, self.state)
+    }
+}
+
 impl Render for Vec<view::Vrrp> {
     fn render(&self, style: Style) -> String {
         if self.is_empty() {

@@ -10,6 +10,7 @@ mod meters;
 mod pools;
 mod select;
 mod served;
+mod tenancies;
 
 pub use backends::{is_behind_a_router, tunnel_source};
 pub use choose::Outcome;
@@ -26,7 +27,7 @@ use std::time::Instant;
 use dataplane::admission::Admission;
 use dataplane::persistence::{Clients, Persistence};
 use dataplane::schedule::{Schedule, cluster_seed};
-use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Vip};
+use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Tenure, Vip};
 use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
@@ -75,6 +76,8 @@ pub struct Compiler {
     outcomes: HashMap<String, Outcome>,
     pools: Pools,
     book: meters::Book,
+    /// By the name of a virtual router.
+    tenures: HashMap<String, Arc<Tenure>>,
     generation: u64,
     /// Threads that schedules are built on; 0: this one.
     builders: usize,
@@ -125,6 +128,7 @@ impl Compiler {
             add_service(&mut snapshot, id, service, (chosen.schedule, chosen.persistence, admission));
         }
         (self.schedules, self.outcomes) = (schedules, outcomes);
+        self.add_tenancies(&mut snapshot, config, &ports);
         self.book.forget();
         snapshot.fib = Arc::new(fib);
         snapshot

@@ -9,7 +9,7 @@ use super::pool_addresses;
 use crate::config::Config;
 use crate::net::Asker;
 
-/// Virtual IPs, and the addresses of pools.
+/// Virtual IPs, the addresses of pools, and those of virtual routers.
 #[derive(Debug, Default)]
 pub struct Served {
     hosts: BTreeSet<IpAddr>,
@@ -23,6 +23,7 @@ impl Served {
         let vips = || config.services.iter().map(|service| service.address);
         let mut hosts = pool_addresses(config);
         hosts.extend(vips().filter_map(Prefix::single));
+        hosts.extend(config.vrrp.iter().flat_map(|instance| instance.addresses.iter().copied()));
         Self { hosts, prefixes: vips().filter(|vip| vip.single().is_none()).collect() }
     }
 

@@ -22,8 +22,10 @@ mod reader;
 mod service;
 mod validate;
 mod value;
+mod vrrp;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use dataplane::admission::SynProxy;
 use dataplane::schedule::Kind;
@@ -35,6 +37,7 @@ pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
+pub use vrrp::{MacMode, Track, Tracking, Vrrp};
 
 use diagnostic::{Report, Source};
 
@@ -50,6 +53,8 @@ pub struct Config {
     pub dataplane: Dataplane,
     /// `[[interface]]`, in the order of the file.
     pub interfaces: Vec<Interface>,
+    /// `[[vrrp]]`, in the order of the file.
+    pub vrrp: Vec<Arc<Vrrp>>,
     /// `[[service]]`, in the order of the file.
     pub services: Vec<Service>,
 }

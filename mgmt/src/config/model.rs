@@ -17,13 +17,17 @@ use super::diagnostic::Span;
 use super::health::{Digest, HttpVersion, Initial, Needs, StatusSet, Transport, Via};
 use super::service::Ping;
 use super::value::AddressRange;
+use super::vrrp::MacMode;
 use crate::api::view::Admin;
+use crate::vrrp::Version;
+use crate::vrrp::advert::Coverage;
 
 #[derive(Debug)]
 pub(super) struct Model {
     pub(super) node: Node,
     pub(super) dataplane: Dataplane,
     pub(super) interfaces: Vec<Interface>,
+    pub(super) vrrp: Vec<Vrrp>,
     pub(super) services: Vec<Service>,
 }
 
@@ -62,6 +66,54 @@ pub(super) struct Interface {
     pub(super) name: Option<Spanned<String>>,
     pub(super) xdp: XdpPreference,
     pub(super) bridge: Option<Spanned<String>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Vrrp {
+    pub(super) name: Option<Spanned<String>>,
+    pub(super) interface: Option<Spanned<String>>,
+    pub(super) is_ipv4: Option<Spanned<bool>>,
+    pub(super) vrid: Option<Spanned<u8>>,
+    pub(super) version: Version,
+    pub(super) priority: u8,
+    pub(super) advert_interval: Option<Spanned<Duration>>,
+    pub(super) preempt: bool,
+    pub(super) preempt_delay: Duration,
+    pub(super) start_delay: Duration,
+    pub(super) mac: MacMode,
+    pub(super) addresses: Option<Spanned<Vec<Spanned<IpAddr>>>>,
+    pub(super) unicast_peers: Option<Spanned<Vec<Spanned<IpAddr>>>>,
+    pub(super) checksum: Coverage,
+    pub(super) password: Option<Spanned<String>>,
+    pub(super) garp: Garp,
+    pub(super) track: Vec<Track>,
+    pub(super) sync_group: Option<Spanned<String>>,
+    pub(super) notify: Option<Spanned<String>>,
+    pub(super) span: Span,
+}
+
+/// `garp = { … }`
+#[derive(Debug)]
+pub(super) struct Garp {
+    pub(super) repeat: u8,
+    pub(super) delay: Duration,
+    pub(super) refresh: Duration,
+}
+
+/// An item of `track`.
+#[derive(Debug)]
+pub(super) struct Track {
+    pub(super) interface: Option<Spanned<String>>,
+    pub(super) script: Option<Spanned<String>>,
+    pub(super) file: Option<Spanned<String>>,
+    pub(super) service: Option<Spanned<String>>,
+    pub(super) weight: i16,
+    pub(super) interval: Option<Spanned<Duration>>,
+    pub(super) timeout: Option<Spanned<Duration>>,
+    pub(super) rise: Option<Spanned<u32>>,
+    pub(super) fall: Option<Spanned<u32>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) span: Span,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! What a new configuration would change, in plain sentences; and what of it needs a restart.
 
 mod choice;
+mod vrrp;
 
 use std::collections::HashMap;
 use std::fmt::{Debug, Display};
@@ -45,6 +46,7 @@ pub fn plan(old: &Config, new: &Config) -> Plan {
     live.field("node.name", &old.node.name, &new.node.name);
     live.field("node.cluster", &old.node.cluster, &new.node.cluster);
     flow_timeouts(&mut live, &old.dataplane.flow_timeouts, &new.dataplane.flow_timeouts);
+    vrrp::instances(&mut live, &old.vrrp, &new.vrrp);
     services(&mut live, &old.services, &new.services);
     Plan { changes: live.0, needs_restart: fixed.0 }
 }

@@ -7,7 +7,6 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Report, Span};
-use super::later::Later;
 use super::value::{self, Wrong};
 
 /// See the module's head.
@@ -169,14 +168,6 @@ impl<'r, 'i, 't> Reader<'r, 'i, 't> {
             }
         }
         entries
-    }
-
-    /// A key of a feature that this version does not have: it may only say so.
-    pub(super) fn later(&mut self, key: &'static str, later: &Later) {
-        self.asked.push(key);
-        if let Some((key, found)) = self.table.get_key_value(key) {
-            later.check(key.get_ref(), &key.span(), found, self.report);
-        }
     }
 
     /// Reports the keys that nobody asked for; gives the report back, for tables inside this one.

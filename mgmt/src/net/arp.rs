@@ -42,21 +42,18 @@ pub enum Silence {
     NotOurs,
 }
 
-/// The reply to a request for an address that `answers` says is to be answered for.
+/// The reply to a request for an address that `answers` says is to be answered for, and by which MAC address.
 ///
 /// # Errors
 /// The reason why there is none.
-pub fn respond(
-    request: &[u8],
-    answers: impl Fn(Ipv4Addr, Asker) -> bool,
-    own: Mac,
-) -> Result<Vec<u8>, Silence> {
+pub fn respond(request: &[u8], answers: impl Fn(Ipv4Addr, Asker) -> Option<Mac>) -> Result<Vec<u8>, Silence> {
     let request = frame::split(request).ok_or(Silence::Truncated)?;
     if request.ethertype != ETHERTYPE {
         return Err(Silence::NotArp);
     }
     let packet = Packet::parse(request.payload)?;
-    if packet.operation == REPLY && answers(packet.sender_ip, Asker::Host) && packet.sender_mac != own {
+    let is_other = |own| own != packet.sender_mac;
+    if packet.operation == REPLY && answers(packet.sender_ip, Asker::Host).is_some_and(is_other) {
         return Err(Silence::Conflict);
     }
     if packet.operation != REQUEST {
@@ -66,9 +63,7 @@ pub fn respond(
         return Err(Silence::BadSender);
     }
     let asker = if packet.sender_ip.is_unspecified() { Asker::Claimant } else { Asker::Host };
-    if !answers(packet.target_ip, asker) {
-        return Err(Silence::NotOurs);
-    }
+    let own = answers(packet.target_ip, asker).ok_or(Silence::NotOurs)?;
     if packet.sender_ip == packet.target_ip {
         // Our own announcement may come back from the segment; that is no conflict.
         return Err(if packet.sender_mac == own { Silence::NotOurs } else { Silence::Conflict });
@@ -155,7 +150,7 @@ mod tests {
     }
 
     fn answer(frame: &[u8]) -> Result<Vec<u8>, Silence> {
-        respond(frame, |address, _| address == VIP, OWN)
+        respond(frame, |address, _| (address == VIP).then_some(OWN))
     }
 
     fn changed(at: usize, bytes: &[u8]) -> Result<Vec<u8>, Silence> {
@@ -196,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_probe_is_told_from_a_question() {
-        let hosts_only = |frame: &[u8]| respond(frame, |_, asker| asker == Asker::Host, OWN);
+        let hosts_only = |frame: &[u8]| respond(frame, |_, asker| (asker == Asker::Host).then_some(OWN));
         assert!(hosts_only(&request()).is_ok());
         let mut probe = request();
         probe[28..32].fill(0);
@@ -220,7 +215,7 @@ mod tests {
     fn a_foreign_claim_of_the_vip_is_a_conflict_and_our_own_echo_is_none() {
         assert_eq!(answer(&gratuitous_arp(VIP, PEER)), Err(Silence::Conflict));
         assert_eq!(answer(&gratuitous_arp(VIP, OWN)), Err(Silence::NotOurs));
-        assert_eq!(respond(&KNOWN_REPLY, |a, _| a == VIP, PEER), Err(Silence::Conflict));
+        assert_eq!(respond(&KNOWN_REPLY, |a, _| (a == VIP).then_some(PEER)), Err(Silence::Conflict));
     }
 
     #[test]
@@ -239,7 +234,7 @@ mod tests {
             if shaped && bytes.len() >= 22 {
                 bytes[12..22].copy_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
             }
-            if let Ok(reply) = respond(&bytes, |_, _| true, OWN) {
+            if let Ok(reply) = respond(&bytes, |_, _| Some(OWN)) {
                 prop_assert_eq!(reply[0] & 1, 0);
             }
         }

@@ -17,16 +17,16 @@ const MAX_TAGS: usize = 2;
 const TPIDS: [[u8; 2]; 2] = [[0x81, 0x00], [0x88, 0xa8]];
 
 /// A frame taken apart.
-pub(super) struct Frame<'f> {
-    pub(super) source: Mac,
+pub(crate) struct Frame<'f> {
+    pub(crate) source: Mac,
     /// The VLAN tags as they stand there: what an answer has to carry to be heard where it was asked.
-    pub(super) tags: &'f [u8],
-    pub(super) ethertype: u16,
-    pub(super) payload: &'f [u8],
+    pub(crate) tags: &'f [u8],
+    pub(crate) ethertype: u16,
+    pub(crate) payload: &'f [u8],
 }
 
 /// `None`: cut short.
-pub(super) fn split(frame: &[u8]) -> Option<Frame<'_>> {
+pub(crate) fn split(frame: &[u8]) -> Option<Frame<'_>> {
     let (addresses, rest) = frame.split_first_chunk::<12>()?;
     let [.., s0, s1, s2, s3, s4, s5] = *addresses;
     let is_tag =
@@ -39,7 +39,7 @@ pub(super) fn split(frame: &[u8]) -> Option<Frame<'_>> {
 }
 
 /// A frame of at least [`MINIMUM`] bytes.
-pub(super) fn build(destination: Mac, source: Mac, tags: &[u8], ethertype: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn build(destination: Mac, source: Mac, tags: &[u8], ethertype: u16, payload: &[u8]) -> Vec<u8> {
     let (shortest, length) = (MINIMUM + tags.len(), ETHERNET + tags.len() + payload.len());
     let mut frame = Vec::with_capacity(shortest.max(length));
     frame.extend_from_slice(&destination.0);

@@ -55,24 +55,19 @@ pub enum Silence {
     NotOurs,
 }
 
-/// The advertisement that answers a solicitation for an address that `answers` says is to be answered for.
+/// The advertisement that answers a solicitation for an address that `answers` says is to be answered for,
+/// and by which MAC address.
 ///
 /// # Errors
 /// The reason why there is none.
-pub fn respond(
-    request: &[u8],
-    answers: impl Fn(Ipv6Addr, Asker) -> bool,
-    own: Mac,
-) -> Result<Vec<u8>, Silence> {
+pub fn respond(request: &[u8], answers: impl Fn(Ipv6Addr, Asker) -> Option<Mac>) -> Result<Vec<u8>, Silence> {
     let request = frame::split(request).ok_or(Silence::Truncated)?;
     if request.ethertype != ETHERTYPE {
         return Err(Silence::NotSolicitation);
     }
     let solicitation = Solicitation::parse(request.payload)?;
     let asker = if solicitation.source.is_unspecified() { Asker::Claimant } else { Asker::Host };
-    if !answers(solicitation.target, asker) {
-        return Err(Silence::NotOurs);
-    }
+    let own = answers(solicitation.target, asker).ok_or(Silence::NotOurs)?;
     if asker == Asker::Claimant {
         // RFC 4861 section 7.2.4: duplicate address detection is answered to all, not solicited.
         let to = (ALL_NODES, all_nodes());

@@ -41,7 +41,7 @@ fn asked() -> Vec<u8> {
 
 #[test]
 fn a_tagged_solicitation_gets_the_same_answer_behind_the_same_tags() {
-    let answer = |frame: &[u8]| respond(frame, |address, _| address == vip(), OWN).unwrap();
+    let answer = |frame: &[u8]| respond(frame, |address, _| (address == vip()).then_some(OWN)).unwrap();
     let (request, plain) = (asked(), answer(&asked()));
     for tags in [&[0x81, 0, 0xe0, 7][..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 7]] {
         let reply = answer(&[&request[..12], tags, &request[12..]].concat());
@@ -50,7 +50,7 @@ fn a_tagged_solicitation_gets_the_same_answer_behind_the_same_tags() {
 }
 
 fn answer(frame: &[u8]) -> Result<Vec<u8>, Silence> {
-    respond(frame, |address, _| address == vip(), OWN)
+    respond(frame, |address, _| (address == vip()).then_some(OWN))
 }
 
 fn changed(at: usize, bytes: &[u8]) -> Result<Vec<u8>, Silence> {
@@ -92,7 +92,7 @@ fn duplicate_address_detection_is_answered_to_all_nodes_and_not_as_solicited() {
 
 #[test]
 fn duplicate_address_detection_is_told_from_a_question() {
-    let hosts_only = |frame: &[u8]| respond(frame, |_, asker| asker == Asker::Host, OWN);
+    let hosts_only = |frame: &[u8]| respond(frame, |_, asker| (asker == Asker::Host).then_some(OWN));
     assert!(hosts_only(&asked()).is_ok());
     assert_eq!(hosts_only(&solicitation("::", "ff02::1:ff00:100", &[])), Err(Silence::NotOurs));
 }
@@ -142,7 +142,7 @@ fn padding_behind_the_packet_and_unknown_options_do_not_matter() {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = respond(&bytes, |_, _| true, OWN);
+        let _ = respond(&bytes, |_, _| Some(OWN));
     }
 
     #[test]

@@ -57,7 +57,9 @@ impl Supervisor {
     /// have too many addresses, and are routed to the box rather than asked for.
     pub(super) fn announce(&mut self, due: Due) {
         let mut holds = BTreeMap::new();
-        for address in self.served.hosts() {
+        let snapshot = self.dataplane.snapshot();
+        // Those of virtual routers are announced by the thread of VRRP.
+        for address in self.served.hosts().filter(|address| snapshot.tenancies.of(*address).is_none()) {
             for interface in self.segments_of(address) {
                 if let Some((link, mac)) = self.way_out(interface) {
                     holds.insert((link, mac, address), interface);

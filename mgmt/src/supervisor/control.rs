@@ -79,12 +79,15 @@ impl Supervisor {
         let answers = |address: IpAddr, asker| {
             let lingers = || to_us && snapshot.vips.contains(address);
             let is_elsewhere = || self.station_of(frame.interface, address).is_some_and(|other| other != mac);
-            self.served.answers(address, asker, lingers, is_elsewhere)
+            let is_ours = self.served.answers(address, asker, lingers, is_elsewhere);
+            let (is_held, virtual_mac) = self.holds(address, frame.interface);
+            (is_ours && is_held).then(|| virtual_mac.unwrap_or(mac))
         };
-        let answer = match arp::respond(bytes, |vip, asker| answers(vip.into(), asker), mac) {
+        let answer = match arp::respond(bytes, |vip, asker| answers(vip.into(), asker)) {
             Ok(reply) => Ok(reply),
-            Err(arp::Silence::NotArp) => ndp::respond(bytes, |vip, asker| answers(vip.into(), asker), mac)
-                .map_err(|why| format!("{why:?}")),
+            Err(arp::Silence::NotArp) => {
+                ndp::respond(bytes, |vip, asker| answers(vip.into(), asker)).map_err(|why| format!("{why:?}"))
+            }
             Err(why) => Err(format!("{why:?}")),
         };
         match answer {

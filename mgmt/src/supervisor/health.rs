@@ -24,6 +24,7 @@ impl Supervisor {
         {
             tracing::error!(%error, "the data plane cannot follow what checks have found");
         }
+        self.follow_vrrp();
     }
 
     /// Adds what is known of a backend's health to what is shown of it.

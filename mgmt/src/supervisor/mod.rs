@@ -9,6 +9,8 @@
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | the kernel has a packet of a check that takes the data path | a worker sends it as it sends a client's |
+//! | a virtual router is in another state | it is told, and its script run; workers know it already |
+//! | a script or file that moves a priority has changed | the thread of VRRP hears of it |
 //! | handshakes of clients fail | checks count that as a failure, where the operator wants it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
@@ -19,6 +21,7 @@ mod announce;
 mod change;
 mod choice;
 mod control;
+mod failover;
 mod health;
 mod interfaces;
 mod observe;
@@ -46,6 +49,9 @@ use tokio::time::MissedTickBehavior;
 use crate::api::request::Request;
 use crate::compile::{Compiler, Facts, Served};
 use crate::config::{Config, Machine};
+use crate::failover::Failover;
+use crate::failover::notify::Notifier;
+use crate::failover::watch::Watch;
 use crate::health::engine::Checks;
 use crate::inventory::{Inventory, Member};
 use crate::net::{Groups, Netlink, Resolver};
@@ -54,6 +60,9 @@ use interfaces::Occasion;
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
+
+/// What notify scripts have to say at the end may take so long.
+const LAST_SCRIPTS: Duration = Duration::from_secs(2);
 
 /// How often the weights of backends that warm up are reckoned anew.
 const WARM_STEP: Duration = Duration::from_millis(200);
@@ -68,6 +77,10 @@ pub struct Supervisor {
     config_generation: u64,
     inventory: Inventory,
     checks: Checks,
+    failover: Failover,
+    vrrp_said: failover::Said,
+    watch: Watch,
+    notifier: Notifier,
     observed: observe::Observed,
     side_way: side_way::SideWay,
     compiler: Compiler,
@@ -128,12 +141,21 @@ impl Supervisor {
         self.warn_of_what_cannot_work();
         self.join_groups();
         self.announce_vips();
+        self.follow_vrrp();
+        let mut is_ending = false;
         loop {
             // Begins with a branch at random, so that none that is always ready starves the others;
             // each keeps its progress when another one is taken.
             tokio::select! {
                 Some(request) = requests.recv() => self.answer(request).await,
                 () = self.checks.board().has_changed() => self.health_changed(),
+                () = self.failover.board().has_news() => {
+                    self.hear_vrrp();
+                    if is_ending && self.failover.board().has_ended() {
+                        return Ok(End::Asked);
+                    }
+                }
+                () = self.watch.changed() => self.follow_vrrp(),
                 changed = self.netlink.changed() => self.network_changed(changed).await,
                 punts = self.punt_event.readable() => {
                     if let Ok(mut guard) = punts {
@@ -148,14 +170,29 @@ impl Supervisor {
                 }
                 _ = observe.tick(), if self.observes() => self.observe(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
-                _ = signals.terminate.recv() => return Ok(End::Asked),
-                _ = signals.interrupt.recv() => return Ok(End::Asked),
+                _ = signals.terminate.recv() => {
+                    is_ending = true;
+                    self.leave();
+                }
+                _ = signals.interrupt.recv() => {
+                    is_ending = true;
+                    self.leave();
+                }
             }
         }
     }
 
+    /// Answers for the addresses of virtual routers until others do; asked a second time, no longer.
+    fn leave(&self) {
+        if !self.config.vrrp.is_empty() {
+            tracing::info!("stopping, once others are masters of what this box is master of");
+        }
+        self.failover.shut_down();
+    }
+
     /// Lets go of what would outlive the daemon.
     pub async fn stop(mut self) {
+        self.notifier.finish(LAST_SCRIPTS).await;
         self.resolver.release().await;
         self.side_way.release().await;
     }
@@ -223,6 +260,7 @@ impl Supervisor {
         self.warn_of_what_has_come();
         self.publish();
         self.join_groups();
+        self.follow_vrrp();
         self.announce(Due::New);
         self.keep_neighbours().await;
     }
@@ -251,6 +289,7 @@ impl Supervisor {
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
         self.report_dead_workers();
+        self.follow_vrrp();
         self.forget_clients();
     }
 }

@@ -23,7 +23,8 @@ impl Supervisor {
             Request::Services(to) => reply(to, Ok(self.services())),
             Request::Service(name, to) => reply(to, self.service(&name)),
             Request::Flows(query, to) => reply(to, self.flows(&query)),
-            Request::Vrrp(to) => reply(to, Ok(Vec::new())),
+            Request::Vrrp(to) => reply(to, Ok(self.vrrp())),
+            Request::HandOver(name, to) => reply(to, self.hand_over(&name)),
             Request::Interfaces(to) => reply(to, Ok(self.interface_views())),
             Request::Neighbours(to) => reply(to, Ok(self.neighbours())),
             Request::Stats(to) => reply(to, Ok(self.stats())),
@@ -92,6 +93,7 @@ impl Supervisor {
         self.config_generation += 1;
         self.warn_of_what_cannot_work();
         self.join_groups();
+        self.follow_vrrp();
         self.announce_vips();
         self.follow_side_way().await;
         self.keep_neighbours().await;

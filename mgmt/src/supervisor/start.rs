@@ -8,9 +8,11 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces, observe, pools, pressure, side_way};
+use super::{Supervisor, announce, control, failover, interfaces, observe, pools, pressure, side_way};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
+use crate::failover::Failover;
+use crate::failover::notify::Notifier;
 use crate::health::check::script::Launcher;
 use crate::health::engine::{self, Checks};
 use crate::inventory::Inventory;
@@ -45,6 +47,9 @@ pub enum StartFailure {
     /// The thread of the health checks.
     #[error("cannot run health checks: {0}")]
     Checks(std::io::Error),
+    /// The thread of VRRP.
+    #[error("cannot run VRRP: {0}")]
+    Failover(std::io::Error),
     /// The event of the workers cannot be watched.
     #[error("cannot watch the workers: {0}")]
     Watch(#[from] std::io::Error),
@@ -65,12 +70,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     if !conflicts.is_empty() {
         return Err(StartFailure::Conflicts(conflicts));
     }
-    for bridge in config.bridges() {
-        refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
-    }
-    for bridge in config.bridges() {
-        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
-    }
+    provide_bridges(&config, &mut netlink).await?;
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
@@ -97,6 +97,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         tracing::warn!(%error, "no more descriptors than were given: checks may run late");
     }
     let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
+    let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
     let mut supervisor = Supervisor {
         file,
         machine,
@@ -105,6 +106,10 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         config_generation: 1,
         inventory,
         checks,
+        failover,
+        vrrp_said: failover::Said::default(),
+        watch: failover::new_watch(),
+        notifier: Notifier::default(),
         observed: observe::Observed::default(),
         side_way: side_way::SideWay::default(),
         compiler,
@@ -129,6 +134,17 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     supervisor.follow_side_way().await;
     supervisor.keep_neighbours().await;
     Ok(supervisor)
+}
+
+/// None is made if another one is refused.
+async fn provide_bridges(config: &Config, netlink: &mut Netlink) -> Result<(), StartFailure> {
+    for bridge in config.bridges() {
+        refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
+    }
+    for bridge in config.bridges() {
+        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
+    }
+    Ok(())
 }
 
 /// The default takes as many cores as there are queues for: each worker needs one on every interface.

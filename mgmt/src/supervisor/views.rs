@@ -32,7 +32,7 @@ impl Supervisor {
                 refused: flows.refused,
             },
             services: self.config.services.len(),
-            vrrp: Vec::new(),
+            vrrp: self.vrrp_states(),
         }
     }
 

@@ -77,6 +77,16 @@ impl Endpoints {
         }
     }
 
+    /// From here to one; `None`: of another family.
+    #[must_use]
+    pub fn unicast(source: IpAddr, destination: IpAddr) -> Option<Self> {
+        match (source, destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => Some(Self::V4 { source, destination }),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => Some(Self::V6 { source, destination }),
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => None,
+        }
+    }
+
     /// The sender.
     #[must_use]
     pub fn source(&self) -> IpAddr {

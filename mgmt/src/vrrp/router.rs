@@ -79,6 +79,11 @@ impl VirtualRouter {
         std::mem::take(&mut self.actions)
     }
 
+    /// Goes on with other settings, whatever it is doing; its priority is said by [`Event::Track`].
+    pub fn reconfigure(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// When [`Event::Timer`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {

@@ -14,6 +14,7 @@ mod pools;
 mod retire;
 mod router;
 mod shares;
+mod tenure;
 mod way;
 mod wrap;
 

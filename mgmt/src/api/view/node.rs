@@ -1,5 +1,6 @@
 //! The box: status, interfaces, VRRP, neighbours, counters.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use dataplane::{FrameStats, XdpAttachment};
@@ -123,6 +124,22 @@ pub struct Vrrp {
     pub transitions: u64,
     /// Since the last one.
     pub last_transition_seconds: Option<f64>,
+    /// Adverts sent.
+    pub adverts_sent: u64,
+    /// Adverts listened to.
+    pub adverts_received: u64,
+    /// Adverts that were refused, by reason.
+    pub adverts_refused: BTreeMap<String, u64>,
+    /// Adverts with other addresses than those configured here.
+    pub other_addresses: u64,
+    /// Adverts with another interval.
+    pub other_interval: u64,
+    /// Adverts whose checksum is over something else.
+    pub other_checksum: u64,
+    /// Adverts of worse masters, while this box was master.
+    pub second_masters: u64,
+    /// Times that this box, as master, was not scheduled for so long that another must have taken over.
+    pub stalls: u64,
 }
 
 /// An item of `GET /v1/neighbours`: a next hop that the data plane needs.

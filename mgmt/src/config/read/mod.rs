@@ -3,9 +3,11 @@
 mod choice;
 mod health;
 mod service;
+mod vrrp;
 
 pub(super) use choice::{hash_on_word, on_failure_word, then_word};
 pub(super) use service::{client_address_word, missing_state_word, ping_word, syn_proxy_word};
+pub(super) use vrrp::mac_word;
 
 use std::time::Duration;
 
@@ -15,7 +17,6 @@ use dataplane::{HugePages, Poll, XdpPreference};
 use toml::de::DeTable;
 
 use super::diagnostic::{Report, Span};
-use super::later::{self, Later};
 use super::model::{Dataplane, Interface, Model, Node};
 use super::reader::Reader;
 use super::value::{duration, integer, string, word};
@@ -66,19 +67,16 @@ pub(super) fn file(table: &DeTable<'_>, report: &mut Report<'_>) -> Model {
     let node_table = reader.table("node");
     let dataplane_table = reader.table("dataplane");
     let interfaces = reader.tables("interface");
+    let instances = reader.tables("vrrp");
     let services = reader.tables("service");
-    skip(&mut reader, later::TOP);
     let report = reader.finish();
     Model {
         node: node_table.map_or_else(Node::default, |table| node(table, report)),
         dataplane: dataplane_table.map_or_else(Dataplane::default, |table| dataplane(table, report)),
         interfaces: interfaces.into_iter().map(|table| interface(table, report)).collect(),
+        vrrp: instances.into_iter().map(|table| vrrp::instance(table, report)).collect(),
         services: services.into_iter().map(|table| service::service(table, report)).collect(),
     }
-}
-
-fn skip(reader: &mut Reader<'_, '_, '_>, keys: &'static [(&'static str, Later)]) {
-    keys.iter().for_each(|(key, later)| reader.later(key, later));
 }
 
 fn node(table: Table<'_, '_>, report: &mut Report<'_>) -> Node {

@@ -9,6 +9,7 @@ mod forwarding;
 mod health;
 mod service;
 mod vips;
+mod vrrp;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -35,7 +36,8 @@ pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'
     let interfaces = interfaces(model.interfaces, report);
     let has_bridge = interfaces.iter().any(|interface| interface.bridge.is_some());
     let services = service::services(&model.services, &node.name, has_bridge, report);
-    (!report.has_errors()).then_some(Config { node, dataplane, interfaces, services })
+    let vrrp = vrrp::instances(&model.vrrp, &model.services, report);
+    (!report.has_errors()).then_some(Config { node, dataplane, interfaces, vrrp, services })
 }
 
 fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Node {

@@ -6,18 +6,20 @@
 //! which changes the user and becomes the script ([`become_script`]).
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use dataplane::types::Port;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
 use super::Target;
 use super::socket::words;
 use crate::config::health::Script;
-use crate::health::tracker::{Outcome, Share};
+use crate::health::tracker::{Outcome, Share, Verdict};
 
 /// The daemon's hidden argument, followed by `UID:GID`, the program and its arguments.
 pub const BECOME: &str = "--become";
@@ -83,6 +85,13 @@ impl Prepared {
             Ok(status) => self.ended(status),
             Err(error) => Outcome::fail(format!("was lost: {}", words(&error))),
         }
+    }
+
+    /// Whether it ends with status 0 in time, outside of any check.
+    pub async fn passes(&self, timeout: Duration) -> bool {
+        let nobody = Target { address: IpAddr::from([0; 4]), port: Port(0), bind: None, way: None };
+        let outcome = tokio::time::timeout(timeout, self.run(&nobody, timeout)).await;
+        outcome.is_ok_and(|outcome| outcome.verdict == Verdict::Pass)
     }
 
     fn command(&self, target: &Target, timeout: Duration) -> std::io::Result<Command> {
@@ -167,7 +176,6 @@ pub fn become_script(arguments: &[OsString]) -> Option<std::io::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::tracker::Verdict;
 
     fn prepared(dynamic: bool) -> Prepared {
         let context = Context::default();

@@ -8,7 +8,7 @@ use crate::vrrp::advert::Heard;
 use crate::vrrp::timing::AdvertInterval;
 
 /// What the operator wants of a virtual router.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
     /// Its own interval; says the version too.
     pub interval: AdvertInterval,
@@ -27,7 +27,7 @@ pub struct Settings {
 }
 
 /// How the segment is told where the addresses are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnnouncePlan {
     /// At once, and again after the delay.
     pub repeats: Repeats,
@@ -104,6 +104,19 @@ pub enum State {
     Master,
     /// Takes no part.
     Fault,
+}
+
+impl State {
+    /// On the control socket.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Backup => "backup",
+            Self::Master => "master",
+            Self::Fault => "fault",
+        }
+    }
 }
 
 /// What is to be done.

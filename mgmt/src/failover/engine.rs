@@ -1,0 +1,267 @@
+//! The thread of VRRP.
+
+mod guard;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use dataplane::types::Mac;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::board::{Board, News, Post};
+use super::guardian::{Guardian, LastWords};
+use super::handle::Command;
+use super::sockets::Sockets;
+use crate::config::Vrrp;
+use crate::net::{arp, ndp};
+use crate::vrrp::fleet::Fleet;
+use crate::vrrp::wanted::{Effect, Wanted};
+
+/// Frames taken from a socket before anything else has its turn.
+const BURST: usize = 256;
+/// Announcements sent before anything else has its turn, and how long the next ones wait: switches and hosts must
+/// be able to follow.
+const ANNOUNCED_AT_ONCE: usize = 64;
+const PACE: Duration = Duration::from_millis(1);
+/// Counters are read by humans.
+const POST_EVERY: Duration = Duration::from_millis(50);
+/// Signs of life for the guardian: a part of the advert interval, within bounds. Without real time it has to have more
+/// patience than a process that is not scheduled for a while needs.
+const BEATS_IN_INTERVAL: u32 = 4;
+const SHORTEST_BEAT: Duration = Duration::from_micros(2500);
+const LONGEST_BEAT: Duration = Duration::from_millis(3);
+const MISSED_BEATS: u32 = 3;
+const SLOW_BEAT: Duration = Duration::from_millis(50);
+
+/// No advert is longer.
+const LONGEST: usize = 9216;
+
+/// Of one virtual router, the next address first.
+#[derive(Debug)]
+struct Announcement {
+    link: u32,
+    mac: Mac,
+    config: Arc<Vrrp>,
+    rounds: u8,
+    next: usize,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(super) struct Engine {
+    orders: Receiver<Command>,
+    bell: Arc<OwnedFd>,
+    board: Arc<Board>,
+    fleet: Fleet,
+    sockets: Sockets,
+    announcements: VecDeque<Announcement>,
+    post: Post,
+    posted: Instant,
+    is_ending: bool,
+    /// `None`: there was nothing to guard yet, or it cannot be started.
+    guardian: Option<Guardian>,
+    last_words: LastWords,
+    /// Somebody is master who was not, or the reverse.
+    has_other_words: bool,
+    beat_at: Option<Instant>,
+    beat: Duration,
+    is_real_time: bool,
+    /// Since when nothing can be sent, and that was said.
+    mute: Option<Instant>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        orders: Receiver<Command>,
+        bell: Arc<OwnedFd>,
+        board: Arc<Board>,
+        epoch: Instant,
+    ) -> Self {
+        Self {
+            orders,
+            bell,
+            board,
+            fleet: Fleet::new(epoch),
+            sockets: Sockets::default(),
+            announcements: VecDeque::new(),
+            post: Post::default(),
+            posted: epoch,
+            is_ending: false,
+            guardian: None,
+            last_words: LastWords::default(),
+            has_other_words: false,
+            beat_at: None,
+            beat: LONGEST_BEAT,
+            is_real_time: false,
+            mute: None,
+        }
+    }
+
+    /// Until nobody commands any more.
+    pub(super) fn run(&mut self) {
+        let priority = dataplane::go_first();
+        self.is_real_time = priority.is_ok();
+        if let Err(error) = priority {
+            let trouble = format!("no priority of real time for VRRP, its adverts may be late: {error}");
+            self.post.news.push(News::Trouble(trouble));
+        }
+        let mut buffer = vec![0; LONGEST];
+        loop {
+            self.wait();
+            // Adverts before timers: who was not scheduled for a while must hear the master that lives.
+            let now = crate::clock::now();
+            self.listen(now, &mut buffer);
+            if !self.obey(now) {
+                return;
+            }
+            self.fleet.timers(now);
+            self.carry_out(now);
+            self.announce();
+            let touched = self.fleet.take_touched();
+            self.guard(now);
+            self.post(now, &touched);
+        }
+    }
+
+    fn wait(&self) {
+        let now = crate::clock::now();
+        let pace = (!self.announcements.is_empty() || !self.post.news.is_empty()).then(|| now + PACE);
+        let unposted = (!self.post.reports.is_empty()).then(|| self.posted + POST_EVERY);
+        let next = [self.fleet.next(), pace, unposted, self.beat_at].into_iter().flatten().min();
+        let timeout = next.map(|next| {
+            let left = next.saturating_duration_since(now);
+            Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
+        });
+        let mut watched = vec![PollFd::new(&self.bell, PollFlags::IN)];
+        let ears: Vec<_> = self.sockets.ears().map(|(_, fd)| fd).collect();
+        watched.extend(ears.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        // An interrupted wait is a short one.
+        let _: Result<usize, _> = poll(&mut watched, timeout.as_ref());
+    }
+
+    fn listen(&mut self, now: Instant, buffer: &mut [u8]) {
+        for ((link, _), socket) in self.sockets.ears() {
+            for _ in 0..BURST {
+                match rustix::io::read(socket, &mut *buffer) {
+                    Ok(length) => self.fleet.frame(now, link, buffer.get(..length).unwrap_or_default()),
+                    // Nothing more, or the link is down: then it is let go soon.
+                    Err(_) => break,
+                }
+            }
+        }
+    }
+
+    /// `false`: nobody will command any more.
+    fn obey(&mut self, now: Instant) -> bool {
+        let mut count = [0; 8];
+        let _: Result<usize, _> = rustix::io::read(self.bell.as_fd(), &mut count);
+        loop {
+            match self.orders.try_recv() {
+                Ok(Command::Follow(wanted)) => self.follow(wanted, now),
+                Ok(Command::HandOver(name)) => _ = self.fleet.hand_over(&name, now),
+                Ok(Command::ShutDown) => {
+                    self.is_ending = true;
+                    self.fleet.shut_down(now);
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn follow(&mut self, wanted: Vec<Wanted>, now: Instant) {
+        let troubles = self.sockets.open(&wanted);
+        self.post.news.extend(troubles.into_iter().map(News::Trouble));
+        self.fleet.follow(wanted.clone(), now);
+        self.carry_out(now);
+        self.sockets.close(&wanted);
+        if self.guardian.is_none() && !wanted.is_empty() {
+            match Guardian::start() {
+                Ok(guardian) => self.guardian = Some(guardian),
+                Err(error) => {
+                    let trouble = format!("nobody will say so if the daemon dies: {error}");
+                    self.post.news.push(News::Trouble(trouble));
+                }
+            }
+        }
+        self.has_other_words = true;
+        self.post.is_whole = true;
+        self.post.reports = self.fleet.reports().map(|report| (report.config.name.clone(), report)).collect();
+    }
+
+    fn carry_out(&mut self, now: Instant) {
+        for (config, effect) in self.fleet.take_effects() {
+            match effect {
+                Effect::Frame(link, bytes) => {
+                    let sent = self.sockets.frame((link, config.is_ipv4()), &bytes);
+                    self.sent(now, &config, sent);
+                }
+                Effect::Packet { link, own, peer, message } => {
+                    let sent = self.sockets.packet(&config, link, (own, peer), &message);
+                    self.sent(now, &config, sent);
+                }
+                Effect::Announce(link, mac, config, repeats) => {
+                    let rounds = repeats.0;
+                    self.announcements.push_back(Announcement { link, mac, config, rounds, next: 0 });
+                }
+                Effect::Hush => self.announcements.retain(|a| a.config.name != config.name),
+                Effect::State(state, priority) => {
+                    self.has_other_words = true;
+                    self.post.news.push(News::State(config, state, priority));
+                }
+                Effect::Incident(incident) => self.post.news.push(News::Incident(config, incident)),
+                Effect::Remark(from, remark) => self.post.news.push(News::Remark(config, from, remark)),
+            }
+        }
+    }
+
+    fn sent(&mut self, now: Instant, config: &Vrrp, sent: io::Result<()>) {
+        const SAY_AGAIN: Duration = Duration::from_secs(60);
+        let Err(error) = sent else { return };
+        if self.mute.is_none_or(|at| now.saturating_duration_since(at) >= SAY_AGAIN) {
+            self.mute = Some(now);
+            let trouble = format!("{}: an advert could not be sent: {error}", config.name);
+            self.post.news.push(News::Trouble(trouble));
+        }
+    }
+
+    fn announce(&mut self) {
+        for _ in 0..ANNOUNCED_AT_ONCE {
+            let Some(announcement) = self.announcements.front_mut() else { return };
+            let Some(address) = announcement.config.addresses.get(announcement.next) else {
+                announcement.next = 0;
+                announcement.rounds = announcement.rounds.saturating_sub(1);
+                if announcement.rounds == 0 {
+                    self.announcements.pop_front();
+                }
+                continue;
+            };
+            announcement.next += 1;
+            let bytes = match *address {
+                IpAddr::V4(address) => arp::gratuitous_arp(address, announcement.mac),
+                IpAddr::V6(address) => ndp::unsolicited_na(address, announcement.mac),
+            };
+            // Nobody confirms any: that is what the repetitions are for.
+            let _: io::Result<()> =
+                self.sockets.frame((announcement.link, announcement.config.is_ipv4()), &bytes);
+        }
+    }
+
+    fn post(&mut self, now: Instant, touched: &BTreeSet<String>) {
+        if !touched.is_empty() {
+            let reports = self.fleet.reports().filter(|report| touched.contains(&report.config.name));
+            self.post.reports.extend(reports.map(|report| (report.config.name.clone(), report)));
+        }
+        self.post.has_ended = self.is_ending && self.fleet.has_ended();
+        let is_urgent = !self.post.news.is_empty() || self.post.has_ended || self.post.is_whole;
+        let is_due = now.saturating_duration_since(self.posted) >= POST_EVERY;
+        if (is_urgent || is_due && !self.post.reports.is_empty()) && self.board.post(&mut self.post) {
+            self.posted = now;
+        }
+    }
+}

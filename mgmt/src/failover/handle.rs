@@ -1,0 +1,88 @@
+//! The supervisor's end of the thread of VRRP.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::board::Board;
+use super::engine::Engine;
+use crate::vrrp::wanted::Wanted;
+
+/// What the thread is to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Follow(Vec<Wanted>),
+    HandOver(String),
+    ShutDown,
+}
+
+/// The virtual routers, and the thread that drives them until this is dropped.
+#[derive(Debug)]
+pub struct Failover {
+    commands: Option<Sender<Command>>,
+    bell: Arc<OwnedFd>,
+    board: Arc<Board>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Failover {
+    /// Begins with no virtual router. `epoch`: when the data plane's clock was zero.
+    ///
+    /// # Errors
+    /// The kernel gives no thread, or no descriptor.
+    pub fn start(epoch: Instant) -> io::Result<Self> {
+        let (commands, orders) = channel();
+        let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let board = Arc::new(Board::default());
+        let mut engine = Engine::new(orders, Arc::clone(&bell), Arc::clone(&board), epoch);
+        let thread = std::thread::Builder::new().name("vrrp".to_owned()).spawn(move || engine.run())?;
+        Ok(Self { commands: Some(commands), bell, board, thread: Some(thread) })
+    }
+
+    fn command(&self, command: Command) {
+        // A thread that has ended is told of nothing any more.
+        let _: Option<Result<(), _>> = self.commands.as_ref().map(|commands| commands.send(command));
+        self.ring();
+    }
+
+    fn ring(&self) {
+        // The only failure is a counter at its end, and that is readable.
+        let _: Result<usize, _> = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+
+    /// Is these virtual routers from now on, and no others.
+    pub fn follow(&self, wanted: Vec<Wanted>) {
+        self.command(Command::Follow(wanted));
+    }
+
+    /// Lets another box be master.
+    pub fn hand_over(&self, name: &str) {
+        self.command(Command::HandOver(name.to_owned()));
+    }
+
+    /// Lets other boxes be master of all; a second time: at once. The board says when that is done.
+    pub fn shut_down(&self) {
+        self.command(Command::ShutDown);
+    }
+
+    /// What is known.
+    #[must_use]
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+}
+
+impl Drop for Failover {
+    fn drop(&mut self) {
+        self.commands = None;
+        self.ring();
+        if let Some(thread) = self.thread.take() {
+            let _: Result<(), _> = thread.join();
+        }
+    }
+}

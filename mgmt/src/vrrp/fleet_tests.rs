@@ -1,0 +1,193 @@
+use std::time::Duration;
+
+use dataplane::snapshot::Tenure;
+use dataplane::types::Mac;
+
+use super::*;
+use crate::config::{Machine, load_str};
+use crate::vrrp::router::Standing;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Two boxes on one segment, each with its fleet.
+struct Box {
+    fleet: Fleet,
+    tenures: Vec<Arc<Tenure>>,
+    last: u8,
+    priority: u8,
+}
+
+fn config(priority: u8, rest: &str) -> Vec<Arc<Vrrp>> {
+    let instance = |name, vrid, address| {
+        format!(
+            "[[vrrp]]\nname = \"{name}\"\ninterface = \"eth0\"\nvrid = {vrid}\npriority = {priority}\n\
+             advert_interval = \"100ms\"\naddresses = [\"{address}\"]\n{rest}"
+        )
+    };
+    let text = format!(
+        "[[interface]]\nname = \"eth0\"\n{}{}",
+        instance("one", 1, "10.0.0.100"),
+        instance("two", 2, "10.0.0.101")
+    );
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}")).0.vrrp
+}
+
+struct Lab {
+    now: Instant,
+    epoch: Instant,
+    boxes: Vec<Box>,
+    announced: usize,
+}
+
+impl Lab {
+    fn new(priorities: &[u8], rest: &str) -> Self {
+        let now = crate::clock::now();
+        let mut lab = Self { now, epoch: now, boxes: Vec::new(), announced: 0 };
+        for (last, priority) in (1..).zip(priorities) {
+            let tenures = vec![Arc::new(Tenure::new()), Arc::new(Tenure::new())];
+            lab.boxes.push(Box { fleet: Fleet::new(now), tenures, last, priority: *priority });
+            lab.follow(lab.boxes.len() - 1, rest, [true; 2]);
+        }
+        lab
+    }
+
+    /// `up`: whether each instance has a link.
+    fn follow(&mut self, id: usize, rest: &str, up: [bool; 2]) {
+        let Box { fleet, tenures, last, priority } = &mut self.boxes[id];
+        let place = Place { link: 7, mac: Mac([2, 0, 0, 0, 0, *last]), own: IpAddr::from([10, 0, 0, *last]) };
+        let wanted = config(*priority, rest).into_iter().zip(tenures).zip(up);
+        let wanted = wanted.map(|((config, tenure), up)| Wanted {
+            standing: Standing::Fit(config.priority),
+            config,
+            place: up.then_some(place),
+            tenure: Arc::clone(tenure),
+        });
+        fleet.follow(wanted.collect(), self.now);
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
+        loop {
+            let mut frames = Vec::new();
+            for (from, sender) in self.boxes.iter_mut().enumerate() {
+                for (_, effect) in sender.fleet.take_effects() {
+                    match effect {
+                        Effect::Frame(_, bytes) => frames.push((from, bytes)),
+                        Effect::Announce(..) => self.announced += 1,
+                        _ => {}
+                    }
+                }
+            }
+            if frames.is_empty() {
+                return;
+            }
+            for (from, bytes) in frames {
+                for to in (0..self.boxes.len()).filter(|to| *to != from) {
+                    self.boxes[to].fleet.frame(self.now, 7, &bytes);
+                }
+            }
+        }
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            self.now += MS;
+            for id in 0..self.boxes.len() {
+                self.boxes[id].fleet.timers(self.now);
+                self.deliver();
+            }
+        }
+    }
+
+    fn states(&self, id: usize) -> Vec<State> {
+        self.boxes[id].fleet.reports().map(|report| report.state).collect()
+    }
+
+    fn held(&self, id: usize) -> Vec<bool> {
+        let millis = u32::try_from((self.now - self.epoch).as_millis()).unwrap();
+        self.boxes[id].tenures.iter().map(|tenure| tenure.is_claimed(millis)).collect()
+    }
+}
+
+#[test]
+fn the_better_box_is_master_and_its_workers_hear_of_it() {
+    let mut lab = Lab::new(&[200, 100], "");
+    lab.run(MS * 1000);
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
+    assert_eq!((lab.held(0), lab.held(1)), (vec![true; 2], vec![false; 2]));
+    assert!(lab.announced > 0);
+    let backup = lab.boxes[1].fleet.reports().next().unwrap();
+    assert_eq!((backup.master, backup.counters.sent), (Some(IpAddr::from([10, 0, 0, 1])), 0));
+    assert!(backup.counters.received >= 6);
+}
+
+#[test]
+fn whoever_falls_silent_has_lost_the_addresses_before_another_has_them() {
+    let mut lab = Lab::new(&[200, 100], "");
+    lab.run(MS * 1000);
+    let silent = lab.boxes.remove(0);
+    for _ in 0..400 {
+        lab.run(MS);
+        let millis = u32::try_from((lab.now - lab.epoch).as_millis()).unwrap();
+        assert!(!(silent.tenures[0].is_held(millis) && lab.held(0)[0]), "at {millis} ms");
+    }
+    assert_eq!(lab.held(0), [true; 2]);
+}
+
+#[test]
+fn a_hand_over_has_no_moment_without_a_master() {
+    let mut lab = Lab::new(&[200, 100], "");
+    lab.run(MS * 1000);
+    assert!(lab.boxes[0].fleet.hand_over("one", lab.now));
+    for _ in 0..300 {
+        lab.deliver();
+        assert!(lab.held(0)[0] || lab.held(1)[0]);
+        lab.run(MS);
+    }
+    assert_eq!((lab.states(0)[0], lab.states(1)[0]), (State::Backup, State::Master));
+    assert_eq!((lab.states(0)[1], lab.states(1)[1]), (State::Master, State::Backup), "the other one stays");
+    assert!(!lab.boxes[0].fleet.hand_over("one", lab.now) && !lab.boxes[0].fleet.hand_over("no", lab.now));
+}
+
+#[test]
+fn a_shutdown_ends_when_the_other_box_has_the_addresses() {
+    let mut lab = Lab::new(&[200, 100], "");
+    lab.run(MS * 1000);
+    lab.boxes[0].fleet.shut_down(lab.now);
+    assert!(!lab.boxes[0].fleet.has_ended());
+    lab.run(MS * 150);
+    assert!(lab.boxes[0].fleet.has_ended());
+    assert_eq!((lab.held(0), lab.held(1)), (vec![false; 2], vec![true; 2]));
+}
+
+#[test]
+fn a_group_moves_together_when_one_of_it_has_no_link() {
+    let group = "sync_group = \"gateway\"\n";
+    let mut lab = Lab::new(&[200, 100], group);
+    lab.run(MS * 1000);
+    lab.follow(0, group, [true, false]);
+    assert_eq!(lab.states(0), [State::Fault; 2]);
+    lab.run(MS * 400);
+    assert_eq!(lab.states(1), [State::Master; 2]);
+    lab.follow(0, group, [true, true]);
+    lab.run(MS * 1000);
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
+}
+
+#[test]
+fn a_reload_moves_nothing_and_what_leaves_says_so() {
+    let mut lab = Lab::new(&[200, 100], "");
+    lab.run(MS * 1000);
+    let transitions = |lab: &Lab| lab.boxes[0].fleet.reports().map(|r| r.counters.transitions).sum::<u64>();
+    let before = transitions(&lab);
+    lab.follow(0, "preempt_delay = \"1s\"\ngarp = { repeat = 1 }\n", [true; 2]);
+    lab.run(MS * 500);
+    assert_eq!((transitions(&lab), lab.states(0)), (before, vec![State::Master; 2]));
+    lab.boxes[0].fleet.follow(Vec::new(), lab.now);
+    assert_eq!(lab.held(0), [false; 2]);
+    lab.deliver();
+    lab.run(MS * 100);
+    assert_eq!(lab.states(1), [State::Master; 2], "no longer than the skew");
+}

@@ -1,0 +1,89 @@
+//! What a file says of virtual routers, and what becomes of it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mgmt::config::{Config, MacMode, Machine, Tracking, load_str, plan};
+use mgmt::vrrp::group::Weight;
+use mgmt::vrrp::{Priority, Version};
+
+const HEAD: &str = "[[interface]]\nname = \"eth0\"\n";
+
+fn config(text: &str) -> Config {
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    load_str("lb.toml", &format!("{HEAD}{text}"), &machine).unwrap_or_else(|e| panic!("{e}")).0
+}
+
+fn instance(name: &str, vrid: u8, keys: &str) -> String {
+    format!("[[vrrp]]\nname = \"{name}\"\ninterface = \"eth0\"\nvrid = {vrid}\n{keys}\n")
+}
+
+#[test]
+fn defaults_are_those_of_the_table() {
+    let config = config(&instance("outside", 51, "addresses = [\"10.0.0.100\"]"));
+    let one = &config.vrrp[0];
+    assert_eq!((one.interval.version(), one.interval.duration()), (Version::V3, Duration::from_secs(1)));
+    assert_eq!((one.priority, one.preempt, one.mac), (Priority(100), true, MacMode::Virtual));
+    assert_eq!(one.virtual_mac().unwrap().to_string(), "00:00:5e:00:01:33");
+    let announce = one.announce;
+    assert_eq!(
+        (announce.repeats.0, announce.delay, announce.refresh.is_zero()),
+        (5, 5 * Duration::from_secs(1), true)
+    );
+}
+
+#[test]
+fn adverts_have_room_for_fewer_addresses_than_a_virtual_router() {
+    let list = |prefix: &str, count: u16| {
+        let list: Vec<_> = (1..=count).map(|n| format!("\"{prefix}{n}\"")).collect();
+        format!("addresses = [{}]", list.join(","))
+    };
+    let config = config(&instance("six", 51, &list("fd00::", 500)));
+    assert_eq!(config.vrrp[0].addresses.len(), 500);
+    assert!(!config.vrrp[0].is_ipv4());
+    assert_eq!(config.vrrp[0].addresses[0], "fd00::1".parse::<IpAddr>().unwrap());
+    assert_eq!(config.vrrp[0].virtual_mac().unwrap().to_string(), "00:00:5e:00:02:33");
+}
+
+#[test]
+fn what_is_tracked_takes_part_by_its_weight_or_takes_the_router_out() {
+    let keys = "addresses = [\"10.0.0.100\"]\ntrack = [{ interface = \"eth1\", weight = -60 }, \
+                { script = \"/bin/up now\", interval = \"2s\", rise = 3 }, { file = \"/run/up\", weight = 5 }]";
+    let config = config(&instance("outside", 51, keys));
+    let [interface, script, file] = &config.vrrp[0].track[..] else { panic!("not three") };
+    assert_eq!(
+        (&interface.what, interface.weight),
+        (&Tracking::Interface("eth1".to_owned()), Weight::Adds(-60))
+    );
+    let Tracking::Script { command, interval, timeout, rise, fall, user } = &script.what else {
+        panic!("no script")
+    };
+    assert_eq!((command.join("|"), user), ("/bin/up|now".to_owned(), &None));
+    assert_eq!((interval.as_secs(), timeout.as_secs(), *rise, *fall), (2, 2, 3, 1));
+    assert_eq!((script.weight, file.weight), (Weight::Fault, Weight::Adds(5)));
+}
+
+#[test]
+fn a_plan_tells_of_virtual_routers_key_by_key() {
+    let old = instance("outside", 51, "addresses = [\"10.0.0.100\"]")
+        + &instance("gone", 52, "addresses = [\"10.0.0.101\"]");
+    let new = instance(
+        "outside",
+        51,
+        "addresses = [\"10.0.0.100\"]\npriority = 200\nadvert_interval = \"100ms\"\nmac = \"interface\"\n\
+         preempt = false\ntrack = [{ interface = \"eth1\", weight = -60 }]\nnotify = \"/bin/on-vrrp\"",
+    ) + &instance("new", 53, "addresses = [\"10.0.0.101\", \"10.0.0.102\"]");
+    let plan = plan::plan(&config(&old), &config(&new));
+    let expected = [
+        "vrrp gone is removed: vrid 52 on eth0, priority 100, 1 address",
+        "vrrp outside: priority: 100 -> 200",
+        "vrrp outside: advert_interval: 1s -> 100ms",
+        "vrrp outside: preempt: true -> false",
+        "vrrp outside: mac: virtual -> interface",
+        "vrrp outside: track: nothing -> interface eth1 -60",
+        "vrrp outside: notify: none -> /bin/on-vrrp",
+        "vrrp new is added: vrid 53 on eth0, priority 100, 2 addresses",
+    ];
+    assert_eq!(plan.changes, expected);
+    assert!(plan.needs_restart.is_empty());
+}
