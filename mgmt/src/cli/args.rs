@@ -115,6 +115,11 @@ pub enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         packet: Vec<String>,
     },
+    /// Write a configuration out of another load balancer's
+    ///
+    /// Each line that has no counterpart is named, in the result as a comment and on the standard error.
+    #[command(subcommand)]
+    Import(super::ImportVerb),
     /// The version of this program, and of the daemon if it answers
     Version,
     /// A completion script for a shell
@@ -213,6 +218,8 @@ mod tests {
             "persistence flush --service web --client 192.0.2.7",
             "explain web --client 192.0.2.7:40112",
             "trace 10.0.0.1 10.0.0.100 --protocol tcp --dport 80",
+            "import keepalived keepalived.conf",
+            "import ipvsadm -",
             "version",
             "completion zsh",
         ] {

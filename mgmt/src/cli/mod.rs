@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod import;
 mod render;
 mod table;
 
@@ -20,6 +21,7 @@ use crate::api::view;
 use crate::config::{self, Machine};
 pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb};
 pub use client::{Answer, Call, ClientError, encoded, send};
+pub use import::ImportVerb;
 use render::Render;
 use table::Style;
 
@@ -86,7 +88,11 @@ impl<O: Write, E: Write> Terminal<O, E> {
 
     /// Warnings are not worth failing for if nobody can read them.
     fn warn(&mut self, diagnostics: &[config::Diagnostic]) {
-        let _ = self.err.write_all(render::diagnostics(diagnostics).as_bytes());
+        self.tell(&render::diagnostics(diagnostics));
+    }
+
+    fn tell(&mut self, text: &str) {
+        let _ = self.err.write_all(text.as_bytes());
     }
 }
 
@@ -128,6 +134,7 @@ pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) ->
             session.show::<view::Explained>(&path).await
         }
         Verb::Trace { .. } => Err(Failure::refused("`trace` is not available in this version")),
+        Verb::Import(verb) => import::run(&verb, session.terminal),
         Verb::Version => session.version().await,
         Verb::Completion { shell } => session.completion(shell),
     }
