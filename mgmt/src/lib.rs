@@ -20,6 +20,7 @@ pub mod clock;
 pub mod compile;
 pub mod config;
 pub mod health;
+pub mod history;
 pub mod import;
 pub mod inventory;
 pub mod net;

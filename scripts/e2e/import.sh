@@ -9,8 +9,10 @@ samples=$("$ROOT/scripts/keepalived-samples")
 
 # The result is not taken by a version that does not read [[vrrp]], where the file has that.
 takes_vrrp() {
+  local said
   printf '[[vrrp]]\n' >"$work/vrrp.toml"
-  ! "$BIN/penstock" check "$work/vrrp.toml" 2>&1 | grep -q 'not available in this version'
+  said=$("$BIN/penstock" check "$work/vrrp.toml" 2>&1) || true
+  [[ $said != *'not available in this version'* ]]
 }
 
 taken=0 left=0

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use mgmt::api::{request, server::Server};
+use mgmt::api::{Rights, request, server::Server};
 use mgmt::config::{self, Machine};
 use mgmt::health::check::script;
 use mgmt::supervisor;
@@ -76,21 +76,26 @@ fn set_up_log(format: LogFormat) {
 
 async fn run(file: &Path) -> Result<(), String> {
     let machine = Machine::this();
-    let (config, warnings) =
-        config::load(file, &machine).map_err(|errors| format!("cannot start:\n{errors}"))?;
+    let refused = |errors: config::Errors| format!("cannot start:\n{errors}");
+    let text = config::read_file(file).map_err(refused)?;
+    let name = file.display().to_string();
+    let (config, warnings) = config::load_str(&name, &text, &machine).map_err(refused)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let socket = config.node.control_socket();
-    let server = Server::bind(&socket).map_err(|error| error.to_string())?;
-    let started = supervisor::start(file.to_owned(), machine, config).await;
+    let bind = |socket, rights| Server::bind(socket, rights).map_err(|error| error.to_string());
+    let (server, view) = (bind(&socket, Rights::Full)?, bind(&config.node.view_socket(), Rights::View)?);
+    let started = supervisor::start((file.to_owned(), text), machine, config).await;
     let mut supervisor = started.map_err(|error| format!("cannot start: {error}"))?;
     let (sender, requests) = request::channel();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(server.run(sender, async {
-        // Also when the sending end is dropped.
-        let _: Result<(), _> = stopped.await;
-    }));
+    let (stop, stopped) = tokio::sync::watch::channel(());
+    let until_stopped = |mut stopped: tokio::sync::watch::Receiver<()>| async move {
+        // When the sending end is dropped, too.
+        let _: Result<(), _> = stopped.changed().await;
+    };
+    let viewing = tokio::spawn(view.run(sender.clone(), until_stopped(stopped.clone())));
+    let serving = tokio::spawn(server.run(sender, until_stopped(stopped)));
     notify(&[NotifyState::Ready]);
     tracing::info!(socket = %socket.display(), "ready");
 
@@ -100,7 +105,8 @@ async fn run(file: &Path) -> Result<(), String> {
     supervisor.stop().await;
     drop(stop);
     // Whoever still waits for an answer gets none: the daemon ends.
-    let _: Result<_, _> = tokio::time::timeout(LAST_REQUESTS, serving).await;
+    let served = async { (serving.await, viewing.await) };
+    let _: Result<_, _> = tokio::time::timeout(LAST_REQUESTS, served).await;
     end.map(drop).map_err(|error| format!("cannot hear signals: {error}"))
 }
 

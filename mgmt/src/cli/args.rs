@@ -51,9 +51,21 @@ pub enum Verb {
     ///
     /// The file's text is sent to the daemon, which holds it until it stops or reloads. The daemon's
     /// own file stays as it is: to keep the change, write it there too.
-    Apply {
-        /// The file
-        file: PathBuf,
+    #[command(
+        after_help = "Example:\n  penstock apply new.toml --confirm 60s    and when all is well: penstock confirm"
+    )]
+    Apply(super::ApplyArguments),
+    /// Keep what was applied with --confirm
+    Confirm,
+    /// Put the configuration in force that was before this one, or another one of the history
+    Rollback {
+        /// Its number in the history
+        number: Option<u64>,
+    },
+    /// The last 20 configurations that were put in force, with who and when
+    History {
+        /// Print the text of this one
+        number: Option<u64>,
     },
     /// Let the daemon read its own file anew
     ///
@@ -200,6 +212,12 @@ mod tests {
             "check lb.toml",
             "plan lb.toml",
             "apply lb.toml",
+            "apply lb.toml --confirm 60s",
+            "confirm",
+            "rollback",
+            "rollback 7",
+            "history",
+            "history 7",
             "reload",
             "status --json",
             "services",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::{Failure, Terminal, invalid, render};
+use super::{Failure, Terminal, render};
 use crate::config::{self, MAX_FILE, Machine};
 use crate::import::{Import, Source, import};
 
@@ -53,7 +53,10 @@ pub(super) fn run<O: Write, E: Write>(
             terminal.tell(&render::diagnostics(&warnings));
             Ok(())
         }
-        Err(errors) => Err(invalid(Path::new("the result"), errors)),
+        Err(errors) => Err(Failure::Refused {
+            findings: render::diagnostics(&errors.0),
+            message: "penstockd does not take the result as it is: correct it by hand".to_owned(),
+        }),
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod import;
 mod render;
 mod table;
+mod transaction;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub use client::{Answer, Call, ClientError, encoded, send};
 pub use import::ImportVerb;
 use render::Render;
 use table::Style;
+pub use transaction::ApplyArguments;
 
 /// Why the exit status is 1.
 #[derive(Debug, thiserror::Error)]
@@ -102,12 +104,12 @@ pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) ->
     let mut session = Session { socket, json, terminal };
     match verb {
         Verb::Check { file } => session.check(&file),
-        Verb::Plan { file } => session.configure("plan", &file, "").await,
-        Verb::Apply { file } => {
-            let note = "in force until the daemon stops or reloads; its own file was not changed\n";
-            session.configure("apply", &file, note).await
-        }
-        Verb::Reload => session.change(Call::post("/v1/reload", ""), "").await,
+        Verb::Plan { file } => session.plan(&file).await,
+        Verb::Apply(arguments) => session.apply(&arguments).await,
+        Verb::Confirm => session.confirm().await,
+        Verb::Rollback { number } => session.rollback(number).await,
+        Verb::History { number } => session.history(number).await,
+        Verb::Reload => session.change(Call::post("/v1/reload", "")).await.map(drop),
         Verb::Status => session.show::<view::Status>("/v1/status").await,
         Verb::Services { name: None } => session.show::<Vec<view::Service>>("/v1/services").await,
         Verb::Services { name: Some(name) } => {
@@ -181,20 +183,6 @@ impl<O: Write, E: Write> Session<'_, O, E> {
             }
             Err(_) => Failure::refused(String::from_utf8_lossy(body).trim().to_owned()),
         }
-    }
-
-    async fn change(&mut self, call: Call, note: &str) -> Result<(), Failure> {
-        if let Some(planned) = self.call::<view::Planned>(call).await? {
-            self.terminal.warn(&planned.diagnostics);
-            self.terminal.print(note)?;
-        }
-        Ok(())
-    }
-
-    async fn configure(&mut self, verb: &str, file: &Path, note: &str) -> Result<(), Failure> {
-        let text = config::read_file(file).map_err(|errors| invalid(file, errors))?;
-        let name = encoded(&file.display().to_string());
-        self.change(Call::post(format!("/v1/config/{verb}?name={name}"), text), note).await
     }
 
     fn check(&mut self, file: &Path) -> Result<(), Failure> {

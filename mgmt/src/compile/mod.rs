@@ -5,6 +5,7 @@
 mod backends;
 mod choose;
 mod conflicts;
+mod forecast;
 mod meters;
 mod pools;
 mod select;
@@ -13,6 +14,7 @@ mod served;
 pub use backends::{is_behind_a_router, tunnel_source};
 pub use choose::Outcome;
 pub use conflicts::{Conflict, conflicts};
+pub use forecast::{Moved, moved};
 pub use meters::Groups;
 pub use pools::{Pools, Server, is_above};
 pub use served::Served;

@@ -82,6 +82,9 @@ pub struct Node {
     pub name: String,
     /// The control socket is in here. Default: `/run/penstock`.
     pub run_dir: PathBuf,
+    /// What outlives the daemon: the history of configurations. Default: `/var/lib/penstock`, or `run_dir` where that
+    /// is another than the usual one.
+    pub state_dir: PathBuf,
     /// Seeds the schedulers' hashing. Default: the node's name.
     pub cluster: String,
 }
@@ -91,6 +94,12 @@ impl Node {
     #[must_use]
     pub fn control_socket(&self) -> PathBuf {
         self.run_dir.join("control.sock")
+    }
+
+    /// Where the socket is that takes no changes.
+    #[must_use]
+    pub fn view_socket(&self) -> PathBuf {
+        self.run_dir.join("view.sock")
     }
 }
 

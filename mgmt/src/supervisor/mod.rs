@@ -11,18 +11,21 @@
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
 //! | a backend warms up | every fifth of a second a new snapshot with its weight |
+//! | what was put in force for a time is not confirmed | what was before is put in force |
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
 mod change;
 mod choice;
 mod control;
+mod forecast;
 mod health;
 mod interfaces;
 mod pools;
 mod pressure;
 mod requests;
 mod start;
+mod transaction;
 mod views;
 
 pub use start::{StartFailure, start};
@@ -83,6 +86,7 @@ pub struct Supervisor {
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
+    transaction: transaction::Transaction,
     announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
     groups: Option<Groups>,
@@ -134,6 +138,7 @@ impl Supervisor {
                 }
                 _ = tick.tick() => self.look_after().await,
                 _ = warm.tick(), if self.compiler.warming_up().next().is_some() => self.warm_up(),
+                () = self.transaction.due() => self.take_back().await,
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => return Ok(End::Asked),
                 _ = signals.interrupt.recv() => return Ok(End::Asked),

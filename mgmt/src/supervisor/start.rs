@@ -8,7 +8,7 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces, pools, pressure};
+use super::{Supervisor, announce, control, interfaces, pools, pressure, transaction};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::health::check::script::Launcher;
@@ -58,19 +58,18 @@ fn one_a_line(conflicts: &BTreeSet<Conflict>) -> String {
 ///
 /// # Errors
 /// See [`StartFailure`]; nothing stays behind, but for a bridge that was made.
-pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
+pub async fn start(
+    (file, text): (PathBuf, String),
+    machine: Machine,
+    config: Config,
+) -> Result<Supervisor, StartFailure> {
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
     let conflicts = conflicts(&config, netlink.state());
     if !conflicts.is_empty() {
         return Err(StartFailure::Conflicts(conflicts));
     }
-    for bridge in config.bridges() {
-        refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
-    }
-    for bridge in config.bridges() {
-        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
-    }
+    provide_bridges(&mut netlink, &config).await?;
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
@@ -93,6 +92,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         tracing::warn!(%error, "no more descriptors than were given: checks may run late");
     }
     let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
+    let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
         file,
         machine,
@@ -114,6 +114,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
+        transaction,
         announced: announce::Announced::default(),
         groups: Groups::new().ok(),
         said: BTreeSet::new(),
@@ -122,6 +123,17 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     supervisor.follow_checks();
     supervisor.keep_neighbours().await;
     Ok(supervisor)
+}
+
+/// None is touched if one of them cannot be had.
+async fn provide_bridges(netlink: &mut Netlink, config: &Config) -> Result<(), StartFailure> {
+    for bridge in config.bridges() {
+        refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
+    }
+    for bridge in config.bridges() {
+        netlink.provide_bridge(bridge, &config.ports_of(bridge)).await?;
+    }
+    Ok(())
 }
 
 /// The default takes as many cores as there are queues for: each worker needs one on every interface.

@@ -10,7 +10,7 @@ mod service;
 
 pub use check::{Change, Check};
 pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
-pub use config::{Checked, Planned, Refused};
+pub use config::{Applied, Checked, Confirmed, Forecast, Planned, Refused, ServiceForecast, SnatForecast};
 pub use node::{
     Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
     WorkerFrames, xdp_word,
