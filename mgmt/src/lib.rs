@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod compile;
 pub mod config;
+pub mod doctor;
 pub mod health;
 pub mod history;
 pub mod import;

@@ -88,5 +88,5 @@ expect "it plans" jq -e '.changes | length > 0' <<<"$(view --data-binary @"$(con
 status=$(view -X POST -o /dev/null -w '%{http_code}' http://box/v1/reload)
 expect "it refuses changes" test "$status" = 403
 expect "the log has who asked for that" grep -q 'a change was asked for.*uid=0.*path="\?/v1/reload.*status=403' "$LAB_DIR/log/penstockd.log"
-expect "and for what was done" grep -q 'a change was asked for.*path="\?/v1/config/apply.*status=200' "$LAB_DIR/log/penstockd.log"
+expect "and for what was done" grep -q 'a change was asked for.*path="\?/v1/config/rollback.*status=200' "$LAB_DIR/log/penstockd.log"
 expect "penstockd still answers" daemon_lives

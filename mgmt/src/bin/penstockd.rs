@@ -1,11 +1,12 @@
 //! The appliance daemon: workers and the management thread.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use mgmt::api::{Rights, request, server::Server};
+use mgmt::cli::daemon::{DaemonArguments, LogFormat};
 use mgmt::config::{self, Machine};
 use mgmt::health::check::script;
 use mgmt::supervisor;
@@ -15,30 +16,6 @@ use tracing_subscriber::EnvFilter;
 /// Requests under way may take this long to finish when the daemon ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 
-/// An L4 load balancer over AF_XDP: workers on dedicated cores, and the management thread.
-///
-/// Runs in the foreground and logs to standard error. SIGHUP reads the configuration anew, SIGTERM ends
-/// it gracefully. The operator's tool is `penstock`.
-#[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "Example:\n  penstockd --config /etc/penstock/penstock.toml\n\nThe log's detail is set by the environment variable RUST_LOG, as in RUST_LOG=debug."
-)]
-struct Arguments {
-    /// The configuration file
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// The form of log lines
-    #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
-    log_format: LogFormat,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     if let Some(error) = script::become_script(&words) {
@@ -46,7 +23,7 @@ fn main() -> ExitCode {
         eprintln!("cannot become the script: {error}");
         return ExitCode::from(127);
     }
-    let arguments = Arguments::parse();
+    let arguments = DaemonArguments::parse();
     set_up_log(arguments.log_format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {

@@ -1,6 +1,7 @@
 //! What may be typed: the verbs, their arguments and their help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -8,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 const DEFAULT_SOCKET: &str = "/run/penstock/control.sock";
 
 /// Look at a Penstock load balancer and steer it.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "penstock", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
@@ -16,6 +17,8 @@ Examples:
   penstock services                                   what is up, and who carries what
   penstock backend drain web 10.0.1.11:8080           let a backend finish what it has
   penstock --json stats | jq .drops                   the same figures for scripts
+  penstock services --watch                           again every second
+  penstock apply new.toml --confirm 60s               taken back unless confirmed
 
 Exit status: 0 done, 1 refused or failed, 2 not understood.")]
 pub struct Cli {
@@ -25,21 +28,35 @@ pub struct Cli {
     /// Print the daemon's answer as it came, in JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Print the same again and again, every second or as often as it says
+    #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1s", value_parser = humantime::parse_duration)]
+    pub watch: Option<Duration>,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
 }
 
 /// The verbs, in the order of the help.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// Check a configuration file, here and without the daemon
     ///
     /// Reports every error of the file with its place and what to do. Nothing is changed.
     Check {
         /// The file
-        file: PathBuf,
+        #[arg(required_unless_present = "reference")]
+        file: Option<PathBuf>,
+        /// Print a file of all keys instead, with their defaults, ranges and meanings
+        #[arg(long, conflicts_with = "file")]
+        reference: bool,
     },
+    /// Say what of this machine is in the way of a configuration
+    ///
+    /// Looks at the kernel, the cores, the memory and the interfaces, and says what to change. Exit status 1: the box would
+    /// not run as it is configured.
+    #[command(after_help = "Example:\n  penstock doctor --config /etc/penstock/penstock.toml")]
+    Doctor(super::DoctorArguments),
     /// Say what a configuration file would change
     ///
     /// The daemon compares the file with the configuration in force. Nothing is changed.
@@ -140,10 +157,16 @@ pub enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write man pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 /// What to do with clients that are remembered.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum PersistenceVerb {
     /// Forget them: their next connections are for the scheduler to place. None is cut
     Flush {
@@ -154,7 +177,7 @@ pub enum PersistenceVerb {
 }
 
 /// What to do with a backend.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum BackendVerb {
     /// Give it new connections again
     Enable(BackendName),
@@ -173,7 +196,7 @@ pub enum BackendVerb {
 }
 
 /// Which backend.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
     penstock backend drain web 10.0.1.11\n  \
     penstock backend drain web 10.0.1.11:8080\n  \
@@ -210,6 +233,10 @@ mod tests {
     fn every_verb_of_the_contract_is_understood() {
         for line in [
             "check lb.toml",
+            "check --reference",
+            "doctor --config lb.toml",
+            "services --watch",
+            "services web --watch=500ms",
             "plan lb.toml",
             "apply lb.toml",
             "apply lb.toml --confirm 60s",

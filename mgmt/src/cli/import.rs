@@ -10,7 +10,7 @@ use crate::config::{self, MAX_FILE, Machine};
 use crate::import::{Import, Source, import};
 
 /// Whose configuration.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum ImportVerb {
     /// A keepalived.conf; the files that it includes are not read
     #[command(after_help = "Example:\n  \

@@ -5,16 +5,19 @@
 
 mod args;
 mod client;
+pub mod daemon;
+mod doctor;
 mod import;
+mod pages;
 mod render;
 mod table;
 mod transaction;
+mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use serde::de::DeserializeOwned;
 
 use crate::api::request::{BackendRef, Refusal};
@@ -22,6 +25,7 @@ use crate::api::view;
 use crate::config::{self, Machine};
 pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb};
 pub use client::{Answer, Call, ClientError, encoded, send};
+pub use doctor::DoctorArguments;
 pub use import::ImportVerb;
 use render::Render;
 use table::Style;
@@ -100,10 +104,19 @@ impl<O: Write, E: Write> Terminal<O, E> {
 
 /// Does what `cli` says. Needs a tokio runtime.
 pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -> Result<(), Failure> {
-    let Cli { socket, json, verb } = cli;
+    match cli.watch {
+        Some(every) => watch::watch(cli, every, terminal).await,
+        None => run_once(cli, terminal).await,
+    }
+}
+
+async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -> Result<(), Failure> {
+    let Cli { socket, json, verb, .. } = cli;
     let mut session = Session { socket, json, terminal };
     match verb {
-        Verb::Check { file } => session.check(&file),
+        Verb::Check { file: Some(file), .. } => session.check(&file),
+        Verb::Check { file: None, .. } => session.terminal.print(&config::reference()),
+        Verb::Doctor(arguments) => session.doctor(&arguments.config),
         Verb::Plan { file } => session.plan(&file).await,
         Verb::Apply(arguments) => session.apply(&arguments).await,
         Verb::Confirm => session.confirm().await,
@@ -139,6 +152,7 @@ pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) ->
         Verb::Import(verb) => import::run(&verb, session.terminal),
         Verb::Version => session.version().await,
         Verb::Completion { shell } => session.completion(shell),
+        Verb::Man { folder } => session.man(&folder),
     }
 }
 
@@ -241,12 +255,6 @@ impl<O: Write, E: Write> Session<'_, O, E> {
         }
         let daemon = daemon.unwrap_or_else(|| "does not answer".to_owned());
         self.terminal.print(&format!("penstock  {own}\npenstockd {daemon}\n"))
-    }
-
-    fn completion(&mut self, shell: clap_complete::Shell) -> Result<(), Failure> {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "penstock", &mut script);
-        self.terminal.print(&String::from_utf8_lossy(&script))
     }
 
     fn print_json(&mut self, view: &impl serde::Serialize) -> Result<(), Failure> {

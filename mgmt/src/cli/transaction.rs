@@ -14,7 +14,7 @@ use crate::api::view;
 use crate::config;
 
 /// What to put in force.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ApplyArguments {
     /// The file
     pub file: PathBuf,

@@ -19,6 +19,7 @@ mod model;
 pub mod plan;
 mod read;
 mod reader;
+mod reference;
 mod service;
 mod validate;
 mod value;
@@ -34,6 +35,7 @@ use toml::de::DeTable;
 pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
+pub use reference::reference;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
 
 use diagnostic::{Report, Source};

@@ -242,6 +242,7 @@ impl Supervisor {
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
         self.report_dead_workers();
+        self.pet_watchdog();
         self.forget_clients();
     }
 }

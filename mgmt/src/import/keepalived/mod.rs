@@ -30,9 +30,11 @@ pub(super) fn import(file: &str, text: &str) -> Result<Import, ParseError> {
         let name = group.word(1).unwrap_or_default();
         around.groups.extend(vrrp::members(group).map(|member| (member, name)));
     }
+    let mut seen = vrrp::Seen::default();
     for statement in of("vrrp_instance") {
-        imported.vrrp.extend(vrrp::instance(statement, &around, &mut imported.interfaces));
+        imported.vrrp.extend(vrrp::instance(statement, &around, &mut seen));
     }
+    imported.interfaces = seen.interfaces;
 
     let mut files: std::collections::HashMap<_, _> = named("track_file");
     files.extend(of("vrrp_track_file").into_iter().filter_map(|s| Some((s.word(1)?, s))));

@@ -209,7 +209,7 @@ fn every_kind_of_check_is_imported() {
 fn vrrp_is_said_with_the_contracts_keys() {
     let import = import(
         "global_defs {\n vrrp_garp_master_repeat 3\n}\n\
-         vrrp_script up {\n script /usr/local/bin/up\n interval 2\n weight -30\n}\n\
+         vrrp_script up {\n script /usr/local/bin/up\n interval 2\n weight -30\n rise 3\n timeout 1\n user nobody\n}\n\
          vrrp_script odd {\n script \"killall -0 sshd\"\n}\n\
          vrrp_sync_group gateway {\n group {\n  inside\n }\n notify /usr/local/bin/group\n}\n\
          vrrp_instance inside {\n state MASTER\n interface eth1\n virtual_router_id 51\n priority 150\n version 3\n \
@@ -235,7 +235,7 @@ garp = { repeat = 3 }
 track = [
     { interface = "eth0" },
     { interface = "eth2", weight = 20 },
-    { script = "/usr/local/bin/up", interval = "2s", weight = -30 },
+    { script = "/usr/local/bin/up", interval = "2s", timeout = "1s", rise = 3, user = "nobody", weight = -30 },
 ]
 sync_group = "gateway"
 notify = "/usr/local/bin/on-vrrp"
@@ -244,13 +244,13 @@ notify = "/usr/local/bin/on-vrrp"
     accepted(&import);
     let told = told(&import);
     for start in [
-        "10-10: a script is one program",
-        "16-16: has no counterpart",
-        "19-19: each instance begins as backup",
-        "33-33: its vrrp_script",
-        "37-37: `/24`",
-        "39-39: 10.0.0.101 is in the list already",
-        "40-40: an instance has addresses of one family",
+        "13-13: a script is one program",
+        "19-19: has no counterpart",
+        "22-22: each instance begins as backup",
+        "36-36: its vrrp_script",
+        "40-40: `/24`",
+        "42-42: 10.0.0.101 is in the list already",
+        "43-43: an instance has addresses of one family",
     ] {
         assert!(told.iter().any(|told| told.starts_with(start)), "no {start} in {told:#?}");
     }
@@ -292,4 +292,22 @@ fn braces_and_quotes_that_do_not_match_are_errors_with_their_line() {
     assert_eq!(refused("a {\n}\n}\n"), (3, "`}` closes nothing".to_owned()));
     assert_eq!(refused("\n{\n}\n"), (2, "`{` without a name before it".to_owned()));
     assert_eq!(refused("a \"b\n").0, 1);
+}
+
+#[test]
+fn what_two_instances_cannot_share_is_the_first_ones() {
+    let instance = |name: &str, vrid: u8, address: &str| {
+        format!(
+            "vrrp_instance {name} {{\n interface eth0\n virtual_router_id {vrid}\n virtual_ipaddress {{\n {address}\n }}\n}}\n"
+        )
+    };
+    let text =
+        [instance("a", 1, "10.0.0.1"), instance("b", 1, "10.0.0.2"), instance("c", 2, "10.0.0.1\n 10.0.0.3")]
+            .concat();
+    let import = import(&text);
+    assert_eq!(said(&import).matches("[[vrrp]]").count(), 2);
+    assert!(said(&import).contains("addresses = [\"10.0.0.3\"]"));
+    let told = told(&import);
+    assert!(told[0].starts_with("8-14: its name, or its virtual_router_id"), "{told:?}");
+    assert!(told[1].starts_with("19-19: 10.0.0.1 is another instance's already"), "{told:?}");
 }

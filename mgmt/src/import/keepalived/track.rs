@@ -2,7 +2,7 @@
 
 use super::super::output::Keys;
 use super::super::statement::Statement;
-use super::super::value::{command, seconds};
+use super::super::value::{command, is_word, seconds};
 use super::vrrp::Around;
 
 /// What moves the priority, or takes the instance out.
@@ -41,10 +41,32 @@ pub(super) fn track(instance: &Statement, around: &Around<'_>, keys: &mut Keys) 
         let mut keys = Keys::default().with("script", path);
         let interval = definition.find(&["interval"]).and_then(Statement::argument).and_then(seconds);
         keys.time("interval", interval.unwrap_or(std::time::Duration::from_secs(1)));
+        details(definition, &mut keys);
         tracked.push(weighted(keys, weight));
     }
     if !tracked.is_empty() {
         keys.raw("track", format!("[\n    {},\n]", tracked.join(",\n    ")));
+    }
+}
+
+/// How long a script may take, and how many of its results count.
+fn details(definition: &Statement, keys: &mut Keys) {
+    if let Some(limit) = definition.find(&["timeout"]) {
+        match limit.argument().and_then(seconds).filter(|time| !time.is_zero()) {
+            Some(time) => keys.time("timeout", time),
+            None => limit.lose("is no time in seconds"),
+        }
+    }
+    for key in ["rise", "fall"] {
+        let Some(found) = definition.find(&[key]) else { continue };
+        match found.argument().and_then(|text| text.parse::<u16>().ok()).filter(|n| (1..=1000).contains(n)) {
+            Some(count) => keys.set(key, i64::from(count)),
+            None => found.lose("is no number of 1 to 1000"),
+        }
+    }
+    if let Some(user) = definition.find(&["user"]).and_then(|user| user.fitting(is_word, "is no user's name"))
+    {
+        keys.set("user", user);
     }
 }
 
@@ -53,7 +75,9 @@ fn weight(words: &[String], source: &Statement) -> Option<i64> {
     source.carry();
     match words {
         [] => Some(0),
-        [key, number] if key == "weight" && number.parse::<i16>().is_ok() => number.parse().ok(),
+        [key, number] if key == "weight" && number.parse().is_ok_and(|n: i64| (-253..=253).contains(&n)) => {
+            number.parse().ok()
+        }
         _ => {
             source.lose("but for `weight N` nothing has a counterpart");
             None

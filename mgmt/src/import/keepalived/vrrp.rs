@@ -1,12 +1,18 @@
 //! `vrrp_instance`, with what the groups, scripts and global definitions say of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::super::output::Keys;
 use super::super::statement::Statement;
 use super::super::value::{is_interface, name, problem, seconds};
 use super::track::{script, track};
+use crate::vrrp::Version;
+use crate::vrrp::timing::AdvertInterval;
+
+/// Keepalived's bound on delays.
+const LONGEST: Duration = Duration::from_secs(1000);
 
 /// What instances refer to.
 #[derive(Default)]
@@ -49,12 +55,19 @@ pub(super) fn members(group: &Statement) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The `[[vrrp]]` of an instance; its interface goes to `interfaces`.
-pub(super) fn instance(
-    instance: &Statement,
-    around: &Around<'_>,
-    interfaces: &mut BTreeSet<String>,
-) -> Option<Keys> {
+/// What the instances so far have.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// The interfaces that carry them.
+    pub(super) interfaces: BTreeSet<String>,
+    names: HashSet<String>,
+    /// By interface, and whether it is IPv6.
+    vrids: HashSet<(String, bool, u8)>,
+    addresses: HashSet<IpAddr>,
+}
+
+/// The `[[vrrp]]` of an instance; `None`: there is none.
+pub(super) fn instance(instance: &Statement, around: &Around<'_>, seen: &mut Seen) -> Option<Keys> {
     instance.carry();
     let called = instance.argument().unwrap_or_default();
     let Some(interface) =
@@ -63,7 +76,7 @@ pub(super) fn instance(
         instance.lose("an instance without an interface has no counterpart");
         return None;
     };
-    let addresses = addresses(instance, interface);
+    let addresses = addresses(instance, interface, &seen.addresses);
     let Some(is_v6) = addresses.first().map(IpAddr::is_ipv6) else {
         instance.lose("an instance without an address has no counterpart");
         return None;
@@ -72,7 +85,12 @@ pub(super) fn instance(
         instance.lose("needs a virtual_router_id of 1 to 255");
         return None;
     };
-    interfaces.insert(interface.to_owned());
+    if !seen.vrids.insert((interface.to_owned(), is_v6, vrid)) || !seen.names.insert(name(called)) {
+        instance.lose("its name, or its virtual_router_id on this interface, is another instance's already");
+        return None;
+    }
+    seen.addresses.extend(&addresses);
+    seen.interfaces.insert(interface.to_owned());
     let mut keys =
         Keys::default().with("name", name(called)).with("interface", interface).with("vrid", i64::from(vrid));
     let version = version(instance, around, is_v6);
@@ -110,7 +128,7 @@ pub(super) fn instance(
 }
 
 /// Of one family, each once.
-fn addresses(instance: &Statement, interface: &str) -> Vec<IpAddr> {
+fn addresses(instance: &Statement, interface: &str, taken: &HashSet<IpAddr>) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = Vec::new();
     let Some(list) = instance.find(&["virtual_ipaddress"]) else { return found };
     list.carry();
@@ -122,7 +140,11 @@ fn addresses(instance: &Statement, interface: &str) -> Vec<IpAddr> {
             line.lose("is no address");
             continue;
         };
-        if let Some(problem) = problem(address) {
+        // RFC 9568 section 5.2.9: over IPv6 the first one is link-local.
+        let is_link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        if taken.contains(&address) && !is_link_local {
+            line.lose(format!("{address} is another instance's already"));
+        } else if let Some(problem) = problem(address).filter(|_| !is_link_local) {
             line.lose(format!("{address} {problem}"));
         } else if found.contains(&address) {
             line.lose(format!("{address} is in the list already"));
@@ -155,14 +177,13 @@ fn version(instance: &Statement, around: &Around<'_>, is_v6: bool) -> i64 {
 
 fn times(instance: &Statement, version: i64, keys: &mut Keys) {
     let interval = instance.find(&["advert_int"]);
-    let time =
-        interval.and_then(Statement::argument).map_or(Some(std::time::Duration::from_secs(1)), seconds);
-    match time {
-        Some(time) if version == 3 || time.subsec_nanos() == 0 => keys.time("advert_interval", time),
-        _ => {
-            interval
-                .into_iter()
-                .for_each(|found| found.lose("version 2 has whole seconds: one second is taken"));
+    let time = interval.and_then(Statement::argument).map_or(Some(Duration::from_secs(1)), seconds);
+    let kind = if version == 3 { Version::V3 } else { Version::V2 };
+    match time.filter(|time| AdvertInterval::new(kind, *time).is_ok()) {
+        Some(time) => keys.time("advert_interval", time),
+        None => {
+            let why = format!("no packet of version {version} says that: one second is taken");
+            interval.into_iter().for_each(|found| found.lose(why.clone()));
             keys.set("advert_interval", "1s");
         }
     }
@@ -171,9 +192,9 @@ fn times(instance: &Statement, version: i64, keys: &mut Keys) {
         keys.set("preempt", false);
     }
     if let Some(delay) = instance.find(&["preempt_delay"]) {
-        match delay.argument().and_then(seconds) {
+        match delay.argument().and_then(seconds).filter(|time| *time <= LONGEST) {
             Some(time) => keys.time("preempt_delay", time),
-            None => delay.lose("is no time in seconds"),
+            None => delay.lose("is no time in seconds, of 1000 at most"),
         }
     }
 }
@@ -212,14 +233,14 @@ fn password(instance: &Statement, version: i64, keys: &mut Keys) {
 fn garp(instance: &Statement, around: &Around<'_>, keys: &mut Keys) {
     let mut garp = Keys::default();
     if let Some(found) = around.own_or_global(instance, "garp_master_repeat") {
-        match found.argument().and_then(|text| text.parse::<u16>().ok()) {
+        match found.argument().and_then(|text| text.parse::<u8>().ok()).filter(|n| (1..=60).contains(n)) {
             Some(repeat) => garp.set("repeat", i64::from(repeat)),
-            None => found.lose("is no number"),
+            None => found.lose("is no number of 1 to 60"),
         }
     }
     for (from, to) in [("garp_master_delay", "delay"), ("garp_master_refresh", "refresh")] {
         let Some(found) = around.own_or_global(instance, from) else { continue };
-        match found.argument().and_then(seconds) {
+        match found.argument().and_then(seconds).filter(|time| to == "refresh" || *time <= LONGEST) {
             Some(time) => garp.time(to, time),
             None => found.lose("is no time in seconds"),
         }
