@@ -78,6 +78,10 @@ pub(crate) const SNAT_TRIES: u32 = 8;
 /// Entries of the flow table that one worker lets wait for their grace period.
 pub(crate) const LIMBO: usize = 4096;
 
+/// Those of [`LIMBO`] that flows which end leave to flows that begin: who takes an entry may have to let it wait at
+/// once, and where another worker stands still, what makes way for new flows must not use up what they need.
+pub(crate) const LIMBO_OF_BEGINNERS: usize = 512;
+
 /// Steps of 64 entries that a worker's sweep takes at most between two batches.
 pub(crate) const SWEEP_STEPS_PER_ROUND: u64 = 64;
 

@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Relaxed};
 
 use crossbeam_utils::CachePadded;
 
+use super::handshakes::{HandshakeCounts, Handshakes};
+use crate::flow::Reception;
+
 /// How many flows a backend takes at once, as IPVS has it: one that has got as many as `upper` is overloaded,
 /// and stays so until it has fewer than `lower`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +40,10 @@ impl Thresholds {
 
 /// A backend's flows. All workers share it, so what counting schedulers see is true of the box.
 #[derive(Debug, Default)]
-pub struct BackendMeter(CachePadded<Words>);
+pub struct BackendMeter {
+    words: CachePadded<Words>,
+    handshakes: Handshakes,
+}
 
 #[derive(Debug, Default)]
 struct Words {
@@ -54,19 +60,19 @@ impl BackendMeter {
     /// Takes a flow in, unless the backend has as many as it may.
     pub(crate) fn begin(&self, thresholds: Option<Thresholds>) -> bool {
         let Some(thresholds) = thresholds else {
-            self.0.flows.fetch_add(1, Relaxed);
+            self.words.flows.fetch_add(1, Relaxed);
             return true;
         };
         if !self.has_room(Some(thresholds)) {
             return false;
         }
-        let before = self.0.flows.fetch_add(1, Relaxed) & !OVERLOADED;
+        let before = self.words.flows.fetch_add(1, Relaxed) & !OVERLOADED;
         if before >= thresholds.upper {
-            self.0.flows.fetch_sub(1, Relaxed);
+            self.words.flows.fetch_sub(1, Relaxed);
             return false;
         }
         if before + 1 == thresholds.upper {
-            self.0.flows.fetch_or(OVERLOADED, Relaxed);
+            self.words.flows.fetch_or(OVERLOADED, Relaxed);
         }
         true
     }
@@ -76,7 +82,7 @@ impl BackendMeter {
     #[inline]
     pub(crate) fn has_room(&self, thresholds: Option<Thresholds>) -> bool {
         let Some(thresholds) = thresholds else { return true };
-        let word = self.0.flows.load(Relaxed);
+        let word = self.words.flows.load(Relaxed);
         let flows = word & !OVERLOADED;
         if word & OVERLOADED != 0 && flows < thresholds.lower {
             self.forgive();
@@ -88,39 +94,50 @@ impl BackendMeter {
     /// Whether it is overloaded, for people.
     #[must_use]
     pub fn is_overloaded(&self, thresholds: Option<Thresholds>) -> bool {
-        let word = self.0.flows.load(Relaxed);
+        let word = self.words.flows.load(Relaxed);
         let is_above = |t: Thresholds| word & !OVERLOADED >= t.lower && word & OVERLOADED != 0;
         thresholds.is_some_and(is_above)
     }
 
     /// Its thresholds have changed: what it was by the old ones says nothing.
     pub fn forgive(&self) {
-        self.0.flows.fetch_and(!OVERLOADED, Relaxed);
+        self.words.flows.fetch_and(!OVERLOADED, Relaxed);
     }
 
     /// A flow has begun to close.
     pub(crate) fn closes(&self) {
-        self.0.closing.fetch_add(1, Relaxed);
+        self.words.closing.fetch_add(1, Relaxed);
     }
 
     /// A flow has ended, or has not begun after all.
     pub(crate) fn end(&self, closing: bool) {
         if closing {
-            self.0.closing.fetch_sub(1, Relaxed);
+            self.words.closing.fetch_sub(1, Relaxed);
         }
-        self.0.flows.fetch_sub(1, Relaxed);
+        self.words.flows.fetch_sub(1, Relaxed);
+    }
+
+    /// A client's handshake has come to something, or to nothing.
+    pub(crate) fn received(&self, reception: Reception) {
+        self.handshakes.note(reception);
+    }
+
+    /// How it takes connections.
+    #[must_use]
+    pub fn handshakes(&self) -> HandshakeCounts {
+        self.handshakes.read()
     }
 
     /// Flows in the table.
     #[must_use]
     pub fn flows(&self) -> u32 {
-        self.0.flows.load(Relaxed) & !OVERLOADED
+        self.words.flows.load(Relaxed) & !OVERLOADED
     }
 
     /// Of these, those that are closing.
     #[must_use]
     pub fn closing(&self) -> u32 {
-        u32::try_from(self.0.closing.load(Relaxed)).unwrap_or(0)
+        u32::try_from(self.words.closing.load(Relaxed)).unwrap_or(0)
     }
 }
 

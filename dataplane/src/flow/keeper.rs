@@ -11,7 +11,7 @@ use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
 use super::young::Young;
 use crate::engine::FlowState;
-use crate::limits::{LIMBO, YOUNG};
+use crate::limits::{LIMBO, LIMBO_OF_BEGINNERS, YOUNG};
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
 use crate::types::{BackendId, WorkerId};
@@ -76,7 +76,7 @@ pub(crate) struct Keeper {
     /// Entries out of the index: those that wait for `marks`, and those that came later.
     waiting: Vec<(EntryRef, Size)>,
     marks: Marks,
-    pub(super) unmarked: Vec<(EntryRef, Size)>,
+    unmarked: Vec<(EntryRef, Size)>,
     pub(super) young: Young,
     /// The block whose turn it is; beyond the last one: the last one.
     pub(super) sweep_block: usize,
@@ -215,6 +215,11 @@ impl Keeper {
         table.unlink(reference, endpoints);
         self.retire(table, reference, size);
         ended
+    }
+
+    /// Whether that many flows may end and wait.
+    pub(super) fn has_limbo_for(&self, flows: usize) -> bool {
+        self.unmarked.len() + flows <= LIMBO - LIMBO_OF_BEGINNERS
     }
 
     /// Lets an entry that has left the index wait until nobody can hold it any more.

@@ -14,20 +14,41 @@ pub(crate) struct Turn {
     pub(crate) established: bool,
     /// It has begun to close.
     pub(crate) closing: bool,
+    /// What it shows of the backend.
+    pub(crate) reception: Option<Reception>,
 }
+
+/// How a backend has taken a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reception {
+    /// Its answer came after so many ticks.
+    Answered { millis: u32 },
+    /// By a RST.
+    Refused,
+    /// Not: the client has asked again.
+    Unanswered,
+    /// It took it, and ended it by a RST.
+    Cut,
+}
+
+/// A SYN that comes so many milliseconds after the one before is one that nobody has answered: the first time-out
+/// of a handshake is a second (RFC 6298 section 2), and what comes sooner may be a copy.
+const SYN_AGAIN: u32 = 500;
 
 impl Entry<'_> {
     /// Notes a packet, and says what the flow's life turns to with it.
     #[inline(always)]
     pub(crate) fn note(&self, direction: Direction, flags: Flags, now: Tick) -> Option<Turn> {
+        let last = self.last_packet();
         // Packets of one batch share a tick: the line is written once for them, not once each.
-        if self.word(2) != now.0 {
+        if last != now {
             self.set(2, now.0);
         }
         let count = if direction == Direction::Forward { 4 } else { 5 };
         self.set(count, self.word(count).wrapping_add(1));
         let seen = self.seen();
-        if seen.is_unchanged_by(flags) { None } else { self.note_flags(seen, direction, flags) }
+        let silence = now.millis_since(last);
+        if seen.is_unchanged_by(flags) { None } else { self.note_flags(seen, direction, flags, silence) }
     }
 
     /// Notes that the flow is still alive.
@@ -35,19 +56,28 @@ impl Entry<'_> {
         self.set(2, now.0);
     }
 
-    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags) -> Option<Turn> {
+    /// `silence`: since the packet before, in milliseconds.
+    fn note_flags(&self, seen: Seen, direction: Direction, flags: Flags, silence: u32) -> Option<Turn> {
         let kind = self.kind();
-        let with = seen.and_seen(direction, flags, !kind.is_two_way());
-        if kind.protocol() != Protocol::Tcp || with == seen {
+        let one_way = !kind.is_two_way();
+        let with = seen.and_seen(direction, flags, one_way);
+        if kind.protocol() != Protocol::Tcp {
             return None;
+        }
+        if with == seen {
+            let is_waiting =
+                flags.opens() && !one_way && seen.is_half_open(Protocol::Tcp) && !seen.is_answered();
+            let reception = (is_waiting && silence >= SYN_AGAIN).then_some(Reception::Unanswered);
+            return reception.map(|_| Turn { established: false, closing: false, reception });
         }
         let before = self.add(with);
         let after = Seen(before.0 | with.0);
         let turn = Turn {
             established: before.is_half_open(Protocol::Tcp) && !after.is_half_open(Protocol::Tcp),
             closing: !before.counts_as_closing() && after.counts_as_closing(),
+            reception: reception(before, after, direction, one_way, silence),
         };
-        (turn.established || turn.closing).then_some(turn)
+        (turn.established || turn.closing || turn.reception.is_some()).then_some(turn)
     }
 
     /// Adds what was seen; what was there before.
@@ -104,3 +134,30 @@ impl Entry<'_> {
         Tick(self.word(2))
     }
 }
+
+/// What the bits that a segment adds show of the backend.
+fn reception(
+    before: Seen,
+    after: Seen,
+    direction: Direction,
+    one_way: bool,
+    silence: u32,
+) -> Option<Reception> {
+    let is_new = |bit: fn(Seen) -> bool| !bit(before) && bit(after);
+    let answered = Some(Reception::Answered { millis: silence });
+    match direction {
+        Direction::Forward if one_way && is_new(Seen::is_established) => answered,
+        Direction::Return if is_new(Seen::is_answered) => answered,
+        Direction::Return if is_new(Seen::is_reset) && !before.counts_as_closing() => {
+            match before.is_answered() {
+                true if before.is_established() => Some(Reception::Cut),
+                true => None,
+                false => Some(Reception::Refused),
+            }
+        }
+        Direction::Forward | Direction::Return => None,
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

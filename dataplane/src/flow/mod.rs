@@ -48,7 +48,7 @@ pub(crate) use handshake::{Handshake, STANDS};
 pub(crate) use index::Peeked;
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
-pub(crate) use life::Turn;
+pub(crate) use life::{Reception, Turn};
 pub(crate) use nat::Nat;
 pub(crate) use slab::EntryRef;
 

@@ -4,7 +4,7 @@ use super::entry::Entry;
 use super::keeper::{Expired, Keeper};
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
-use crate::limits::{LIMBO, RECYCLE_TRIES};
+use crate::limits::RECYCLE_TRIES;
 use crate::tick::Tick;
 use crate::types::BackendId;
 
@@ -17,7 +17,7 @@ impl Keeper {
         endpoints: &impl Endpoints,
         those: impl Fn(BackendId) -> bool,
     ) -> Option<Expired> {
-        if self.unmarked.len() >= LIMBO {
+        if !self.has_limbo_for(1) {
             return None;
         }
         for _ in 0..RECYCLE_TRIES {
@@ -52,3 +52,6 @@ impl Keeper {
         (is_whole && block.is_used(place)).then_some(block.size)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -4,7 +4,7 @@ use super::block::STEP;
 use super::entry::Entry;
 use super::keeper::{Expired, Keeper, Timeouts};
 use super::table::{Endpoints, FlowTable};
-use crate::limits::{LIMBO, SWEEP_STEPS_PER_ROUND};
+use crate::limits::SWEEP_STEPS_PER_ROUND;
 use crate::tick::Tick;
 
 impl Keeper {
@@ -26,7 +26,7 @@ impl Keeper {
         self.sweep_credit = self.sweep_credit.min(self.steps << 16);
         for _ in 0..SWEEP_STEPS_PER_ROUND {
             // A step retires at most STEP entries; beyond that the grace period has to end first.
-            if self.sweep_credit < 1 << 16 || self.unmarked.len() + STEP as usize > LIMBO {
+            if self.sweep_credit < 1 << 16 || !self.has_limbo_for(STEP as usize) {
                 break;
             }
             self.sweep_credit -= 1 << 16;

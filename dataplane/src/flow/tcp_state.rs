@@ -88,6 +88,11 @@ impl Seen {
         self.0 & ESTABLISHED != 0
     }
 
+    /// Whether somebody has ended it by a RST.
+    pub(crate) fn is_reset(self) -> bool {
+        self.0 & RESET != 0
+    }
+
     /// Whether a segment with these flags adds nothing, for sure: in the middle of a connection most don't.
     #[inline(always)]
     pub(crate) fn is_unchanged_by(self, flags: Flags) -> bool {

@@ -46,10 +46,13 @@ impl Maglev {
             turns.iter_mut().for_each(|turn| turn.credit = 0);
             fill(&mut slots, given, &mut turns, |turn| turn.weight);
         }
-        let narrow = || slots.iter().map(|slot| u8::try_from(*slot)).collect::<Result<_, _>>();
+        let is_narrow = candidates.len() <= usize::from(u8::MAX) + 1;
         Self {
             members: candidates.iter().map(|c| (c.id, c.weight > 0)).collect(),
-            slots: narrow().map_or_else(|_| Slots::Wide(slots.clone().into()), Slots::Narrow),
+            slots: match is_narrow {
+                true => Slots::Narrow(slots.iter().map(|slot| slot.to_le_bytes()[0]).collect()),
+                false => Slots::Wide(slots.into()),
+            },
             fallback: recipe.fallback,
         }
     }

@@ -8,6 +8,7 @@ use dataplane::persistence::Persistence;
 use dataplane::schedule::{HashOn, Kind, Recipe, Schedule};
 use dataplane::snapshot::Snapshot;
 
+use super::build::{Source, Wanted};
 use super::select::{Entrant, Selection, select};
 use super::{Compiler, Facts};
 use crate::config;
@@ -28,6 +29,21 @@ pub struct Outcome {
     pub is_warming_up: bool,
 }
 
+/// A service's choice, before its schedules are built.
+#[derive(Debug)]
+pub(super) struct Plan {
+    selection: Selection,
+    wanted: Wanted,
+    /// For packets of flows that are not remembered.
+    fallback: Option<Wanted>,
+}
+
+impl Plan {
+    pub(super) fn wanted(&mut self) -> impl Iterator<Item = &mut Wanted> {
+        std::iter::once(&mut self.wanted).chain(&mut self.fallback)
+    }
+}
+
 /// A service's choice, compiled.
 #[derive(Debug)]
 pub(super) struct Chosen {
@@ -39,24 +55,32 @@ pub(super) struct Chosen {
 }
 
 impl Compiler {
+    pub(super) fn plan(&mut self, facts: &Facts<'_>, service: &config::Service) -> Plan {
+        let selection = self.select(facts, service);
+        let wanted = self.wanted(facts, service, service.scheduler, &selection);
+        // What translates nothing can do without flows, if something finds their backend.
+        let needs_another = !service.mode().is_two_way() && service.scheduler != Kind::Maglev;
+        let fallback = needs_another.then(|| self.wanted(facts, service, Kind::Maglev, &selection));
+        Plan { selection, wanted, fallback }
+    }
+
     pub(super) fn choose(
         &mut self,
         facts: &Facts<'_>,
         service: &config::Service,
+        plan: Plan,
         schedules: &mut Schedules,
     ) -> Chosen {
-        let selection = self.select(facts, service);
+        let Plan { selection, wanted, fallback } = plan;
         let Selection { has_quorum, on_backup, last_group, .. } = selection;
         let is_warming_up = selection.candidates.iter().any(|c| 0 < c.weight && c.weight < c.full);
-        let mut compiled = |kind| {
-            let (recipe, schedule) = self.schedule(facts, service, kind, &selection);
-            schedules.insert((service.name.clone(), kind), (recipe, Arc::clone(&schedule)));
+        let mut keep = |mut wanted: Wanted| {
+            let schedule = wanted.schedule();
+            let key = (service.name.clone(), wanted.kind());
+            schedules.insert(key, (wanted.recipe, Arc::clone(&schedule)));
             schedule
         };
-        let schedule = compiled(service.scheduler);
-        // What translates nothing can do without flows, if something finds their backend.
-        let needs_another = !service.mode().is_two_way() && service.scheduler != Kind::Maglev;
-        let fallback = needs_another.then(|| compiled(Kind::Maglev));
+        let (schedule, fallback) = (keep(wanted), fallback.map(keep));
         let takers = selection.candidates.iter().filter(|c| c.weight > 0 && !on_backup).map(|c| c.id);
         let member = |id| facts.inventory.get(id).map(|member| (member.address, member.port));
         let persistence = self.book.persistence(facts.config, service, takers, member);
@@ -76,7 +100,8 @@ impl Compiler {
         let meant = facts.config.services.iter().enumerate().filter(|(_, service)| is_meant(service));
         for (place, service) in meant {
             let mut schedules = Schedules::new();
-            let chosen = self.choose(facts, service, &mut schedules);
+            let plan = self.plan(facts, service);
+            let chosen = self.choose(facts, service, plan, &mut schedules);
             self.schedules.extend(schedules);
             self.outcomes.insert(service.name.clone(), chosen.outcome);
             let own = next.services.get_mut(place)?;
@@ -125,13 +150,13 @@ impl Compiler {
         select(choice, &entrants, backup, had_quorum)
     }
 
-    fn schedule(
+    fn wanted(
         &mut self,
         facts: &Facts<'_>,
         service: &config::Service,
         kind: Kind,
         selection: &Selection,
-    ) -> (Recipe, Arc<Schedule>) {
+    ) -> Wanted {
         let recipe = Recipe {
             kind,
             candidates: selection.candidates.clone(),
@@ -139,18 +164,14 @@ impl Compiler {
             cluster: facts.config.node.cluster.clone(),
             fallback: service.choice.fallback,
         };
-        match self.schedules.remove(&(service.name.clone(), kind)) {
-            Some((before, schedule)) if before == recipe => (before, schedule),
-            before => {
-                let destinations = self.book.destinations(&service.name, kind);
-                let schedule = Schedule::new(&recipe, &destinations);
-                let schedule = match before {
-                    Some((_, before)) => schedule.following(&before),
-                    None => schedule,
-                };
-                (recipe, Arc::new(schedule))
-            }
-        }
+        let source = match self.schedules.remove(&(service.name.clone(), kind)) {
+            Some((before, schedule)) if before == recipe => Source::Ready(schedule),
+            before => Source::New {
+                destinations: self.book.destinations(&service.name, kind),
+                before: before.map(|(_, schedule)| schedule),
+            },
+        };
+        Wanted { recipe, source }
     }
 }
 

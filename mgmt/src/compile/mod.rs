@@ -3,6 +3,7 @@
 //! worker's place in the order. The [`Pools`] and the meters outlive a configuration because flows do.
 
 mod backends;
+mod build;
 mod choose;
 mod conflicts;
 mod forecast;
@@ -33,7 +34,7 @@ use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
 use crate::net::{self, NetState, Port};
-use choose::{Schedules, hash_on};
+use choose::{Plan, Schedules, hash_on};
 
 /// What a snapshot is made from.
 #[derive(Debug, Clone, Copy)]
@@ -77,9 +78,16 @@ pub struct Compiler {
     pools: Pools,
     book: meters::Book,
     generation: u64,
+    /// Threads that schedules are built on; 0: this one.
+    builders: usize,
 }
 
 impl Compiler {
+    /// From now on, schedules are built on up to so many threads.
+    pub fn build_on(&mut self, threads: usize) {
+        self.builders = threads;
+    }
+
     /// A snapshot of all that is given.
     pub fn compile(&mut self, facts: &Facts<'_>) -> Snapshot {
         self.generation += 1;
@@ -110,8 +118,10 @@ impl Compiler {
             snapshot.vips.insert(Prefix::host(*address), vip);
         }
         let (mut schedules, mut outcomes) = (Schedules::new(), HashMap::new());
-        for (id, service) in (0..).map(ServiceId).zip(&config.services) {
-            let chosen = self.choose(facts, service, &mut schedules);
+        let mut plans: Vec<_> = config.services.iter().map(|service| self.plan(facts, service)).collect();
+        build::build(plans.iter_mut().flat_map(Plan::wanted), self.builders);
+        for ((id, service), plan) in (0..).map(ServiceId).zip(&config.services).zip(plans) {
+            let chosen = self.choose(facts, service, plan, &mut schedules);
             outcomes.insert(service.name.clone(), chosen.outcome);
             let admission = self.book.admission(service, facts.workers, chosen.fallback);
             add_service(&mut snapshot, id, service, (chosen.schedule, chosen.persistence, admission));

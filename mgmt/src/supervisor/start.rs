@@ -78,7 +78,11 @@ pub async fn start(
     let workers = setup.cores.len();
     let (net, rss_known) = (netlink.state(), &*rss);
     let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers, now };
+    // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    compiler.build_on(cores);
     let first = compiler.compile(&facts);
+    compiler.build_on(cores.saturating_sub(workers));
     let dataplane = Dataplane::start(&setup, first)?;
     let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;
     #[expect(

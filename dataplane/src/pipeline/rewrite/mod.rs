@@ -104,7 +104,7 @@ fn carry(
     Ok(interface)
 }
 
-/// Twice in the life of a flow: its handshake is over, or somebody begins to close it.
+/// A few times in the life of a flow: its handshake is over, or somebody begins to close it.
 #[cold]
 fn turned(context: &Context<'_>, backend: BackendId, turn: Turn) {
     let Some(backend) = context.snapshot.backend(backend) else { return };
@@ -113,6 +113,9 @@ fn turned(context: &Context<'_>, backend: BackendId, turn: Turn) {
     }
     if turn.closing {
         backend.meters.backend.closes();
+    }
+    if let Some(reception) = turn.reception {
+        backend.meters.backend.received(reception);
     }
 }
 

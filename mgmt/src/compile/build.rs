@@ -1,0 +1,113 @@
+//! Building the schedules that have changed: of many thousand services on every core that is to spare.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dataplane::schedule::{Destinations, Kind, Recipe, Schedule};
+
+/// A schedule that is there already, or has to be built.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) recipe: Recipe,
+    pub(super) source: Source,
+}
+
+#[derive(Debug)]
+pub(super) enum Source {
+    /// The same as before.
+    Ready(Arc<Schedule>),
+    /// `before`: the one whose order it goes on with.
+    New { destinations: Arc<Destinations>, before: Option<Arc<Schedule>> },
+}
+
+impl Wanted {
+    pub(super) fn kind(&self) -> Kind {
+        self.recipe.kind
+    }
+
+    /// Builds it, unless that has been done.
+    pub(super) fn schedule(&mut self) -> Arc<Schedule> {
+        let schedule = match &self.source {
+            Source::Ready(schedule) => return Arc::clone(schedule),
+            Source::New { destinations, before } => {
+                let schedule = Schedule::new(&self.recipe, destinations);
+                Arc::new(match before {
+                    Some(before) => schedule.following(before),
+                    None => schedule,
+                })
+            }
+        };
+        self.source = Source::Ready(Arc::clone(&schedule));
+        schedule
+    }
+}
+
+/// Builds all of them on up to so many threads.
+pub(super) fn build<'w>(wanted: impl Iterator<Item = &'w mut Wanted> + Send, threads: usize) {
+    let is_new = |wanted: &&mut Wanted| matches!(wanted.source, Source::New { .. });
+    let mut new = wanted.filter(is_new).peekable();
+    if new.peek().is_none() {
+        return;
+    }
+    let queue = Mutex::new(new);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        while let Some(wanted) = next() {
+            wanted.schedule();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use dataplane::schedule::{Ask, Candidate, Load, Loads};
+    use dataplane::types::{BackendId, WorkerId};
+
+    use super::*;
+
+    struct Idle;
+
+    impl Loads for Idle {
+        fn load(&self, _: BackendId) -> Load {
+            Load::default()
+        }
+    }
+
+    fn wanted(number: u32) -> Wanted {
+        let candidate = |id| Candidate::new(BackendId(id), format!("10.0.{number}.{id}:80"), 1);
+        let recipe = Recipe {
+            kind: Kind::Maglev,
+            candidates: (0..3).map(candidate).collect(),
+            workers: 1,
+            cluster: String::new(),
+            fallback: true,
+        };
+        Wanted { recipe, source: Source::New { destinations: Arc::default(), before: None } }
+    }
+
+    #[test]
+    fn many_threads_build_what_one_does_and_each_its_own() {
+        let mut all: Vec<_> = (0..40).map(wanted).collect();
+        build(all.iter_mut(), 4);
+        for (number, mut built) in (0..).zip(all) {
+            assert!(matches!(built.source, Source::Ready(_)));
+            let (many, one) = (built.schedule(), wanted(number).schedule());
+            let choice =
+                |schedule: &Schedule, flow: u64| schedule.choose(&Ask::new(WorkerId(0), flow << 54), &Idle);
+            assert!((0..1024).all(|flow| choice(&many, flow) == choice(&one, flow)));
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_not_built_again() {
+        let mut ready = wanted(0);
+        let first = ready.schedule();
+        build(std::iter::once(&mut ready), 2);
+        assert!(Arc::ptr_eq(&first, &ready.schedule()));
+    }
+}
