@@ -43,6 +43,9 @@ pub enum Verb {
     /// Check a configuration file, here and without the daemon
     ///
     /// Reports every error of the file with its place and what to do. Nothing is changed.
+    #[command(
+        after_help = "Examples:\n  penstock check lb.toml\n  penstock check --reference > reference.toml"
+    )]
     Check {
         /// The file
         #[arg(required_unless_present = "reference")]
@@ -60,6 +63,7 @@ pub enum Verb {
     /// Say what a configuration file would change
     ///
     /// The daemon compares the file with the configuration in force. Nothing is changed.
+    #[command(after_help = "Example:\n  penstock plan new.toml")]
     Plan {
         /// The file
         file: PathBuf,
@@ -73,13 +77,20 @@ pub enum Verb {
     )]
     Apply(super::ApplyArguments),
     /// Keep what was applied with --confirm
+    #[command(
+        after_help = "Example:\n  penstock apply new.toml --confirm 60s && curl http://10.0.0.100/ && penstock confirm"
+    )]
     Confirm,
     /// Put the configuration in force that was before this one, or another one of the history
+    #[command(
+        after_help = "Examples:\n  penstock rollback      what was in force before\n  penstock rollback 7    what `penstock history` has under that number"
+    )]
     Rollback {
         /// Its number in the history
         number: Option<u64>,
     },
     /// The last 20 configurations that were put in force, with who and when
+    #[command(after_help = "Examples:\n  penstock history\n  penstock history 7 > old.toml")]
     History {
         /// Print the text of this one
         number: Option<u64>,
@@ -87,15 +98,21 @@ pub enum Verb {
     /// Let the daemon read its own file anew
     ///
     /// A file with errors changes nothing. Established connections go on.
+    #[command(after_help = "Example:\n  penstock check /etc/penstock/penstock.toml && penstock reload")]
     Reload,
     /// The box: interfaces, workers, flow table
+    #[command(after_help = "Example:\n  penstock status --watch")]
     Status,
     /// The services and their backends, with counters
+    #[command(
+        after_help = "Examples:\n  penstock services\n  penstock services web    with each check, and what went up and down"
+    )]
     Services {
         /// Only this service
         name: Option<String>,
     },
     /// Connections in the flow table
+    #[command(after_help = "Example:\n  penstock flows --service web --limit 20")]
     Flows {
         /// Only those of this service
         #[arg(long, value_name = "NAME")]
@@ -105,12 +122,16 @@ pub enum Verb {
         limit: usize,
     },
     /// The VRRP instances
+    #[command(after_help = "Example:\n  penstock vrrp")]
     Vrrp,
     /// The interfaces that carry service traffic
+    #[command(after_help = "Example:\n  penstock interfaces    how each NIC is really driven")]
     Interfaces,
     /// The next hops that services need, and their MAC addresses
+    #[command(after_help = "Example:\n  penstock neighbours")]
     Neighbours,
     /// Where frames went, and why some were dropped
+    #[command(after_help = "Examples:\n  penstock stats --watch=2s\n  penstock --json stats | jq .drops")]
     Stats,
     /// Enable, disable or drain a backend, or change its weight
     ///
@@ -118,6 +139,9 @@ pub enum Verb {
     #[command(subcommand)]
     Backend(BackendVerb),
     /// Clients that are remembered with their servers
+    #[command(
+        after_help = "Examples:\n  penstock persistence --service web\n  penstock persistence flush --client 192.0.2.7"
+    )]
     Persistence {
         /// Without a verb they are listed.
         #[command(subcommand)]
@@ -150,6 +174,7 @@ pub enum Verb {
     #[command(subcommand)]
     Import(super::ImportVerb),
     /// The version of this program, and of the daemon if it answers
+    #[command(after_help = "Example:\n  penstock version")]
     Version,
     /// A completion script for a shell
     #[command(after_help = "Example:\n  penstock completion bash > /etc/bash_completion.d/penstock")]
@@ -169,6 +194,7 @@ pub enum Verb {
 #[derive(Debug, Clone, Subcommand)]
 pub enum PersistenceVerb {
     /// Forget them: their next connections are for the scheduler to place. None is cut
+    #[command(after_help = "Example:\n  penstock persistence flush --service web --client 192.0.2.7")]
     Flush {
         /// Only this client
         #[arg(long, value_name = "ADDRESS")]
@@ -213,71 +239,5 @@ pub struct BackendName {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-    use clap::error::ErrorKind;
-
-    use super::*;
-
-    fn refused(line: &str) -> (ErrorKind, i32) {
-        let error = Cli::try_parse_from(line.split_whitespace()).expect_err(line);
-        (error.kind(), error.exit_code())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_verb_of_the_contract_is_understood() {
-        for line in [
-            "check lb.toml",
-            "check --reference",
-            "doctor --config lb.toml",
-            "services --watch",
-            "services web --watch=500ms",
-            "plan lb.toml",
-            "apply lb.toml",
-            "apply lb.toml --confirm 60s",
-            "confirm",
-            "rollback",
-            "rollback 7",
-            "history",
-            "history 7",
-            "reload",
-            "status --json",
-            "services",
-            "services web",
-            "flows --service web --limit 5",
-            "vrrp",
-            "interfaces",
-            "neighbours",
-            "--socket /tmp/s stats",
-            "backend enable web 10.0.1.11",
-            "backend disable web 10.0.1.11:80",
-            "backend drain web [2001:db8::1]:80",
-            "backend weight web 10.0.1.11 0",
-            "backend weight web 10.0.1.11 0 --save",
-            "persistence --service web",
-            "persistence flush --service web --client 192.0.2.7",
-            "explain web --client 192.0.2.7:40112",
-            "trace 10.0.0.1 10.0.0.100 --protocol tcp --dport 80",
-            "import keepalived keepalived.conf",
-            "import ipvsadm -",
-            "version",
-            "completion zsh",
-        ] {
-            let words = std::iter::once("penstock").chain(line.split_whitespace());
-            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_understood_ends_with_status_2() {
-        assert_eq!(refused("penstock frobnicate"), (ErrorKind::InvalidSubcommand, 2));
-        assert_eq!(refused("penstock backend weight web 10.0.1.11 65536"), (ErrorKind::ValueValidation, 2));
-        assert_eq!(refused("penstock check"), (ErrorKind::MissingRequiredArgument, 2));
-        assert_eq!(refused("penstock --help"), (ErrorKind::DisplayHelp, 0));
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

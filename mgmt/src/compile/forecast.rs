@@ -11,8 +11,12 @@ use super::choose::hash_on;
 use super::{Compiler, Facts};
 use crate::config::Service;
 
-/// Hashes that are asked about: evenly spread, far more than a table of a few backends has entries.
+/// Hashes that are asked about of a service at most: evenly spread, far more than a table of a few backends has entries.
 const ASKED: u64 = 1 << 16;
+/// Of all services together: whoever asks does not wait for long, and the box's other work does not either.
+const ASKED_IN_ALL: u64 = 1 << 22;
+/// Of each at least: that is a tenth of a per cent.
+const ASKED_AT_LEAST: u64 = 1 << 10;
 
 /// What would become of a service's new flows.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,13 +44,19 @@ impl Loads for Idle {
 #[must_use]
 pub fn moved(compiler: &Compiler, now: &Facts<'_>, then: &Facts<'_>) -> Vec<Moved> {
     let before: HashMap<_, _> = now.config.services.iter().map(|s| (s.name.as_str(), s)).collect();
-    let moved = then.config.services.iter().filter_map(|service| {
+    let changed = then.config.services.iter().filter_map(|service| {
         let old = before.get(service.name.as_str())?;
         let is_keyed_alike =
             now.config.node.cluster == then.config.node.cluster && hash_on(old) == hash_on(service);
         let [old, new] =
             [(now, *old), (then, service)].map(|(facts, service)| Choices::new(compiler, facts, service));
-        let (part, is_exact) = old.moved(&new, is_keyed_alike);
+        let is_same = old.recipe == new.recipe && old.servers == new.servers;
+        (!is_same || !is_keyed_alike).then_some((service, old, new, is_keyed_alike))
+    });
+    let changed: Vec<_> = changed.collect();
+    let asked = (ASKED_IN_ALL / (changed.len() as u64).max(1)).clamp(ASKED_AT_LEAST, ASKED);
+    let moved = changed.into_iter().filter_map(|(service, old, new, is_keyed_alike)| {
+        let (part, is_exact) = old.moved(&new, is_keyed_alike, asked);
         (part > 0.0).then(|| Moved { service: service.name.clone(), part, is_exact })
     });
     moved.collect()
@@ -74,31 +84,27 @@ impl Choices {
     }
 
     /// The part that moves, and whether it was counted.
-    fn moved(&self, new: &Self, is_keyed_alike: bool) -> (f64, bool) {
+    fn moved(&self, new: &Self, is_keyed_alike: bool, asked: u64) -> (f64, bool) {
         let is_table = |kind| matches!(kind, Kind::Maglev | Kind::SourceHash | Kind::DestinationHash);
-        let same = self.recipe == new.recipe && self.servers == new.servers;
-        if same && is_keyed_alike {
-            return (0.0, true);
-        }
         match self.recipe.kind == new.recipe.kind && is_table(self.recipe.kind) && is_keyed_alike {
             true => {
-                let [old, new] = [self, new].map(Self::table);
+                let [old, new] = [self, new].map(|choices| choices.table(asked));
                 let differ = old.iter().zip(&new).filter(|(old, new)| old != new).count();
-                (differ as f64 / ASKED as f64, true)
+                (differ as f64 / asked as f64, true)
             }
             false => (self.share_that_differs(new), false),
         }
     }
 
     /// The servers of all hashes that are asked about.
-    fn table(&self) -> Vec<Option<Server>> {
+    fn table(&self, asked: u64) -> Vec<Option<Server>> {
         let schedule = Schedule::new(&self.recipe, &Default::default());
-        let step = u64::MAX / ASKED;
+        let step = u64::MAX / asked;
         let chosen = |place: u64| {
             let ask = Ask::new(WorkerId(0), place * step + step / 2).as_question();
             self.servers.get(&schedule.choose(&ask, &Idle)?).copied()
         };
-        (0..ASKED).map(chosen).collect()
+        (0..asked).map(chosen).collect()
     }
 
     /// What each backend has less than before, in all. Where the same hash means something else, a flow stays only by
