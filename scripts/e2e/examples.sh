@@ -63,7 +63,7 @@ obey_on_box() {
 # box_has ADDRESS/LENGTH...
 box_has() {
   local address
-  for address in "$@"; do ip -n "$LAB-box" address show dev "$BRIDGE" | grep -qF " $address " || return; done
+  for address in "$@"; do [[ $(ip -n "$LAB-box" address show dev "$BRIDGE") == *" $address "* ]] || return; done
 }
 
 # start_example MODE
