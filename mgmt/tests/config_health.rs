@@ -81,11 +81,10 @@ fn every_kind_has_its_keys() {
 
 #[test]
 fn a_backend_has_its_services_checks_or_its_own_or_none() {
-    let own = "[[service.backend]]\naddress = \"10.0.1.13\"\nhealth = { check = \"ping\" }\n\
+    let own = "[[service.backend]]\naddress = \"10.0.1.13\"\nhealth = { check = \"ping\" }\nobserve = 5\n\
                [[service.backend]]\naddress = \"10.0.1.14\"\nhealth = []\n\
                [[service.backend]]\naddress = \"10.0.1.15\"\ninhibit_on_failure = true\n";
-    let service =
-        "health_needs = \"any\"\n[[service.health]]\ncheck = \"tcp\"\n[[service.health]]\ncheck = \"http\"\n";
+    let service = "health_needs = \"any\"\nobserve = 7\n[[service.health]]\ncheck = \"tcp\"\n[[service.health]]\ncheck = \"http\"\n";
     let config = config(service, &format!("{BACKENDS}{own}"));
     let kinds = |backend| {
         let health = health(&config, backend)?;
@@ -98,6 +97,8 @@ fn a_backend_has_its_services_checks_or_its_own_or_none() {
     assert!(Arc::ptr_eq(health(&config, 0).unwrap(), health(&config, 1).unwrap()), "they are shared");
     let inhibited = health(&config, 4).unwrap();
     assert!(inhibited.inhibit_on_failure && inhibited.needs == Needs::Any);
+    let observed = [0, 2, 4].map(|backend| health(&config, backend).unwrap().observe);
+    assert_eq!(observed, [7, 5, 7]);
 }
 
 #[test]

@@ -271,6 +271,7 @@ pub(crate) fn service() -> view::Service {
         checks: Vec::new(),
         history: Vec::new(),
         last_change_seconds: Some(8.14),
+        handshakes: view::Handshakes::default(),
         active_flows: 2,
         closing_flows: 0,
         total_flows: 5,

@@ -1,5 +1,7 @@
 //! The same figures as Prometheus text (exposition format 0.0.4).
 
+mod handshakes;
+
 use std::fmt::{Display, Write};
 
 use super::view::{Backend, BackendState, Check, Service, SnatPool, Stats, Status};
@@ -14,6 +16,7 @@ pub(super) fn render(status: &Status, services: &[Service], stats: &Stats) -> St
     interfaces(&mut page, status, stats);
     self::services(&mut page, services);
     backends(&mut page, services);
+    handshakes::handshakes(&mut page, services);
     checks(&mut page, services);
     page.0
 }
@@ -241,6 +244,8 @@ fn checks(page: &mut Page, services: &[Service]) {
 
 #[cfg(test)]
 mod tests {
+    use dataplane::admission::HandshakeCounts;
+
     use super::*;
     use crate::api::fake;
 
@@ -249,6 +254,9 @@ mod tests {
         let mut service = fake::service();
         service.snat = Some(SnatPool { addresses: 2, used: 5, capacity: 129_024 });
         service.backends[0].port = None;
+        let times = [3, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let counts = HandshakeCounts { times, millis: 7503, refused: 2, ..HandshakeCounts::default() };
+        service.backends[0].handshakes = counts.into();
         let other = Service { name: "dns".to_owned(), ..fake::service() };
         let page = render(&fake::status(), &[service, other], &fake::stats());
         for line in [
@@ -258,6 +266,10 @@ mod tests {
             "penstock_service_refused_total{service=\"web\",reason=\"denied\"} 0",
             "penstock_service_pressure{service=\"dns\"} 0",
             "penstock_backend_up{service=\"web\",backend=\"10.0.1.11\"} 1",
+            "penstock_backend_handshakes_total{service=\"web\",backend=\"10.0.1.11\",result=\"refused\"} 2",
+            "penstock_backend_handshake_seconds_bucket{service=\"web\",backend=\"10.0.1.11\",le=\"0.002\"} 5",
+            "penstock_backend_handshake_seconds_bucket{service=\"web\",backend=\"10.0.1.11\",le=\"+Inf\"} 6",
+            "penstock_backend_handshake_seconds_sum{service=\"web\",backend=\"10.0.1.11\"} 7.503",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}");
         }

@@ -12,6 +12,7 @@ use dataplane::schedule::{Destinations, Kind, Schedule};
 use dataplane::types::{BackendId, Port};
 
 use crate::config::{Access, Config, Service};
+use crate::health::Subject;
 use crate::inventory::Member;
 
 /// Numbers of those who share clients: whether it is a group of services, and its name or that of the one service.
@@ -24,8 +25,8 @@ pub(super) struct Book {
     /// By the name of a service; `true`: the present compilation has asked for it.
     services: HashMap<String, (bool, Arc<ServiceMeter>)>,
     next: u32,
-    /// By number: whoever gets a number finds it without a flow. With the thresholds that it had last.
-    backends: Vec<(Arc<BackendMeter>, Option<Thresholds>)>,
+    /// By number, with whom it is of.
+    backends: Vec<Known>,
     /// Clients of services with persistence. Its size is that of the first configuration.
     clients: Option<Arc<Clients>>,
     /// By the name of a group, or of a service without one.
@@ -34,6 +35,26 @@ pub(super) struct Book {
     destinations: HashMap<String, Arc<Destinations>>,
     /// By the name of a service, with what they were built from.
     lists: HashMap<String, (Access, Arc<AccessList>)>,
+}
+
+/// A backend's meter.
+#[derive(Debug)]
+struct Known {
+    subject: Subject,
+    meter: Arc<BackendMeter>,
+    /// That it had last.
+    thresholds: Option<Thresholds>,
+}
+
+impl Known {
+    fn new(member: &Member) -> Self {
+        Self { subject: member.subject(), meter: Arc::default(), thresholds: member.thresholds }
+    }
+
+    fn is_of(&self, member: &Member) -> bool {
+        let Subject { service, address, port } = &self.subject;
+        *service == member.service && *address == member.address && *port == member.port
+    }
 }
 
 impl Default for Book {
@@ -66,15 +87,19 @@ impl Book {
 
     /// What a backend's flows count in.
     pub(super) fn meters(&mut self, id: BackendId, member: &Member, workers: usize) -> Meters {
-        if self.backends.len() <= id.index() {
-            self.backends.resize_with(id.index() + 1, Default::default);
+        // Numbers come in their order; one that is anew somebody else's has no flow.
+        while self.backends.len() <= id.index() {
+            self.backends.push(Known::new(member));
         }
-        let (meter, thresholds) = &mut self.backends[id.index()];
-        if *thresholds != member.thresholds {
-            *thresholds = member.thresholds;
-            meter.forgive();
+        let known = &mut self.backends[id.index()];
+        if !known.is_of(member) {
+            *known = Known::new(member);
         }
-        let backend = Arc::clone(meter);
+        if known.thresholds != member.thresholds {
+            known.thresholds = member.thresholds;
+            known.meter.forgive();
+        }
+        let backend = Arc::clone(&known.meter);
         let &Member { thresholds, is_proxied, .. } = member;
         Meters { service: self.service(&member.service, workers), backend, thresholds, is_proxied }
     }

@@ -22,6 +22,8 @@ pub struct Health {
     pub needs: Needs,
     /// Whether one that fails is kept with weight 0 instead of being taken out.
     pub inhibit_on_failure: bool,
+    /// So many handshakes of clients in a row that come to nothing are one failed result; 0: none are.
+    pub observe: u32,
 }
 
 impl fmt::Display for Health {

@@ -178,6 +178,7 @@ pub(super) struct Health {
     pub(super) checks: Option<Vec<Check>>,
     pub(super) needs: Option<Needs>,
     pub(super) inhibit_on_failure: Option<bool>,
+    pub(super) observe: Option<Spanned<u32>>,
 }
 
 /// A table of `health`.

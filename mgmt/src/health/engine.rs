@@ -7,13 +7,13 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet, LocalSet};
 
 use super::board::Board;
 use super::check::{Workshop, script};
 use super::fleet::Fleet;
-use super::job::{Ended, Job, News};
+use super::job::{Ended, Job, News, Observation};
 use super::plan::Assignment;
 use super::schedule::CheckId;
 use super::tracker::Outcome;
@@ -22,6 +22,7 @@ use super::tracker::Outcome;
 #[derive(Debug)]
 pub struct Checks {
     plan: watch::Sender<Vec<Assignment>>,
+    observed: mpsc::UnboundedSender<Observation>,
     board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
 }
@@ -34,22 +35,29 @@ impl Checks {
     pub fn start(launcher: script::Launcher) -> io::Result<Self> {
         let board = Arc::new(Board::default());
         let (plan, plans) = watch::channel(Vec::new());
+        let (observed, observations) = mpsc::unbounded_channel();
         // Made here, so that its failure is told to whoever starts.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let fleet = Fleet::new(Arc::clone(&board));
         let thread = std::thread::Builder::new().name("health".to_owned()).spawn(move || {
             let local = LocalSet::new();
-            local.block_on(&runtime, run(fleet, plans, launcher));
+            local.block_on(&runtime, run(fleet, plans, observations, launcher));
             // What still runs is dropped with its set, and its processes are killed.
             drop(local);
         })?;
-        Ok(Self { plan, board, thread: Some(thread) })
+        Ok(Self { plan, observed, board, thread: Some(thread) })
     }
 
     /// Checks these backends from now on, and no others.
     pub fn follow(&self, plan: Vec<Assignment>) {
         // Also where nothing has changed: certificates that it names may have.
         self.plan.send_replace(plan);
+    }
+
+    /// Takes in what clients' packets have shown of a backend.
+    pub fn observed(&self, observation: Observation) {
+        // Nobody listens when the thread ends: then nobody asks either.
+        let _: Result<(), _> = self.observed.send(observation);
     }
 
     /// What is found.
@@ -69,7 +77,12 @@ impl Drop for Checks {
     }
 }
 
-async fn run(mut fleet: Fleet, mut plans: watch::Receiver<Vec<Assignment>>, launcher: script::Launcher) {
+async fn run(
+    mut fleet: Fleet,
+    mut plans: watch::Receiver<Vec<Assignment>>,
+    mut observations: mpsc::UnboundedReceiver<Observation>,
+    launcher: script::Launcher,
+) {
     let mut running = JoinSet::new();
     // What is under way, so that a check that panics is known by more than its panic.
     let mut jobs = HashMap::new();
@@ -95,6 +108,9 @@ async fn run(mut fleet: Fleet, mut plans: watch::Receiver<Vec<Assignment>>, laun
                 while let Some(done) = running.try_join_next_with_id() {
                     take_in(&mut fleet, &mut jobs, done);
                 }
+            }
+            Some(observation) = observations.recv() => {
+                fleet.observed(observation, crate::clock::now()).into_iter().for_each(tell);
             }
             () = until(next) => {}
         }

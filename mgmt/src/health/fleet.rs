@@ -1,8 +1,10 @@
 //! All checks of all backends: what is due, and what follows from a result. No I/O and no clock.
 
+mod observe;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Subject;
 use super::board::{Board, Change, CheckReport, Report, Shared, lock};
@@ -46,6 +48,7 @@ pub struct Fleet {
     slots: Vec<Option<Slot>>,
     free_slots: Vec<usize>,
     backends: Vec<Option<Backend>>,
+    free_backends: Vec<usize>,
     numbers: HashMap<Subject, usize>,
     sockets: Schedule,
     processes: Schedule,
@@ -61,6 +64,7 @@ impl Fleet {
             slots: Vec::new(),
             free_slots: Vec::new(),
             backends: Vec::new(),
+            free_backends: Vec::new(),
             numbers: HashMap::new(),
             sockets: Schedule::new(MAX_SOCKETS),
             processes: Schedule::new(MAX_PROCESSES),
@@ -76,8 +80,9 @@ impl Fleet {
             self.numbers.keys().filter(|subject| !wanted.contains_key(subject)).cloned().collect();
         for subject in gone {
             self.board.withdraw(&subject);
-            let number = self.numbers.remove(&subject);
-            if let Some(backend) = number.and_then(|number| self.backends.get_mut(number)?.take()) {
+            let Some(number) = self.numbers.remove(&subject) else { continue };
+            self.free_backends.push(number);
+            if let Some(backend) = self.backends.get_mut(number).and_then(Option::take) {
                 backend.slots.iter().for_each(|slot| self.remove(*slot));
             }
         }
@@ -88,10 +93,8 @@ impl Fleet {
 
     fn assign(&mut self, assignment: &Assignment, workshop: &mut Workshop, now: Instant) {
         let subject = &assignment.subject;
-        let number = self.numbers.get(subject).copied().unwrap_or_else(|| {
-            let free = self.backends.iter().position(Option::is_none);
-            free.unwrap_or(self.backends.len())
-        });
+        let number = self.numbers.get(subject).copied().or_else(|| self.free_backends.pop());
+        let number = number.unwrap_or(self.backends.len());
         if number == self.backends.len() {
             self.backends.push(None);
         }
@@ -216,9 +219,15 @@ impl Fleet {
         let Some(slot) = slot.filter(|slot| slot.generation == id.generation) else { return Vec::new() };
         slot.tracker.on_result(now, &outcome);
         let next = next_due(due, began, now, slot.tracker.pause());
-        let (is_process, number, nth) = (slot.runner.is_process(), slot.backend, slot.nth);
-        let report = fresh(slot);
+        let is_process = slot.runner.is_process();
         self.schedule(is_process).add(id, next);
+        self.take_in(id.place, outcome, (now, now.duration_since(began)))
+    }
+
+    /// Lets others know what has become of a check with a result, and of its backend.
+    fn take_in(&mut self, place: usize, outcome: Outcome, (now, latency): (Instant, Duration)) -> Vec<News> {
+        let Some(Some(slot)) = self.slots.get(place) else { return Vec::new() };
+        let (number, nth, report) = (slot.backend, slot.nth, fresh(slot));
         let Some(Some(backend)) = self.backends.get(number) else { return Vec::new() };
         let combined = self.combined(&backend.assignment, &backend.slots);
         let Some(Some(backend)) = self.backends.get_mut(number) else { return Vec::new() };
@@ -226,7 +235,7 @@ impl Fleet {
         if combined.condition != before.condition {
             self.board.tell(&backend.assignment.subject, combined.condition);
         }
-        let report = CheckReport { at: Some(now), latency: Some(now.duration_since(began)), ..report };
+        let report = CheckReport { at: Some(now), latency: Some(latency), ..report };
         backend.take_in(nth, report, outcome, before)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{Config, Machine, load_str};
 use crate::health::Condition;
+use crate::health::job::Observation;
 use crate::health::plan::plan;
 use crate::health::tracker::Share;
 
@@ -162,4 +163,26 @@ fn several_checks_of_a_backend_go_together() {
     sim.step(MILLI, Outcome::pass("connected"));
     sim.step(MILLI, Outcome::fail("no echo reply within 1s"));
     assert!(sim.told().is_empty());
+}
+
+#[test]
+fn what_clients_meet_counts_as_failures_and_a_success_ends_them() {
+    let mut sim = Sim::new();
+    sim.follow("health = { check = \"tcp\", fall = 3, rise = 1, retries = 2, initial = \"up\" }", &[11]);
+    let subject = plan(&config("health = { check = \"tcp\" }", &[11])).remove(0).subject;
+    let observed = |sim: &mut Sim, failures| {
+        let said = "10 handshakes of clients in a row failed".to_owned();
+        sim.fleet.observed(Observation { subject: subject.clone(), failures, said }, sim.now)
+    };
+    assert_eq!(observed(&mut sim, 2), []);
+    sim.step(MILLI, Outcome::pass("connected"));
+    assert_eq!(observed(&mut sim, 2), [], "the check has found it well in between");
+    sim.told();
+    let news = observed(&mut sim, 1);
+    let why = "tcp: 10 handshakes of clients in a row failed".to_owned();
+    assert_eq!(news, [News::Changed { subject: subject.clone(), up: false, why }]);
+    let down = Condition { up: false, weight: None };
+    assert_eq!(sim.told(), [(11, down)]);
+    sim.step(MILLI, Outcome::pass("connected"));
+    assert_eq!(sim.told(), [(11, Condition { up: true, weight: None })]);
 }

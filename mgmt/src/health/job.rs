@@ -38,6 +38,17 @@ pub struct Ended {
     pub outcome: Outcome,
 }
 
+/// What clients' packets have shown of a backend, worth as much as a failed result of each of its checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Which backend.
+    pub subject: Subject,
+    /// So many failed results.
+    pub failures: u32,
+    /// In words.
+    pub said: String,
+}
+
 /// What is worth a line in the log.
 #[derive(Debug, PartialEq, Eq)]
 pub enum News {

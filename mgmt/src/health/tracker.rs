@@ -147,6 +147,12 @@ impl Tracker {
         Some(Transition { up: self.is_up(), at: now })
     }
 
+    /// Takes in a failure that was seen without asking: there is nothing to try again.
+    pub fn on_observed(&mut self, now: Instant, outcome: &Outcome) {
+        self.tries = self.rules.retries;
+        self.on_result(now, outcome);
+    }
+
     fn succeeded(&mut self) {
         (self.tries, self.is_checked) = (0, true);
         self.state = match self.state {

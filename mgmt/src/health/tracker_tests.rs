@@ -122,7 +122,7 @@ fn a_weight_holds_until_another_one_is_said() {
 
 fn both(needs: Needs, inhibit_on_failure: bool, states: [bool; 2]) -> Condition {
     let check = Check { kind: Kind::Tcp, rules: rules(1, 1), address: None, port: None, bind: None };
-    let health = Health { checks: vec![check.clone(), check], needs, inhibit_on_failure };
+    let health = Health { checks: vec![check.clone(), check], needs, inhibit_on_failure, observe: 0 };
     let trackers = states.map(|up| {
         let mut tracker = Tracker::new(rules(1, 1), crate::clock::now());
         let outcome = if up { Outcome::pass("") } else { Outcome::fail("") };

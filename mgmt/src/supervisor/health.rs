@@ -10,8 +10,9 @@ use crate::inventory::Member;
 
 impl Supervisor {
     /// Has the configured backends checked, and no others.
-    pub(super) fn follow_checks(&self) {
+    pub(super) fn follow_checks(&mut self) {
         self.checks.follow(plan(&self.config));
+        self.follow_observed();
     }
 
     /// No new flow goes to a backend that has failed, from the workers' next batch on.

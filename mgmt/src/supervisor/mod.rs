@@ -8,6 +8,7 @@
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
+//! | handshakes of clients fail | checks count that as a failure, where the operator wants it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
 //! | a backend warms up | every fifth of a second a new snapshot with its weight |
@@ -21,6 +22,7 @@ mod control;
 mod forecast;
 mod health;
 mod interfaces;
+mod observe;
 mod pools;
 mod pressure;
 mod requests;
@@ -67,6 +69,7 @@ pub struct Supervisor {
     config_generation: u64,
     inventory: Inventory,
     checks: Checks,
+    observed: observe::Observed,
     compiler: Compiler,
     /// Worker threads.
     workers: usize,
@@ -118,6 +121,8 @@ impl Supervisor {
         };
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut observe = tokio::time::interval(observe::STEP);
+        observe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut warm = tokio::time::interval(WARM_STEP);
         warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.warn_of_what_cannot_work();
@@ -139,6 +144,7 @@ impl Supervisor {
                 _ = tick.tick() => self.look_after().await,
                 _ = warm.tick(), if self.compiler.warming_up().next().is_some() => self.warm_up(),
                 () = self.transaction.due() => self.take_back().await,
+                _ = observe.tick(), if self.observes() => self.observe(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => return Ok(End::Asked),
                 _ = signals.interrupt.recv() => return Ok(End::Asked),

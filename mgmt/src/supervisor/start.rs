@@ -8,7 +8,7 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, interfaces, pools, pressure, transaction};
+use super::{Supervisor, announce, control, interfaces, observe, pools, pressure, transaction};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::health::check::script::Launcher;
@@ -76,8 +76,8 @@ pub async fn start(
     let mut compiler = Compiler::default();
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
-    let (net, rss_known) = (netlink.state(), &*rss);
-    let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers, now };
+    let facts =
+        Facts { config: &config, inventory: &inventory, net: netlink.state(), rss: &rss, workers, now };
     // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     compiler.build_on(cores);
@@ -91,10 +91,7 @@ pub async fn start(
     )]
     let punt_event = AsyncFd::with_interest(event, Interest::READABLE)?;
     let resolver = netlink.resolver();
-    // Checks open many sockets at once.
-    if let Err(error) = engine::raise_descriptors() {
-        tracing::warn!(%error, "no more descriptors than were given: checks may run late");
-    }
+    raise_descriptors();
     let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
     let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
@@ -105,6 +102,7 @@ pub async fn start(
         config_generation: 1,
         inventory,
         checks,
+        observed: observe::Observed::default(),
         compiler,
         workers,
         rss,
@@ -127,6 +125,13 @@ pub async fn start(
     supervisor.follow_checks();
     supervisor.keep_neighbours().await;
     Ok(supervisor)
+}
+
+/// Checks open many sockets at once.
+fn raise_descriptors() {
+    if let Err(error) = engine::raise_descriptors() {
+        tracing::warn!(%error, "no more descriptors than were given: checks may run late");
+    }
 }
 
 /// None is touched if one of them cannot be had.

@@ -154,6 +154,7 @@ impl Supervisor {
             checks: Vec::new(),
             history: Vec::new(),
             last_change_seconds: Some(crate::clock::now().duration_since(since).as_secs_f64()),
+            handshakes: self.handshakes(id).unwrap_or_default().into(),
             active_flows: stats.active_flows,
             closing_flows: meters.map_or(0, |m| m.backend.closing().into()),
             total_flows: stats.total_flows,

@@ -5,12 +5,14 @@
 mod check;
 mod choice;
 mod config;
+mod handshakes;
 mod node;
 mod service;
 
 pub use check::{Change, Check};
 pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
 pub use config::{Applied, Checked, Confirmed, Forecast, Planned, Refused, ServiceForecast, SnatForecast};
+pub use handshakes::{Handshakes, Within};
 pub use node::{
     Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
     WorkerFrames, xdp_word,

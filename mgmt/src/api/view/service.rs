@@ -8,6 +8,7 @@ use dataplane::types::Port;
 use serde::{Deserialize, Serialize};
 
 use super::check::{Change, Check};
+use super::handshakes::Handshakes;
 use crate::config;
 
 /// An item of `GET /v1/services`; the body of `GET /v1/services/NAME`.
@@ -140,6 +141,9 @@ pub struct Backend {
     pub history: Vec<Change>,
     /// Since `state` changed last; since the start if it never did.
     pub last_change_seconds: Option<f64>,
+    /// How it takes connections, as clients' packets show it.
+    #[serde(default)]
+    pub handshakes: Handshakes,
     /// Flows in the table.
     pub active_flows: u64,
     /// Of these, those that are closing.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use toml::Spanned;
 use toml::de::DeTable;
 
 use super::super::diagnostic::{Report, Span};
@@ -93,38 +94,39 @@ const OF_KINDS: &[(&str, &[&str])] = &[
 ];
 
 /// How several checks go together.
-pub(super) type Together = (Option<Needs>, Option<bool>);
+pub(super) type Together = (Option<Needs>, Option<bool>, Option<Spanned<u32>>);
 
 /// What a service or a backend says of its health.
 pub(super) fn tables<'r, 'i>(reader: &mut Reader<'r, 'i, '_>) -> (Option<Tables<'r, 'i>>, Together) {
-    let needs = reader.take("health_needs", word(NEEDS, &[])).map(toml::Spanned::into_inner);
-    let inhibit = reader.take("inhibit_on_failure", boolean).map(toml::Spanned::into_inner);
-    (reader.one_or_more("health"), (needs, inhibit))
+    let needs = reader.take("health_needs", word(NEEDS, &[])).map(Spanned::into_inner);
+    let inhibit = reader.take("inhibit_on_failure", boolean).map(Spanned::into_inner);
+    let observe = reader.take("observe", integer(0..=1_000_000));
+    (reader.one_or_more("health"), (needs, inhibit, observe))
 }
 
 pub(super) fn health(
     tables: Option<Vec<(Span, &DeTable<'_>)>>,
-    (needs, inhibit_on_failure): Together,
+    (needs, inhibit_on_failure, observe): Together,
     report: &mut Report<'_>,
 ) -> Health {
     let checks = tables.map(|tables| tables.into_iter().map(|table| check(table, report)).collect());
-    Health { checks, needs, inhibit_on_failure }
+    Health { checks, needs, inhibit_on_failure, observe }
 }
 
 fn check(table: Table<'_, '_>, report: &mut Report<'_>) -> Check {
     let span = table.0.clone();
     let mut reader = Reader::new("the check", table, report);
-    let kind = reader.need("check", "\"tcp\"", word(KINDS, later::CHECKS)).map(toml::Spanned::into_inner);
-    let mut time = |key, bounds| reader.take(key, duration(bounds)).map(toml::Spanned::into_inner);
+    let kind = reader.need("check", "\"tcp\"", word(KINDS, later::CHECKS)).map(Spanned::into_inner);
+    let mut time = |key, bounds| reader.take(key, duration(bounds)).map(Spanned::into_inner);
     let interval = time("interval", PAUSE);
     let fast_interval = time("fast_interval", PAUSE);
     let down_interval = time("down_interval", PAUSE);
     let timeout = time("timeout", WAIT);
     let warmup = time("warmup", DELAY);
-    let mut count = |key| reader.take(key, integer(1..=1000)).map(toml::Spanned::into_inner);
+    let mut count = |key| reader.take(key, integer(1..=1000)).map(Spanned::into_inner);
     let (rise, fall) = (count("rise"), count("fall"));
     let retries = reader.take_or("retries", 0, integer(0..=10));
-    let initial = reader.take("initial", word(INITIALS, &[])).map(toml::Spanned::into_inner);
+    let initial = reader.take("initial", word(INITIALS, &[])).map(Spanned::into_inner);
     let address = reader.take("address", address);
     let port = reader.take("port", integer(1..=u16::MAX));
     let bind = reader.take("bind", string);
@@ -184,7 +186,7 @@ fn of_kind(kind: Word, reader: &mut Reader<'_, '_, '_>) -> CheckKind {
         Word::Dns => CheckKind::Dns {
             name: reader.take_or("name", hickory_proto::rr::Name::root(), dns_name),
             record: reader.take_or("type", hickory_proto::rr::RecordType::SOA, record_type),
-            answer: reader.take("answer", string).map(toml::Spanned::into_inner),
+            answer: reader.take("answer", string).map(Spanned::into_inner),
             transport: reader.take_or("transport", Transport::Udp, word(TRANSPORTS, &[])),
         },
         Word::Udp => CheckKind::Udp {
@@ -193,7 +195,7 @@ fn of_kind(kind: Word, reader: &mut Reader<'_, '_, '_>) -> CheckKind {
             require_reply: reader.take("require_reply", boolean),
         },
         Word::File => CheckKind::File { path: reader.need("path", "\"/run/web.state\"", string) },
-        Word::Agent => CheckKind::Agent { send: reader.take("send", string).map(toml::Spanned::into_inner) },
+        Word::Agent => CheckKind::Agent { send: reader.take("send", string).map(Spanned::into_inner) },
     }
 }
 
@@ -204,10 +206,10 @@ fn http(reader: &mut Reader<'_, '_, '_>) -> HttpCheck {
         host: reader.take("host", string),
         headers: reader.entries("headers", string),
         version: reader.take_or("version", HttpVersion::Eleven, word(VERSIONS, &[])),
-        status: reader.take("status", status).map(toml::Spanned::into_inner),
-        body: reader.take("body", string).map(toml::Spanned::into_inner),
-        body_regex: reader.take("body_regex", regex).map(toml::Spanned::into_inner),
-        digest: reader.take("digest", digest).map(toml::Spanned::into_inner),
+        status: reader.take("status", status).map(Spanned::into_inner),
+        body: reader.take("body", string).map(Spanned::into_inner),
+        body_regex: reader.take("body_regex", regex).map(Spanned::into_inner),
+        digest: reader.take("digest", digest).map(Spanned::into_inner),
     }
 }
 
@@ -218,6 +220,6 @@ fn tls(reader: &mut Reader<'_, '_, '_>) -> TlsKeys {
         ca: reader.take("ca", string),
         client_certificate: reader.take("client_certificate", string),
         client_key: reader.take("client_key", string),
-        warn_before: reader.take("warn_before", duration(CERTIFICATE)).map(toml::Spanned::into_inner),
+        warn_before: reader.take("warn_before", duration(CERTIFICATE)).map(Spanned::into_inner),
     }
 }

@@ -124,6 +124,13 @@ const SERVICE: &[Key] = &[
         "How many of several checks have to be up",
     ),
     key("inhibit_on_failure", Default("false"), Flag, "Whether a backend that fails is kept with weight 0"),
+    key(
+        "observe",
+        Default("0"),
+        Integer("0 to 1000000"),
+        "So many clients' handshakes in a row that fail count as one failed result of each check, where the box sees \
+         replies; 0: none does",
+    ),
 ];
 
 const BACKUP: &[Key] = &[
@@ -219,6 +226,7 @@ const BACKEND: &[Key] = &[
     ),
     key("health_needs", Default("\"all\""), Words(&["all", "any"]), "As of the service, for this backend"),
     key("inhibit_on_failure", Default("false"), Flag, "As of the service, for this backend"),
+    key("observe", Default("0"), Integer("0 to 1000000"), "As of the service, for this backend"),
 ];
 
 /// Shorter to write.

@@ -27,6 +27,10 @@ pub(super) struct Around<'a> {
     pub(super) node: &'a str,
     /// Whether each backend has one port.
     pub(super) has_port: bool,
+    /// Whether the box sees how backends answer a handshake.
+    pub(super) sees_answers: bool,
+    /// Whether there is a check for what is seen to go with.
+    pub(super) has_checks: bool,
 }
 
 /// Of a service, or of a backend that has its own. `None`: nothing is checked.
@@ -36,6 +40,7 @@ pub(super) fn health(
     around: Around<'_>,
     report: &mut Report<'_>,
 ) -> Option<Arc<Health>> {
+    observe(written, around, report);
     let checks = written.checks.as_ref()?;
     let checks: Vec<_> = checks.iter().filter_map(|written| check(written, around, report)).collect();
     together(checks, written, service)
@@ -52,16 +57,34 @@ pub(super) fn of_backend(
     if written.checks.is_some() {
         return health(written, service, around, report);
     }
-    match (written.needs, written.inhibit_on_failure) {
-        (None, None) => shared.cloned(),
+    observe(written, around, report);
+    match (written.needs, written.inhibit_on_failure, &written.observe) {
+        (None, None, None) => shared.cloned(),
         _ => together(shared?.checks.clone(), written, service),
+    }
+}
+
+fn observe(written: &model::Health, around: Around<'_>, report: &mut Report<'_>) {
+    let Some(observe) = written.observe.as_ref().filter(|observe| *observe.get_ref() > 0) else { return };
+    if !around.sees_answers {
+        let message = "`observe` is for TCP services whose replies come back through the box";
+        report.error(&observe.span(), message).help(
+            "take it out: in modes \"dsr\" and \"tunnel\", and with UDP, the box does not see a backend refuse",
+        );
+    } else if !around.has_checks {
+        let message = "`observe` needs a check beside it";
+        report.error(&observe.span(), message).help(
+            "add [service.health]: what is observed counts as its failure, and it finds the backend well again",
+        );
     }
 }
 
 fn together(checks: Vec<Check>, written: &model::Health, service: &model::Health) -> Option<Arc<Health>> {
     let needs = written.needs.or(service.needs).unwrap_or_default();
     let inhibit_on_failure = written.inhibit_on_failure.or(service.inhibit_on_failure).unwrap_or(false);
-    (!checks.is_empty()).then(|| Arc::new(Health { checks, needs, inhibit_on_failure }))
+    let observe =
+        written.observe.as_ref().or(service.observe.as_ref()).map_or(0, |observe| *observe.get_ref());
+    (!checks.is_empty()).then(|| Arc::new(Health { checks, needs, inhibit_on_failure, observe }))
 }
 
 fn check(written: &model::Check, around: Around<'_>, report: &mut Report<'_>) -> Option<Check> {

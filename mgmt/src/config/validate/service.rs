@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dataplane::admission::Thresholds;
 use dataplane::limits::MAX_BACKENDS;
 use dataplane::schedule::Kind;
-use dataplane::types::{Mode, Port, VlanId};
+use dataplane::types::{Mode, Port, Protocol, VlanId};
 use toml::Spanned;
 
 use super::super::diagnostic::Report;
@@ -63,7 +63,8 @@ fn service(written: &model::Service, around: &Surroundings<'_>, report: &mut Rep
     let shared = shared_health(written, around, report);
     for backend in &written.backends {
         let Some(mut checked) = self::backend(backend, written, around, report) else { continue };
-        let about = health::Around { node: around.node, has_port: checked.port.is_some() };
+        let has_checks = shared.is_some() || backend.health.checks.is_some();
+        let about = about(written, around, (checked.port.is_some(), has_checks));
         checked.health = health::of_backend(&backend.health, &written.health, shared.as_ref(), about, report);
         let message = || format!("{} is listed twice", checked.name());
         unique(&mut seen, (checked.address, checked.port), &backend.span, report, message);
@@ -105,8 +106,20 @@ fn shared_health(
     let is_single = written.ports.as_ref().is_none_or(|ports| ports.get_ref().single().is_some());
     let mut users = written.backends.iter().filter(|backend| backend.health.checks.is_none());
     let has_port = is_single || users.all(|backend| backend.port.is_some());
-    let about = health::Around { node: around.node, has_port };
+    let mut tables = std::iter::once(&written.health).chain(written.backends.iter().map(|b| &b.health));
+    let has_checks = tables.any(|health| health.checks.is_some());
+    let about = about(written, around, (has_port, has_checks));
     health::health(&written.health, &written.health, about, report)
+}
+
+fn about<'a>(
+    written: &model::Service,
+    around: &Surroundings<'a>,
+    (has_port, has_checks): (bool, bool),
+) -> health::Around<'a> {
+    let is_two_way = written.mode.as_ref().is_none_or(|mode| mode.get_ref().is_two_way());
+    let sees_answers = is_two_way && written.protocol == Protocol::Tcp;
+    health::Around { node: around.node, has_port, sees_answers, has_checks }
 }
 
 fn bridge(written: &model::Service, around: &Surroundings<'_>, report: &mut Report<'_>) {
