@@ -139,7 +139,7 @@ impl Member {
 }
 
 /// See the module's head.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Inventory {
     members: Vec<Option<Member>>,
     numbers: HashMap<Name, BackendId>,

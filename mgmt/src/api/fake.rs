@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Rights;
 use super::request::{self, BackendRef, ConfigText, Refusal, Request};
 use super::server::Server;
 use super::view;
@@ -30,11 +32,15 @@ pub(crate) fn fresh_dir() -> PathBuf {
 
 impl FakeDaemon {
     pub(crate) fn start() -> Self {
+        Self::start_with(Rights::Full)
+    }
+
+    pub(crate) fn start_with(rights: Rights) -> Self {
         let dir = fresh_dir();
         let socket = dir.join("control.sock");
         let (requests, inbox) = request::channel();
         let (stop, stopped) = oneshot::channel();
-        let server = Server::bind(&socket).unwrap();
+        let server = Server::bind(&socket, rights).unwrap();
         let stopped = async { _ = stopped.await };
         let server = tokio::spawn(server.run(requests, stopped));
         tokio::spawn(supervise(inbox));
@@ -84,8 +90,21 @@ async fn supervise(mut inbox: mpsc::Receiver<Request>) {
             Request::Stats(reply) => _ = reply.send(Ok(stats())),
             Request::Check(text, reply) => _ = reply.send(check(&text)),
             Request::Plan(text, reply) => _ = reply.send(planned(&text)),
-            Request::Apply(text, reply) => _ = reply.send(planned(&text).and_then(applied)),
-            Request::Reload(reply) => _ = reply.send(Err(Refusal::failed("lb.toml is gone"))),
+            Request::Apply(text, confirm, _, reply) => {
+                _ = reply.send(planned(&text).and_then(|planned| applied(planned, confirm)));
+            }
+            Request::Confirm(caller, reply) => {
+                let uid = caller.uid.map_or_else(String::new, |uid| uid.to_string());
+                _ = reply.send(Ok(view::Confirmed { number: 3, name: uid }));
+            }
+            Request::Rollback(to, _, reply) => {
+                let missing = || Refusal::not_found("there is no such configuration");
+                let text = ConfigText { name: "old.toml".to_owned(), text: String::new() };
+                _ = reply.send(to.filter(|to| *to < 9).ok_or_else(missing).and_then(|_| planned(&text)));
+            }
+            Request::History(reply) => _ = reply.send(Ok(vec![put_in_force()])),
+            Request::Text(number, reply) => _ = reply.send(Ok(format!("# number {number}\n"))),
+            Request::Reload(_, reply) => _ = reply.send(Err(Refusal::failed("lb.toml is gone"))),
             Request::Persistence(_, reply) => _ = reply.send(Ok(vec![remembered()])),
             Request::Flush(query, reply) => {
                 _ = reply.send(Ok(view::Forgotten { forgotten: usize::from(query.client.is_none()) }));
@@ -119,13 +138,47 @@ fn planned(text: &ConfigText) -> Result<view::Planned, Refusal> {
         1 => Vec::new(),
         n => vec![format!("interfaces: 1 -> {n}")],
     };
-    Ok(view::Planned { plan: Plan { changes, needs_restart }, config_generation: 1, diagnostics })
+    let (forecast, confirm_within_seconds) = (Some(forecast()), None);
+    let plan = Plan { changes, needs_restart };
+    Ok(view::Planned { plan, forecast, confirm_within_seconds, config_generation: 1, diagnostics })
 }
 
-fn applied(planned: view::Planned) -> Result<view::Planned, Refusal> {
+fn applied(planned: view::Planned, confirm: Option<Duration>) -> Result<view::Planned, Refusal> {
     match planned.plan.needs_restart.is_empty() {
-        true => Ok(view::Planned { config_generation: 2, ..planned }),
+        true => Ok(view::Planned {
+            config_generation: 2,
+            forecast: None,
+            confirm_within_seconds: confirm.map(|time| time.as_secs()),
+            ..planned
+        }),
         false => Err(Refusal::needs_restart("lb.toml", &planned.plan.needs_restart)),
+    }
+}
+
+fn forecast() -> view::Forecast {
+    let services =
+        vec![view::ServiceForecast { service: "web".to_owned(), moved_percent: 12.5, exact: true }];
+    view::Forecast {
+        services,
+        flows: 1000,
+        flows_cut: 3,
+        flows_of_leaving_backends: 40,
+        table_bytes: 86 << 20,
+        table_bytes_planned: 172 << 20,
+        snat: vec![view::SnatForecast { service: "tls".to_owned(), capacity: 64_512, used: 60_000 }],
+    }
+}
+
+fn put_in_force() -> view::Applied {
+    view::Applied {
+        number: 3,
+        at: "2026-01-02T03:04:05Z".to_owned(),
+        uid: Some(1000),
+        user: Some("alice".to_owned()),
+        how: "apply".to_owned(),
+        name: "lb.toml".to_owned(),
+        in_force: true,
+        confirm_within_seconds: Some(42),
     }
 }
 

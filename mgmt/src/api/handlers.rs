@@ -111,11 +111,15 @@ pub(super) struct ConfigParameters {
     name: Option<String>,
 }
 
-type ConfigQuery = Result<Query<ConfigParameters>, QueryRejection>;
-type Body = Result<Bytes, BytesRejection>;
+pub(super) type ConfigQuery = Result<Query<ConfigParameters>, QueryRejection>;
+pub(super) type Body = Result<Bytes, BytesRejection>;
 
 fn config_text(query: ConfigQuery, body: Body) -> Result<ConfigText, Refusal> {
     let Query(ConfigParameters { name }) = query?;
+    named_text(name, body)
+}
+
+pub(super) fn named_text(name: Option<String>, body: Body) -> Result<ConfigText, Refusal> {
     let text = String::from_utf8(Vec::from(body?))
         .map_err(|_| Refusal::new(RefusalKind::Malformed, "the configuration is not UTF-8 text"))?;
     Ok(ConfigText { name: name.unwrap_or_else(|| "configuration".to_owned()), text })
@@ -133,19 +137,6 @@ pub(super) async fn check(
 pub(super) async fn plan(State(requests): Requests, query: ConfigQuery, body: Body) -> Answer<view::Planned> {
     let config = config_text(query, body)?;
     ask(&requests, |reply| Request::Plan(config, reply)).await.map(Json)
-}
-
-pub(super) async fn apply(
-    State(requests): Requests,
-    query: ConfigQuery,
-    body: Body,
-) -> Answer<view::Planned> {
-    let config = config_text(query, body)?;
-    ask(&requests, |reply| Request::Apply(config, reply)).await.map(Json)
-}
-
-pub(super) async fn reload(State(requests): Requests) -> Answer<view::Planned> {
-    ask(&requests, Request::Reload).await.map(Json)
 }
 
 pub(super) async fn set_backend(
@@ -189,6 +180,7 @@ impl IntoResponse for Refusal {
         let status = match self.kind {
             RefusalKind::Malformed => StatusCode::BAD_REQUEST,
             RefusalKind::NotFound => StatusCode::NOT_FOUND,
+            RefusalKind::Forbidden => StatusCode::FORBIDDEN,
             RefusalKind::Method => StatusCode::METHOD_NOT_ALLOWED,
             RefusalKind::Conflict => StatusCode::CONFLICT,
             RefusalKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -8,6 +8,7 @@
 //!
 //! A refusal is a status of 400 or above and a body `{"error": "...", "details": [...]}`.
 
+mod caller;
 mod choice;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -17,19 +18,22 @@ pub mod request;
 pub mod server;
 #[cfg(test)]
 mod tests;
+mod transaction;
 pub mod view;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware;
 use axum::routing::{get, patch, post};
 use tokio::sync::mpsc;
 
 use crate::config::MAX_FILE;
+pub use caller::Rights;
 use request::Request;
 
 /// The routes. `config` verbs take the file's text as their body, and `?name=FILE` to call it by in
 /// messages.
-fn routes(requests: mpsc::Sender<Request>) -> Router {
+fn routes(requests: mpsc::Sender<Request>, rights: Rights) -> Router {
     Router::new()
         .route("/v1/status", get(handlers::status))
         .route("/v1/services", get(handlers::services))
@@ -45,11 +49,16 @@ fn routes(requests: mpsc::Sender<Request>) -> Router {
         .route("/v1/stats", get(handlers::stats))
         .route("/v1/config/check", post(handlers::check))
         .route("/v1/config/plan", post(handlers::plan))
-        .route("/v1/config/apply", post(handlers::apply))
-        .route("/v1/reload", post(handlers::reload))
+        .route("/v1/config/apply", post(transaction::apply))
+        .route("/v1/config/confirm", post(transaction::confirm))
+        .route("/v1/config/rollback", post(transaction::rollback))
+        .route("/v1/config/history", get(transaction::history))
+        .route("/v1/config/history/{number}", get(transaction::text))
+        .route("/v1/reload", post(transaction::reload))
         .route("/metrics", get(handlers::metrics))
         .fallback(handlers::no_such_path)
         .method_not_allowed_fallback(handlers::no_such_method)
         .layer(DefaultBodyLimit::max(MAX_FILE))
+        .layer(middleware::from_fn_with_state(rights, caller::guard))
         .with_state(requests)
 }

@@ -7,11 +7,13 @@
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::view;
 use crate::config::{Diagnostic, Errors};
+use crate::history::Caller;
 
 /// Requests that may wait for the supervisor.
 pub const QUEUE: usize = 64;
@@ -50,10 +52,19 @@ pub enum Request {
     Check(ConfigText, Reply<view::Checked>),
     /// What a configuration would change.
     Plan(ConfigText, Reply<view::Planned>),
-    /// Put a configuration in force; [`Refusal::conflict`] if it needs a restart.
-    Apply(ConfigText, Reply<view::Planned>),
+    /// Put a configuration in force; [`Refusal::conflict`] if it needs a restart. With a time, it is taken back
+    /// after that unless it is confirmed.
+    Apply(ConfigText, Option<Duration>, Caller, Reply<view::Planned>),
     /// Read the daemon's file anew and put it in force, on the same terms.
-    Reload(Reply<view::Planned>),
+    Reload(Caller, Reply<view::Planned>),
+    /// Keep what was put in force for a time.
+    Confirm(Caller, Reply<view::Confirmed>),
+    /// Put in force what was before, or what has that number in the history.
+    Rollback(Option<u64>, Caller, Reply<view::Planned>),
+    /// The configurations that were put in force.
+    History(Reply<Vec<view::Applied>>),
+    /// The text of one of them.
+    Text(u64, Reply<String>),
     /// Change what the operator wants of a backend; answers the backend as it is then.
     SetBackend(BackendRef, view::BackendChange, Reply<view::Backend>),
     /// Clients that are remembered; of a service's alone.
@@ -154,6 +165,8 @@ pub enum RefusalKind {
     Malformed,
     /// 404: there is no such thing.
     NotFound,
+    /// 403: not by this socket.
+    Forbidden,
     /// 405: the thing is there, the method is not.
     Method,
     /// 409: it cannot be done as things are now.

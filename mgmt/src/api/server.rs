@@ -13,10 +13,12 @@ use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
+use super::Rights;
 use super::request::Request;
+use crate::history::Caller;
 
-/// Who may talk to the daemon besides its owner.
-const GROUP: &str = "penstock";
+/// Who may talk to the daemon besides its owner, by what the socket is for.
+const GROUPS: [(Rights, &str); 2] = [(Rights::Full, "penstock"), (Rights::View, "penstock-view")];
 const MODE: u32 = 0o660;
 
 /// Why there is no control socket.
@@ -57,12 +59,13 @@ pub enum BindError {
 pub struct Server {
     listener: UnixListener,
     file: SocketFile,
+    rights: Rights,
 }
 
 impl Server {
     /// Makes the socket's directory and file; takes away what a dead daemon has left there. Must be
     /// called within a tokio runtime.
-    pub fn bind(path: &Path) -> Result<Self, BindError> {
+    pub fn bind(path: &Path, rights: Rights) -> Result<Self, BindError> {
         let listen = |error| BindError::Listen { path: path.to_owned(), error };
         if let Some(dir) = path.parent() {
             fs::create_dir_all(dir).map_err(|error| BindError::Directory { dir: dir.to_owned(), error })?;
@@ -73,8 +76,9 @@ impl Server {
         // Connecting needs the right to write, which the usual umask leaves to the owner alone: the
         // file only ever opens up from here on.
         fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(listen)?;
-        give_to_group(path);
-        Ok(Self { listener, file })
+        let group = GROUPS.iter().find(|(whose, _)| *whose == rights);
+        group.into_iter().for_each(|(_, name)| give_to_group(path, name));
+        Ok(Self { listener, file, rights })
     }
 
     /// Serves until `stop` completes, then finishes the requests that are under way.
@@ -83,8 +87,9 @@ impl Server {
         requests: mpsc::Sender<Request>,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let Self { listener, file } = self;
-        let served = axum::serve(listener, super::routes(requests)).with_graceful_shutdown(stop).await;
+        let Self { listener, file, rights } = self;
+        let routes = super::routes(requests, rights).into_make_service_with_connect_info::<Caller>();
+        let served = axum::serve(listener, routes).with_graceful_shutdown(stop).await;
         drop(file);
         served
     }
@@ -119,11 +124,11 @@ fn remove_stale(path: &Path) -> Result<(), BindError> {
     }
 }
 
-fn give_to_group(path: &Path) {
+fn give_to_group(path: &Path, group: &str) {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let Some(gid) = group_id(&groups, GROUP) else { return };
+    let Some(gid) = group_id(&groups, group) else { return };
     if let Err(error) = chown(path, None, Some(gid)) {
-        tracing::warn!(%error, "the control socket stays closed to the group {GROUP}");
+        tracing::warn!(%error, "the control socket stays closed to the group {group}");
     }
 }
 

@@ -1,11 +1,12 @@
 //! The appliance daemon: workers and the management thread.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use mgmt::api::{request, server::Server};
+use clap::Parser;
+use mgmt::api::{Rights, request, server::Server};
+use mgmt::cli::daemon::{DaemonArguments, LogFormat};
 use mgmt::config::{self, Machine};
 use mgmt::failover::guardian;
 use mgmt::health::check::script;
@@ -15,30 +16,6 @@ use tracing_subscriber::EnvFilter;
 
 /// Requests under way may take this long to finish when the daemon ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
-
-/// An L4 load balancer over AF_XDP: workers on dedicated cores, and the management thread.
-///
-/// Runs in the foreground and logs to standard error. SIGHUP reads the configuration anew, SIGTERM ends
-/// it gracefully. The operator's tool is `penstock`.
-#[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "Example:\n  penstockd --config /etc/penstock/penstock.toml\n\nThe log's detail is set by the environment variable RUST_LOG, as in RUST_LOG=debug."
-)]
-struct Arguments {
-    /// The configuration file
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// The form of log lines
-    #[arg(long, value_enum, default_value = "text", value_name = "FORM")]
-    log_format: LogFormat,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
 
 fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
@@ -50,7 +27,7 @@ fn main() -> ExitCode {
         eprintln!("cannot become the script: {error}");
         return ExitCode::from(127);
     }
-    let arguments = Arguments::parse();
+    let arguments = DaemonArguments::parse();
     set_up_log(arguments.log_format);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
@@ -80,21 +57,26 @@ fn set_up_log(format: LogFormat) {
 
 async fn run(file: &Path) -> Result<(), String> {
     let machine = Machine::this();
-    let (config, warnings) =
-        config::load(file, &machine).map_err(|errors| format!("cannot start:\n{errors}"))?;
+    let refused = |errors: config::Errors| format!("cannot start:\n{errors}");
+    let text = config::read_file(file).map_err(refused)?;
+    let name = file.display().to_string();
+    let (config, warnings) = config::load_str(&name, &text, &machine).map_err(refused)?;
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     let socket = config.node.control_socket();
-    let server = Server::bind(&socket).map_err(|error| error.to_string())?;
-    let started = supervisor::start(file.to_owned(), machine, config).await;
+    let bind = |socket, rights| Server::bind(socket, rights).map_err(|error| error.to_string());
+    let (server, view) = (bind(&socket, Rights::Full)?, bind(&config.node.view_socket(), Rights::View)?);
+    let started = supervisor::start((file.to_owned(), text), machine, config).await;
     let mut supervisor = started.map_err(|error| format!("cannot start: {error}"))?;
     let (sender, requests) = request::channel();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(server.run(sender, async {
-        // Also when the sending end is dropped.
-        let _: Result<(), _> = stopped.await;
-    }));
+    let (stop, stopped) = tokio::sync::watch::channel(());
+    let until_stopped = |mut stopped: tokio::sync::watch::Receiver<()>| async move {
+        // When the sending end is dropped, too.
+        let _: Result<(), _> = stopped.changed().await;
+    };
+    let viewing = tokio::spawn(view.run(sender.clone(), until_stopped(stopped.clone())));
+    let serving = tokio::spawn(server.run(sender, until_stopped(stopped)));
     notify(&[NotifyState::Ready]);
     tracing::info!(socket = %socket.display(), "ready");
 
@@ -104,7 +86,8 @@ async fn run(file: &Path) -> Result<(), String> {
     supervisor.stop().await;
     drop(stop);
     // Whoever still waits for an answer gets none: the daemon ends.
-    let _: Result<_, _> = tokio::time::timeout(LAST_REQUESTS, serving).await;
+    let served = async { (serving.await, viewing.await) };
+    let _: Result<_, _> = tokio::time::timeout(LAST_REQUESTS, served).await;
     end.map(drop).map_err(|error| format!("cannot hear signals: {error}"))
 }
 

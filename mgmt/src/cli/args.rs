@@ -1,6 +1,7 @@
 //! What may be typed: the verbs, their arguments and their help.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -8,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 const DEFAULT_SOCKET: &str = "/run/penstock/control.sock";
 
 /// Look at a Penstock load balancer and steer it.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "penstock", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "\
 Examples:
@@ -16,6 +17,8 @@ Examples:
   penstock services                                   what is up, and who carries what
   penstock backend drain web 10.0.1.11:8080           let a backend finish what it has
   penstock --json stats | jq .drops                   the same figures for scripts
+  penstock services --watch                           again every second
+  penstock apply new.toml --confirm 60s               taken back unless confirmed
 
 Exit status: 0 done, 1 refused or failed, 2 not understood.")]
 pub struct Cli {
@@ -25,24 +28,42 @@ pub struct Cli {
     /// Print the daemon's answer as it came, in JSON
     #[arg(long, global = true)]
     pub json: bool,
+    /// Print the same again and again, every second or as often as it says
+    #[arg(long, global = true, value_name = "TIME", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1s", value_parser = humantime::parse_duration)]
+    pub watch: Option<Duration>,
     /// What to do.
     #[command(subcommand)]
     pub verb: Verb,
 }
 
 /// The verbs, in the order of the help.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Verb {
     /// Check a configuration file, here and without the daemon
     ///
     /// Reports every error of the file with its place and what to do. Nothing is changed.
+    #[command(
+        after_help = "Examples:\n  penstock check lb.toml\n  penstock check --reference > reference.toml"
+    )]
     Check {
         /// The file
-        file: PathBuf,
+        #[arg(required_unless_present = "reference")]
+        file: Option<PathBuf>,
+        /// Print a file of all keys instead, with their defaults, ranges and meanings
+        #[arg(long, conflicts_with = "file")]
+        reference: bool,
     },
+    /// Say what of this machine is in the way of a configuration
+    ///
+    /// Looks at the kernel, the cores, the memory and the interfaces, and says what to change. Exit status 1: the box would
+    /// not run as it is configured.
+    #[command(after_help = "Example:\n  penstock doctor --config /etc/penstock/penstock.toml")]
+    Doctor(super::DoctorArguments),
     /// Say what a configuration file would change
     ///
     /// The daemon compares the file with the configuration in force. Nothing is changed.
+    #[command(after_help = "Example:\n  penstock plan new.toml")]
     Plan {
         /// The file
         file: PathBuf,
@@ -51,22 +72,47 @@ pub enum Verb {
     ///
     /// The file's text is sent to the daemon, which holds it until it stops or reloads. The daemon's
     /// own file stays as it is: to keep the change, write it there too.
-    Apply {
-        /// The file
-        file: PathBuf,
+    #[command(
+        after_help = "Example:\n  penstock apply new.toml --confirm 60s    and when all is well: penstock confirm"
+    )]
+    Apply(super::ApplyArguments),
+    /// Keep what was applied with --confirm
+    #[command(
+        after_help = "Example:\n  penstock apply new.toml --confirm 60s && curl http://10.0.0.100/ && penstock confirm"
+    )]
+    Confirm,
+    /// Put the configuration in force that was before this one, or another one of the history
+    #[command(
+        after_help = "Examples:\n  penstock rollback      what was in force before\n  penstock rollback 7    what `penstock history` has under that number"
+    )]
+    Rollback {
+        /// Its number in the history
+        number: Option<u64>,
+    },
+    /// The last 20 configurations that were put in force, with who and when
+    #[command(after_help = "Examples:\n  penstock history\n  penstock history 7 > old.toml")]
+    History {
+        /// Print the text of this one
+        number: Option<u64>,
     },
     /// Let the daemon read its own file anew
     ///
     /// A file with errors changes nothing. Established connections go on.
+    #[command(after_help = "Example:\n  penstock check /etc/penstock/penstock.toml && penstock reload")]
     Reload,
     /// The box: interfaces, workers, flow table
+    #[command(after_help = "Example:\n  penstock status --watch")]
     Status,
     /// The services and their backends, with counters
+    #[command(
+        after_help = "Examples:\n  penstock services\n  penstock services web    with each check, and what went up and down"
+    )]
     Services {
         /// Only this service
         name: Option<String>,
     },
     /// Connections in the flow table
+    #[command(after_help = "Example:\n  penstock flows --service web --limit 20")]
     Flows {
         /// Only those of this service
         #[arg(long, value_name = "NAME")]
@@ -76,16 +122,22 @@ pub enum Verb {
         limit: usize,
     },
     /// The VRRP instances, or what to do with one
+    #[command(
+        after_help = "Examples:\n  penstock vrrp\n  penstock vrrp failover outside    give up mastership, without loss"
+    )]
     Vrrp {
         /// Without a verb they are listed.
         #[command(subcommand)]
         what: Option<VrrpVerb>,
     },
     /// The interfaces that carry service traffic
+    #[command(after_help = "Example:\n  penstock interfaces    how each NIC is really driven")]
     Interfaces,
     /// The next hops that services need, and their MAC addresses
+    #[command(after_help = "Example:\n  penstock neighbours")]
     Neighbours,
     /// Where frames went, and why some were dropped
+    #[command(after_help = "Examples:\n  penstock stats --watch=2s\n  penstock --json stats | jq .drops")]
     Stats,
     /// Enable, disable or drain a backend, or change its weight
     ///
@@ -93,6 +145,9 @@ pub enum Verb {
     #[command(subcommand)]
     Backend(BackendVerb),
     /// Clients that are remembered with their servers
+    #[command(
+        after_help = "Examples:\n  penstock persistence --service web\n  penstock persistence flush --client 192.0.2.7"
+    )]
     Persistence {
         /// Without a verb they are listed.
         #[command(subcommand)]
@@ -119,7 +174,13 @@ pub enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         packet: Vec<String>,
     },
+    /// Write a configuration out of another load balancer's
+    ///
+    /// Each line that has no counterpart is named, in the result as a comment and on the standard error.
+    #[command(subcommand)]
+    Import(super::ImportVerb),
     /// The version of this program, and of the daemon if it answers
+    #[command(after_help = "Example:\n  penstock version")]
     Version,
     /// A completion script for a shell
     #[command(after_help = "Example:\n  penstock completion bash > /etc/bash_completion.d/penstock")]
@@ -127,10 +188,16 @@ pub enum Verb {
         /// The shell
         shell: clap_complete::Shell,
     },
+    /// Write man pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// The folder
+        folder: PathBuf,
+    },
 }
 
 /// What to do with a VRRP instance.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum VrrpVerb {
     /// Let another box be master: this one answers until it hears the other
     Failover {
@@ -140,9 +207,10 @@ pub enum VrrpVerb {
 }
 
 /// What to do with clients that are remembered.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum PersistenceVerb {
     /// Forget them: their next connections are for the scheduler to place. None is cut
+    #[command(after_help = "Example:\n  penstock persistence flush --service web --client 192.0.2.7")]
     Flush {
         /// Only this client
         #[arg(long, value_name = "ADDRESS")]
@@ -151,7 +219,7 @@ pub enum PersistenceVerb {
 }
 
 /// What to do with a backend.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum BackendVerb {
     /// Give it new connections again
     Enable(BackendName),
@@ -170,7 +238,7 @@ pub enum BackendVerb {
 }
 
 /// Which backend.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:\n  \
     penstock backend drain web 10.0.1.11\n  \
     penstock backend drain web 10.0.1.11:8080\n  \
@@ -187,60 +255,5 @@ pub struct BackendName {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-    use clap::error::ErrorKind;
-
-    use super::*;
-
-    fn refused(line: &str) -> (ErrorKind, i32) {
-        let error = Cli::try_parse_from(line.split_whitespace()).expect_err(line);
-        (error.kind(), error.exit_code())
-    }
-
-    #[test]
-    fn the_definition_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_verb_of_the_contract_is_understood() {
-        for line in [
-            "check lb.toml",
-            "plan lb.toml",
-            "apply lb.toml",
-            "reload",
-            "status --json",
-            "services",
-            "services web",
-            "flows --service web --limit 5",
-            "vrrp",
-            "vrrp failover outside",
-            "interfaces",
-            "neighbours",
-            "--socket /tmp/s stats",
-            "backend enable web 10.0.1.11",
-            "backend disable web 10.0.1.11:80",
-            "backend drain web [2001:db8::1]:80",
-            "backend weight web 10.0.1.11 0",
-            "backend weight web 10.0.1.11 0 --save",
-            "persistence --service web",
-            "persistence flush --service web --client 192.0.2.7",
-            "explain web --client 192.0.2.7:40112",
-            "trace 10.0.0.1 10.0.0.100 --protocol tcp --dport 80",
-            "version",
-            "completion zsh",
-        ] {
-            let words = std::iter::once("penstock").chain(line.split_whitespace());
-            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_understood_ends_with_status_2() {
-        assert_eq!(refused("penstock frobnicate"), (ErrorKind::InvalidSubcommand, 2));
-        assert_eq!(refused("penstock backend weight web 10.0.1.11 65536"), (ErrorKind::ValueValidation, 2));
-        assert_eq!(refused("penstock check"), (ErrorKind::MissingRequiredArgument, 2));
-        assert_eq!(refused("penstock --help"), (ErrorKind::DisplayHelp, 0));
-    }
-}
+#[path = "args_tests.rs"]
+mod tests;

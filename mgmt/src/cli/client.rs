@@ -38,6 +38,13 @@ impl Call {
     }
 }
 
+impl Call {
+    fn changes_nothing(&self) -> bool {
+        let path = self.path.split('?').next().unwrap_or_default();
+        self.method == Method::GET || ["/v1/config/check", "/v1/config/plan"].contains(&path)
+    }
+}
+
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -80,16 +87,28 @@ pub enum ClientError {
 pub async fn send(socket: &Path, call: Call) -> Result<Answer, ClientError> {
     let path = || socket.to_owned();
     let exchange = async {
-        let stream = UnixStream::connect(socket).await.map_err(|error| unreachable_at(socket, error))?;
+        let stream = connect(socket, &call).await.map_err(|error| unreachable_at(socket, error))?;
         exchange(stream, call).await.map_err(|error| ClientError::Protocol { path: path(), error })
     };
     let timed = tokio::time::timeout(PATIENCE, exchange).await;
     timed.unwrap_or_else(|_| Err(ClientError::Timeout { path: path() }))
 }
 
+/// Whoever may only look has a socket of their own beside the one that takes changes.
+async fn connect(socket: &Path, call: &Call) -> io::Result<UnixStream> {
+    match UnixStream::connect(socket).await {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && call.changes_nothing() => {
+            UnixStream::connect(socket.with_file_name("view.sock")).await.map_err(|_| error)
+        }
+        other => other,
+    }
+}
+
 fn unreachable_at(socket: &Path, error: io::Error) -> ClientError {
     let advice = match error.kind() {
-        io::ErrorKind::PermissionDenied => "be root or in the group `penstock`",
+        io::ErrorKind::PermissionDenied => {
+            "be root or in the group `penstock`, or in `penstock-view` to look only"
+        }
         _ => "is penstockd running? --socket or $PENSTOCK_SOCKET name another socket",
     };
     ClientError::Unreachable { path: socket.to_owned(), error, advice }

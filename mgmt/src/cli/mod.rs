@@ -5,14 +5,19 @@
 
 mod args;
 mod client;
+pub mod daemon;
+mod doctor;
+mod import;
+mod pages;
 mod render;
 mod table;
+mod transaction;
+mod watch;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use serde::de::DeserializeOwned;
 
 use crate::api::request::{BackendRef, Refusal};
@@ -20,8 +25,11 @@ use crate::api::view;
 use crate::config::{self, Machine};
 pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb, VrrpVerb};
 pub use client::{Answer, Call, ClientError, encoded, send};
+pub use doctor::DoctorArguments;
+pub use import::ImportVerb;
 use render::Render;
 use table::Style;
+pub use transaction::ApplyArguments;
 
 /// Why the exit status is 1.
 #[derive(Debug, thiserror::Error)]
@@ -86,22 +94,35 @@ impl<O: Write, E: Write> Terminal<O, E> {
 
     /// Warnings are not worth failing for if nobody can read them.
     fn warn(&mut self, diagnostics: &[config::Diagnostic]) {
-        let _ = self.err.write_all(render::diagnostics(diagnostics).as_bytes());
+        self.tell(&render::diagnostics(diagnostics));
+    }
+
+    fn tell(&mut self, text: &str) {
+        let _ = self.err.write_all(text.as_bytes());
     }
 }
 
 /// Does what `cli` says. Needs a tokio runtime.
 pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -> Result<(), Failure> {
-    let Cli { socket, json, verb } = cli;
+    match cli.watch {
+        Some(every) => watch::watch(cli, every, terminal).await,
+        None => run_once(cli, terminal).await,
+    }
+}
+
+async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -> Result<(), Failure> {
+    let Cli { socket, json, verb, .. } = cli;
     let mut session = Session { socket, json, terminal };
     match verb {
-        Verb::Check { file } => session.check(&file),
-        Verb::Plan { file } => session.configure("plan", &file, "").await,
-        Verb::Apply { file } => {
-            let note = "in force until the daemon stops or reloads; its own file was not changed\n";
-            session.configure("apply", &file, note).await
-        }
-        Verb::Reload => session.change(Call::post("/v1/reload", ""), "").await,
+        Verb::Check { file: Some(file), .. } => session.check(&file),
+        Verb::Check { file: None, .. } => session.terminal.print(&config::reference()),
+        Verb::Doctor(arguments) => session.doctor(&arguments.config),
+        Verb::Plan { file } => session.plan(&file).await,
+        Verb::Apply(arguments) => session.apply(&arguments).await,
+        Verb::Confirm => session.confirm().await,
+        Verb::Rollback { number } => session.rollback(number).await,
+        Verb::History { number } => session.history(number).await,
+        Verb::Reload => session.change(Call::post("/v1/reload", "")).await.map(drop),
         Verb::Status => session.show::<view::Status>("/v1/status").await,
         Verb::Services { name: None } => session.show::<Vec<view::Service>>("/v1/services").await,
         Verb::Services { name: Some(name) } => {
@@ -129,8 +150,10 @@ pub async fn run<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) ->
             session.show::<view::Explained>(&path).await
         }
         Verb::Trace { .. } => Err(Failure::refused("`trace` is not available in this version")),
+        Verb::Import(verb) => import::run(&verb, session.terminal),
         Verb::Version => session.version().await,
         Verb::Completion { shell } => session.completion(shell),
+        Verb::Man { folder } => session.man(&folder),
     }
 }
 
@@ -177,26 +200,12 @@ impl<O: Write, E: Write> Session<'_, O, E> {
         }
     }
 
-    async fn change(&mut self, call: Call, note: &str) -> Result<(), Failure> {
-        if let Some(planned) = self.call::<view::Planned>(call).await? {
-            self.terminal.warn(&planned.diagnostics);
-            self.terminal.print(note)?;
-        }
-        Ok(())
-    }
-
     async fn hand_over(&mut self, name: &str) -> Result<(), Failure> {
         let path = format!("/v1/vrrp/{}/failover", encoded(name));
         if self.call::<view::VrrpState>(Call::post(path, "")).await?.is_some() {
             self.terminal.print(&format!("{name}: another box may be master now\n"))?;
         }
         Ok(())
-    }
-
-    async fn configure(&mut self, verb: &str, file: &Path, note: &str) -> Result<(), Failure> {
-        let text = config::read_file(file).map_err(|errors| invalid(file, errors))?;
-        let name = encoded(&file.display().to_string());
-        self.change(Call::post(format!("/v1/config/{verb}?name={name}"), text), note).await
     }
 
     fn check(&mut self, file: &Path) -> Result<(), Failure> {
@@ -255,12 +264,6 @@ impl<O: Write, E: Write> Session<'_, O, E> {
         }
         let daemon = daemon.unwrap_or_else(|| "does not answer".to_owned());
         self.terminal.print(&format!("penstock  {own}\npenstockd {daemon}\n"))
-    }
-
-    fn completion(&mut self, shell: clap_complete::Shell) -> Result<(), Failure> {
-        let mut script = Vec::new();
-        clap_complete::generate(shell, &mut Cli::command(), "penstock", &mut script);
-        self.terminal.print(&String::from_utf8_lossy(&script))
     }
 
     fn print_json(&mut self, view: &impl serde::Serialize) -> Result<(), Failure> {

@@ -185,19 +185,6 @@ impl Render for view::Stats {
     }
 }
 
-impl Render for view::Planned {
-    fn render(&self, _: Style) -> String {
-        let mut text = String::new();
-        for change in &self.plan.changes {
-            say(&mut text, format_args!("{change}\n"));
-        }
-        for change in &self.plan.needs_restart {
-            say(&mut text, format_args!("needs a restart: {change}\n"));
-        }
-        if text.is_empty() { "no change\n".to_owned() } else { text }
-    }
-}
-
 /// Diagnostics for stderr, each followed by an empty line.
 pub(super) fn diagnostics(found: &[Diagnostic]) -> String {
     found.iter().map(|diagnostic| format!("{diagnostic}\n\n")).collect()

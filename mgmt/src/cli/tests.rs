@@ -136,3 +136,36 @@ async fn what_is_no_daemon_gets_an_error_and_no_hang() {
     rude.await.unwrap();
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[tokio::test]
+async fn a_plan_is_told_with_what_it_means_for_the_traffic() {
+    let daemon = FakeDaemon::start();
+    let (out, err, done) =
+        penstock(&daemon.socket, &format!("plan {}", file("../configs/router.toml"))).await;
+    assert!(!out.is_empty() && done, "{err}");
+    let forecast = out.split_once("\nforecast:\n").unwrap().1;
+    let expected = "  service web: 12.5 % of new flows go elsewhere\n  3 of 1000 established flows are ended\n  \
+                    40 flows of backends that leave go on until they end\n  \
+                    the flow table takes 172 MiB instead of 86 MiB\n  \
+                    service tls: its pool has room for 64512 flows to each backend; 60000 is the most that one has now\n";
+    assert_eq!(forecast, expected);
+}
+
+#[tokio::test]
+async fn what_is_applied_for_a_time_says_how_it_stays() {
+    let daemon = FakeDaemon::start();
+    let dsr = file("../configs/dsr.toml");
+    let (out, _, done) = penstock(&daemon.socket, &format!("apply {dsr} --confirm 1500ms")).await;
+    assert!(
+        done && out.ends_with("in force for 2 seconds: `penstock confirm` keeps it, else it is taken back\n"),
+        "{out}"
+    );
+    let (out, _, done) = penstock(&daemon.socket, "confirm").await;
+    assert!(done && out.ends_with("stays in force (number 3)\n"), "{out}");
+    let (out, _, done) = penstock(&daemon.socket, "history").await;
+    let expected = "NUMBER  AT                    WHO    HOW    STATE            FILE\n     \
+                    3  2026-01-02T03:04:05Z  alice  apply  unconfirmed-42s  lb.toml\n";
+    assert_eq!((out.as_str(), done), (expected, true));
+    assert_eq!(penstock(&daemon.socket, "history 3").await.0, "# number 3\n");
+    assert!(!penstock(&daemon.socket, "rollback 9").await.2);
+}

@@ -134,7 +134,7 @@ impl Compiler {
         self.outcomes.get(service).copied()
     }
 
-    fn select(&self, facts: &Facts<'_>, service: &config::Service) -> Selection {
+    pub(super) fn select(&self, facts: &Facts<'_>, service: &config::Service) -> Selection {
         let choice = &service.choice;
         let number = |address, port| facts.inventory.number(service, address, port);
         let entrant = |backend: &config::Backend| {

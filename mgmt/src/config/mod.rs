@@ -19,6 +19,7 @@ mod model;
 pub mod plan;
 mod read;
 mod reader;
+mod reference;
 mod service;
 mod validate;
 mod value;
@@ -36,6 +37,7 @@ use toml::de::DeTable;
 pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
+pub use reference::reference;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
 pub use vrrp::{MacMode, Track, Tracking, Vrrp};
 
@@ -87,6 +89,9 @@ pub struct Node {
     pub name: String,
     /// The control socket is in here. Default: `/run/penstock`.
     pub run_dir: PathBuf,
+    /// What outlives the daemon: the history of configurations. Default: `/var/lib/penstock`, or `run_dir` where that
+    /// is another than the usual one.
+    pub state_dir: PathBuf,
     /// Seeds the schedulers' hashing. Default: the node's name.
     pub cluster: String,
 }
@@ -96,6 +101,12 @@ impl Node {
     #[must_use]
     pub fn control_socket(&self) -> PathBuf {
         self.run_dir.join("control.sock")
+    }
+
+    /// Where the socket is that takes no changes.
+    #[must_use]
+    pub fn view_socket(&self) -> PathBuf {
+        self.run_dir.join("view.sock")
     }
 }
 

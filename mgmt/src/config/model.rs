@@ -35,6 +35,7 @@ pub(super) struct Model {
 pub(super) struct Node {
     pub(super) name: Option<Spanned<String>>,
     pub(super) run_dir: Option<Spanned<String>>,
+    pub(super) state_dir: Option<Spanned<String>>,
     pub(super) cluster: Option<Spanned<String>>,
 }
 

@@ -39,6 +39,7 @@ impl Plan {
 pub fn plan(old: &Config, new: &Config) -> Plan {
     let mut fixed = Changes::default();
     fixed.field("node.run_dir", old.node.run_dir.display(), new.node.run_dir.display());
+    fixed.field("node.state_dir", old.node.state_dir.display(), new.node.state_dir.display());
     dataplane(&mut fixed, &old.dataplane, &new.dataplane);
     interfaces(&mut fixed, &old.interfaces, &new.interfaces);
 
@@ -395,6 +396,7 @@ mod tests {
         assert_eq!(plan.changes, ["dataplane.flow_timeouts.udp: 1m -> 5s"]);
         let expected = [
             "node.run_dir: /run/penstock -> /run/lb",
+            "node.state_dir: /var/lib/penstock -> /run/lb",
             "dataplane.cores: [1, 2, 3] -> [1]",
             "dataplane.poll: adaptive -> busy",
             "interfaces: [\"eth0\"] -> [\"eth1\", \"eth0\"]",

@@ -34,6 +34,8 @@ impl<'r, 'i, 't> Reader<'r, 'i, 't> {
 
     fn value(&mut self, key: &'static str) -> Option<&'r Spanned<DeValue<'i>>> {
         self.asked.push(key);
+        #[cfg(test)]
+        ASKED.with_borrow_mut(|asked| asked.insert((self.name, key)));
         self.table.get(key)
     }
 
@@ -186,6 +188,24 @@ impl<'r, 'i, 't> Reader<'r, 'i, 't> {
             finding.help(help);
         }
     }
+}
+
+/// What has been asked for, by table, since the thread began or [`forget_asked`] was called: tests hold the
+/// reference against it.
+#[cfg(test)]
+pub(super) fn asked() -> std::collections::BTreeSet<(&'static str, &'static str)> {
+    ASKED.with_borrow(Clone::clone)
+}
+
+#[cfg(test)]
+pub(super) fn forget_asked() {
+    ASKED.with_borrow_mut(std::collections::BTreeSet::clear);
+}
+
+#[cfg(test)]
+thread_local! {
+    static ASKED: std::cell::RefCell<std::collections::BTreeSet<(&'static str, &'static str)>> =
+        const { std::cell::RefCell::new(std::collections::BTreeSet::new()) };
 }
 
 /// Reports a key that does not exist, with the nearest one that does.

@@ -128,6 +128,16 @@ impl Supervisor {
         self.said = wrong;
     }
 
+    /// Tells systemd that all is well, if it wants to know. A worker that has ended does not come back but by a
+    /// restart.
+    pub(super) fn pet_watchdog(&self) {
+        if self.interfaces.dead.is_empty()
+            && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Watchdog])
+        {
+            tracing::debug!(%error, "systemd was not told");
+        }
+    }
+
     pub(super) fn report_dead_workers(&mut self) {
         for worker in self.dataplane.dead_workers() {
             if self.interfaces.dead.insert(worker) {

@@ -15,6 +15,7 @@
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
 //! | a backend warms up | every fifth of a second a new snapshot with its weight |
+//! | what was put in force for a time is not confirmed | what was before is put in force |
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
@@ -22,6 +23,7 @@ mod change;
 mod choice;
 mod control;
 mod failover;
+mod forecast;
 mod health;
 mod interfaces;
 mod observe;
@@ -30,6 +32,7 @@ mod pressure;
 mod requests;
 mod side_way;
 mod start;
+mod transaction;
 mod views;
 
 pub use start::{StartFailure, start};
@@ -102,6 +105,7 @@ pub struct Supervisor {
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
+    transaction: transaction::Transaction,
     announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
     groups: Option<Groups>,
@@ -168,6 +172,7 @@ impl Supervisor {
                 length = self.side_way.receive(&mut packet) => {
                     self.send_by_the_data_path(length.map(|length| &packet[..length]));
                 }
+                () = self.transaction.due() => self.take_back().await,
                 _ = observe.tick(), if self.observes() => self.observe(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
                 _ = signals.terminate.recv() => {
@@ -290,6 +295,7 @@ impl Supervisor {
         self.keep_neighbours_now_and_then().await;
         self.report_dead_workers();
         self.follow_vrrp();
+        self.pet_watchdog();
         self.forget_clients();
     }
 }

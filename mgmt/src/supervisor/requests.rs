@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 use super::Supervisor;
 use crate::api::request::{ConfigText, Refusal, Reply, Request};
 use crate::api::view;
-use crate::compile::{Served, conflicts, is_behind_a_router, tunnel_source};
-use crate::config::{self, Config, Diagnostic, Forwarding, plan};
+use crate::compile::{Served, is_behind_a_router, tunnel_source};
+use crate::config::{self, Config, Diagnostic, Forwarding};
+use crate::history::Caller;
 
 fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
     // Who asked may have hung up; that is no concern of ours.
@@ -30,14 +31,21 @@ impl Supervisor {
             Request::Stats(to) => reply(to, Ok(self.stats())),
             Request::Check(text, to) => reply(to, self.check(&text)),
             Request::Plan(text, to) => reply(to, self.plan(&text)),
-            Request::Apply(text, to) => {
-                let answer = self.apply(&text).await;
+            Request::Apply(text, confirm, caller, to) => {
+                let answer = self.apply(&text, confirm, (caller, "apply")).await;
                 reply(to, answer);
             }
-            Request::Reload(to) => {
-                let answer = self.reload().await;
+            Request::Reload(caller, to) => {
+                let answer = self.reload((caller, "reload")).await;
                 reply(to, answer);
             }
+            Request::Confirm(caller, to) => reply(to, self.confirm(caller)),
+            Request::Rollback(number, caller, to) => {
+                let answer = self.rollback(number, caller).await;
+                reply(to, answer);
+            }
+            Request::History(to) => reply(to, Ok(self.history())),
+            Request::Text(number, to) => reply(to, self.history_text(number)),
             Request::SetBackend(which, change, to) => reply(to, self.set_backend(&which, change)),
             Request::Persistence(service, to) => reply(to, self.persistence(service.as_deref())),
             Request::Flush(query, to) => reply(to, self.flush(&query)),
@@ -45,7 +53,10 @@ impl Supervisor {
         }
     }
 
-    fn read(&self, ConfigText { name, text }: &ConfigText) -> Result<(Config, Vec<Diagnostic>), Refusal> {
+    pub(super) fn read(
+        &self,
+        ConfigText { name, text }: &ConfigText,
+    ) -> Result<(Config, Vec<Diagnostic>), Refusal> {
         config::load_str(name, text, &self.machine).map_err(|errors| Refusal::invalid(name, errors))
     }
 
@@ -55,31 +66,7 @@ impl Supervisor {
         Ok(view::Checked { services: config.services.len(), backends, diagnostics })
     }
 
-    fn plan(&self, text: &ConfigText) -> Result<view::Planned, Refusal> {
-        let (config, diagnostics) = self.read(text)?;
-        let plan = plan::plan(&self.config, &config);
-        Ok(view::Planned { plan, config_generation: self.config_generation, diagnostics })
-    }
-
-    async fn apply(&mut self, text: &ConfigText) -> Result<view::Planned, Refusal> {
-        let mut planned = self.plan(text)?;
-        if !planned.plan.needs_restart.is_empty() {
-            return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
-        }
-        let (config, _) = self.read(text)?;
-        let conflicts = conflicts(&config, self.netlink.state());
-        if !conflicts.is_empty() {
-            return Err(Refusal::conflicts(&text.name, &conflicts));
-        }
-        self.put_in_force(config).await?;
-        for change in &planned.plan.changes {
-            tracing::info!(change, "configuration");
-        }
-        planned.config_generation = self.config_generation;
-        Ok(planned)
-    }
-
-    async fn put_in_force(&mut self, config: Config) -> Result<(), Refusal> {
+    pub(super) async fn put_in_force(&mut self, config: Config) -> Result<(), Refusal> {
         let before = std::mem::replace(&mut self.config, config);
         self.forget_what_backends_answered(&before);
         self.follow_configuration();
@@ -150,15 +137,15 @@ impl Supervisor {
         }
     }
 
-    async fn reload(&mut self) -> Result<view::Planned, Refusal> {
+    async fn reload(&mut self, by: (Caller, &str)) -> Result<view::Planned, Refusal> {
         let name = self.file.display().to_string();
         let text = config::read_file(&self.file).map_err(|errors| Refusal::invalid(&name, errors))?;
-        self.apply(&ConfigText { name, text }).await
+        self.apply(&ConfigText { name, text }, None, by).await
     }
 
     /// SIGHUP: who sent it reads the log.
     pub(super) async fn reload_by_signal(&mut self) {
-        match self.reload().await {
+        match self.reload((Caller::default(), "reload by SIGHUP")).await {
             Ok(planned) => {
                 for warning in planned.diagnostics {
                     tracing::warn!("{warning}");

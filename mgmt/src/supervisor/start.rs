@@ -8,7 +8,9 @@ use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::{Supervisor, announce, control, failover, interfaces, observe, pools, pressure, side_way};
+use super::{
+    Supervisor, announce, control, failover, interfaces, observe, pools, pressure, side_way, transaction,
+};
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::failover::Failover;
@@ -63,22 +65,26 @@ fn one_a_line(conflicts: &BTreeSet<Conflict>) -> String {
 ///
 /// # Errors
 /// See [`StartFailure`]; nothing stays behind, but for a bridge that was made.
-pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Supervisor, StartFailure> {
+pub async fn start(
+    (file, text): (PathBuf, String),
+    machine: Machine,
+    config: Config,
+) -> Result<Supervisor, StartFailure> {
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
     let conflicts = conflicts(&config, netlink.state());
     if !conflicts.is_empty() {
         return Err(StartFailure::Conflicts(conflicts));
     }
-    provide_bridges(&config, &mut netlink).await?;
+    provide_bridges(&mut netlink, &config).await?;
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
     let mut compiler = Compiler::default();
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
-    let (net, rss_known) = (netlink.state(), &*rss);
-    let facts = Facts { config: &config, inventory: &inventory, net, rss: rss_known, workers, now };
+    let facts =
+        Facts { config: &config, inventory: &inventory, net: netlink.state(), rss: &rss, workers, now };
     // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     compiler.build_on(cores);
@@ -92,12 +98,10 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     )]
     let punt_event = AsyncFd::with_interest(event, Interest::READABLE)?;
     let resolver = netlink.resolver();
-    // Checks open many sockets at once.
-    if let Err(error) = engine::raise_descriptors() {
-        tracing::warn!(%error, "no more descriptors than were given: checks may run late");
-    }
+    raise_descriptors();
     let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
     let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
+    let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
         file,
         machine,
@@ -125,6 +129,7 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
+        transaction,
         announced: announce::Announced::default(),
         groups: Groups::new().ok(),
         said: BTreeSet::new(),
@@ -136,8 +141,15 @@ pub async fn start(file: PathBuf, machine: Machine, config: Config) -> Result<Su
     Ok(supervisor)
 }
 
-/// None is made if another one is refused.
-async fn provide_bridges(config: &Config, netlink: &mut Netlink) -> Result<(), StartFailure> {
+/// Checks open many sockets at once.
+fn raise_descriptors() {
+    if let Err(error) = engine::raise_descriptors() {
+        tracing::warn!(%error, "no more descriptors than were given: checks may run late");
+    }
+}
+
+/// None is touched if one of them cannot be had.
+async fn provide_bridges(netlink: &mut Netlink, config: &Config) -> Result<(), StartFailure> {
     for bridge in config.bridges() {
         refuse_foreign_ports(netlink.state(), bridge, &config.ports_of(bridge))?;
     }

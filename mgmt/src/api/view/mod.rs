@@ -11,7 +11,7 @@ mod service;
 
 pub use check::{Change, Check};
 pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
-pub use config::{Checked, Planned, Refused};
+pub use config::{Applied, Checked, Confirmed, Forecast, Planned, Refused, ServiceForecast, SnatForecast};
 pub use handshakes::{Handshakes, Within};
 pub use node::{
     Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,

@@ -21,8 +21,8 @@ use values::{digest, dns_name, octets, record_type, regex, status};
 const PAUSE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(86_400);
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 const DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
-/// Ten years.
-const CERTIFICATE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3650 * 86_400);
+/// Ten years, of 365 days and a quarter.
+const CERTIFICATE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(10 * 31_557_600);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Word {

@@ -84,6 +84,7 @@ fn node(table: Table<'_, '_>, report: &mut Report<'_>) -> Node {
     let node = Node {
         name: reader.take("name", string),
         run_dir: reader.take("run_dir", string),
+        state_dir: reader.take("state_dir", string),
         cluster: reader.take("cluster", string),
     };
     reader.finish();

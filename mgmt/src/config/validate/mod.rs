@@ -23,6 +23,7 @@ use super::diagnostic::{Report, Span};
 use super::{Config, Dataplane, Interface, Machine, Node, model};
 
 const DEFAULT_RUN_DIR: &str = "/run/penstock";
+const DEFAULT_STATE_DIR: &str = "/var/lib/penstock";
 
 /// The kernel's `IFNAMSIZ`, its closing zero aside.
 const INTERFACE_NAME: usize = 15;
@@ -44,17 +45,23 @@ fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Nod
     for text in [&written.name, &written.cluster].into_iter().flatten() {
         name(text, "a node's or a cluster's name", report);
     }
-    if let Some(dir) = &written.run_dir
-        && !dir.get_ref().starts_with('/')
-    {
-        let finding = report.error(&dir.span(), "`run_dir` must be an absolute path");
-        finding.help(format!("as in `run_dir = \"{DEFAULT_RUN_DIR}\"`"));
+    let dirs = [
+        ("run_dir", &written.run_dir, DEFAULT_RUN_DIR),
+        ("state_dir", &written.state_dir, DEFAULT_STATE_DIR),
+    ];
+    for (key, dir, example) in dirs {
+        if let Some(dir) = dir.as_ref().filter(|dir| !dir.get_ref().starts_with('/')) {
+            let finding = report.error(&dir.span(), format!("`{key}` must be an absolute path"));
+            finding.help(format!("as in `{key} = \"{example}\"`"));
+        }
     }
     let name = written.name.map_or_else(|| machine.hostname.clone(), Spanned::into_inner);
+    let run_dir = written.run_dir.map_or_else(|| DEFAULT_RUN_DIR.to_owned(), Spanned::into_inner);
+    // Who has several daemons on one machine gives each a run_dir.
+    let usual = if run_dir == DEFAULT_RUN_DIR { DEFAULT_STATE_DIR } else { &run_dir };
     Node {
-        run_dir: PathBuf::from(
-            written.run_dir.map_or_else(|| DEFAULT_RUN_DIR.to_owned(), Spanned::into_inner),
-        ),
+        state_dir: PathBuf::from(written.state_dir.map_or_else(|| usual.to_owned(), Spanned::into_inner)),
+        run_dir: PathBuf::from(run_dir),
         cluster: written.cluster.map_or_else(|| name.clone(), Spanned::into_inner),
         name,
     }

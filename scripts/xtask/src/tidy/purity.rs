@@ -26,6 +26,7 @@ const PURE: &[&str] = &[
     "mgmt/src/health/plan.rs",
     "mgmt/src/health/schedule.rs",
     "mgmt/src/health/tracker.rs",
+    "mgmt/src/import/",
     "mgmt/src/inventory.rs",
     "mgmt/src/inventory/",
     "mgmt/src/net/arp.rs",

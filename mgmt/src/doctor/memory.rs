@@ -1,0 +1,84 @@
+//! Huge pages for the flow table, and memory that may be locked.
+
+use dataplane::HugePages;
+
+use super::{Finding, Sight};
+use crate::config::Dataplane;
+
+/// `dataplane/src/flow` says what for.
+const BYTES_PER_FLOW: u64 = 86;
+
+pub(super) fn examine(sight: &Sight, dataplane: &Dataplane) -> Vec<Finding> {
+    vec![huge_pages(sight, dataplane), locked(sight)]
+}
+
+fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
+    const WHAT: &str = "huge pages";
+    let info = sight.text("/proc/meminfo").unwrap_or_default();
+    let of = |name: &str| {
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let size = of("Hugepagesize").filter(|size| *size > 0).unwrap_or(2048) * 1024;
+    let free = of("HugePages_Free").unwrap_or(0);
+    let needed = (dataplane.flows as u64 * BYTES_PER_FLOW).div_ceil(size);
+    let found = format!("{free} free, the flow table takes {needed}");
+    let total = of("HugePages_Total").unwrap_or(0) + needed.saturating_sub(free);
+    let advice = format!("sysctl vm.nr_hugepages={total}, early after boot");
+    match dataplane.huge_pages {
+        HugePages::Off => Finding::ok(WHAT, "not asked for"),
+        _ if free >= needed => Finding::ok(WHAT, found),
+        HugePages::Auto => Finding::advice(WHAT, found, advice),
+        HugePages::Require => Finding::problem(WHAT, found, advice),
+    }
+}
+
+/// Rings and frames of AF_XDP are locked memory.
+fn locked(sight: &Sight) -> Finding {
+    const WHAT: &str = "memlock";
+    let limits = sight.text("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory")).unwrap_or_default();
+    match line.split_whitespace().next() {
+        Some("unlimited") => Finding::ok(WHAT, "unlimited"),
+        found => Finding::advice(
+            WHAT,
+            format!("{} bytes in this shell", found.unwrap_or("unknown")),
+            "LimitMEMLOCK=infinity in the unit, as in configs/penstockd.service; in a shell: ulimit -l unlimited",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State::{Advice, Ok, Problem};
+    use super::*;
+    use crate::config::{Machine, load_str};
+
+    #[test]
+    fn the_table_has_to_fit_into_the_pages_that_are_free() {
+        let dataplane = |keys: &str| {
+            let text = format!("[dataplane]\nflows = 1_000_000\n{keys}\n[[interface]]\nname = \"eth0\"\n");
+            let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+            load_str("lb.toml", &text, &machine).unwrap().0.dataplane
+        };
+        let info = |free: u32| {
+            format!("MemTotal: 1 kB\nHugePages_Total: 50\nHugePages_Free: {free}\nHugepagesize: 2048 kB\n")
+        };
+        let with =
+            |free, keys: &str| huge_pages(&Sight::of(&[("/proc/meminfo", &info(free))]), &dataplane(keys));
+        assert_eq!(with(42, "").state, Ok);
+        assert_eq!(with(41, "").state, Advice);
+        assert_eq!(with(40, "hugepages = \"require\"").state, Problem);
+        assert_eq!(with(40, "").advice, "sysctl vm.nr_hugepages=52, early after boot");
+        assert_eq!(with(0, "hugepages = \"off\"").state, Ok);
+    }
+
+    #[test]
+    fn the_limit_of_locked_memory_is_read() {
+        let limits = |limit: &str| {
+            let text = format!("Limit  Soft Limit\nMax locked memory         {limit}   {limit}   bytes\n");
+            locked(&Sight::of(&[("/proc/self/limits", &text)])).state
+        };
+        assert_eq!([limits("unlimited"), limits("8388608")], [Ok, Advice]);
+    }
+}

@@ -1,0 +1,245 @@
+//! An interface that carries packets of services: its driver, its queues, their interrupts, and what else works on its
+//! packets.
+
+use super::{Finding, Sight, list, listed};
+use crate::config::{Config, Interface};
+
+/// Drivers with native XDP, and whether they give workers frames without a copy (kernel 6.1).
+const DRIVERS: &[(&str, bool)] = &[
+    ("i40e", true),
+    ("ice", true),
+    ("igb", false),
+    ("igc", true),
+    ("ixgbe", true),
+    ("mlx5_core", true),
+    ("stmmac", true),
+    ("bnxt_en", false),
+    ("ena", false),
+    ("mlx4_en", false),
+    ("nfp", true),
+    ("qede", false),
+    ("sfc", false),
+    ("virtio_net", false),
+    ("vmxnet3", false),
+    ("hv_netvsc", false),
+    ("veth", false),
+];
+
+pub(super) fn examine(sight: &Sight, interface: &Interface, config: &Config) -> Vec<Finding> {
+    let name = &interface.name;
+    let what = |kind: &str| format!("{kind} {name}");
+    if !sight.is_there(&format!("/sys/class/net/{name}")) {
+        let there = sight.names("/sys/class/net").join(", ");
+        return vec![Finding::problem(
+            what("interface"),
+            format!("is not there; there are {there}"),
+            "correct [[interface]] name, or create it",
+        )];
+    }
+    let cores = &config.dataplane.cores;
+    let mut findings = vec![
+        link(sight, name, what("link")),
+        driver(sight, name, what("driver")),
+        queues(sight, name, cores, what("queues")),
+        rp_filter(sight, name, what("rp_filter")),
+    ];
+    findings.extend(interrupts(sight, name, cores, what("interrupts")));
+    findings.extend(numa(sight, name, cores, what("numa")));
+    findings.extend(receive_offload(sight, name, what("rxvlan")));
+    findings
+}
+
+fn link(sight: &Sight, name: &str, what: String) -> Finding {
+    match sight.text(&format!("/sys/class/net/{name}/operstate")).as_deref() {
+        // Virtual ones do not know.
+        Some(state @ ("up" | "unknown")) => Finding::ok(what, state),
+        state => {
+            let advice = format!("ip link set dev {name} up, and look at the cable");
+            Finding::problem(what, state.unwrap_or("not known"), advice)
+        }
+    }
+}
+
+fn driver(sight: &Sight, name: &str, what: String) -> Finding {
+    let Some(driver) = sight.link(&format!("/sys/class/net/{name}/device/driver")) else {
+        return Finding::advice(what, "a virtual interface", "for tests: a NIC's own driver is far faster");
+    };
+    match DRIVERS.iter().find(|(known, _)| *known == driver) {
+        Some((_, true)) => Finding::ok(what, format!("{driver}: native XDP, zero-copy")),
+        Some((_, false)) => Finding::advice(
+            what,
+            format!("{driver}: native XDP, frames are copied"),
+            "a NIC with zero-copy carries several times as much: i40e, ice, ixgbe, mlx5",
+        ),
+        None => Finding::advice(
+            what,
+            format!("{driver}: not known"),
+            "penstock interfaces shows how it is driven: generic XDP costs nine tenths of the rate",
+        ),
+    }
+}
+
+/// Each worker needs a queue on each interface, and each queue a worker.
+fn queues(sight: &Sight, name: &str, cores: &[usize], what: String) -> Finding {
+    let names = sight.names(&format!("/sys/class/net/{name}/queues"));
+    let (queues, workers) = (names.iter().filter(|name| name.starts_with("rx-")).count(), cores.len());
+    let found = format!("{queues} for {workers} workers");
+    match queues {
+        queues if queues == workers => Finding::ok(what, found),
+        queues if queues < workers => Finding::advice(
+            what,
+            found,
+            format!(
+                "ethtool -L {name} combined {workers}, or list fewer cores: a worker without a queue has nothing to do"
+            ),
+        ),
+        _ => Finding::advice(
+            what,
+            found,
+            format!(
+                "ethtool -L {name} combined {workers}: a worker with several queues is the first to be full"
+            ),
+        ),
+    }
+}
+
+/// Strict filtering drops the replies to checks where the way there is another than the way back.
+fn rp_filter(sight: &Sight, name: &str, what: String) -> Finding {
+    let of = |name: &str| sight.number(&format!("/proc/sys/net/ipv4/conf/{name}/rp_filter")).unwrap_or(0);
+    match of(name).max(of("all")) {
+        1 => Finding::advice(
+            what,
+            "strict",
+            format!(
+                "sysctl net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.{name}.rp_filter=2, where packets come another way than they go"
+            ),
+        ),
+        0 => Finding::ok(what, "off"),
+        _ => Finding::ok(what, "loose"),
+    }
+}
+
+/// Those of the queues should be served by the cores of the workers, where the frames are wanted.
+fn interrupts(sight: &Sight, name: &str, cores: &[usize], what: String) -> Option<Finding> {
+    let table = sight.text("/proc/interrupts").unwrap_or_default();
+    let is_its = |line: &&str| {
+        line.split_whitespace()
+            .next_back()
+            .is_some_and(|last| last == name || last.starts_with(&format!("{name}-")))
+    };
+    let numbers =
+        table.lines().filter(is_its).filter_map(|line| line.split(':').next()?.trim().parse::<u32>().ok());
+    let mut astray = Vec::new();
+    let mut count = 0;
+    for number in numbers {
+        count += 1;
+        let allowed = list(&sight.text(&format!("/proc/irq/{number}/smp_affinity_list")).unwrap_or_default());
+        if allowed.iter().any(|core| !cores.contains(core)) {
+            astray.push(number);
+        }
+    }
+    let astray: Vec<_> = astray.iter().map(u32::to_string).collect();
+    (count > 0).then(|| match astray.is_empty() {
+        true => Finding::ok(what, format!("on the cores {}", listed(cores))),
+        false => Finding::advice(
+            what,
+            format!(
+                "{} of {count} may be served by cores without a worker: {}",
+                astray.len(),
+                astray.join(", ")
+            ),
+            "stop irqbalance; echo CORE > /proc/irq/NUMBER/smp_affinity_list, a queue's to its worker's core",
+        ),
+    })
+}
+
+/// Nothing, where memory is the same for all cores.
+fn numa(sight: &Sight, name: &str, cores: &[usize], what: String) -> Option<Finding> {
+    let node = sight.number(&format!("/sys/class/net/{name}/device/numa_node"))?;
+    let near = list(&sight.text(&format!("/sys/devices/system/node/node{node}/cpulist"))?);
+    let far: Vec<_> = cores.iter().copied().filter(|core| !near.contains(core)).collect();
+    Some(match far.is_empty() {
+        true => Finding::ok(what, format!("node {node}, as the workers")),
+        false => Finding::advice(
+            what,
+            format!("node {node}; cores {} are of another one", listed(&far)),
+            format!("list cores of {} in [dataplane] cores", listed(&near)),
+        ),
+    })
+}
+
+/// Tags that the NIC takes out are hidden from the workers. There is no file that says so: told as a command to look with.
+fn receive_offload(sight: &Sight, name: &str, what: String) -> Option<Finding> {
+    let vlans = sight.names("/proc/net/vlan").iter().any(|vlan| vlan.starts_with(&format!("{name}.")));
+    vlans.then(|| {
+        let advice =
+            format!("ethtool -K {name} rxvlan off: a NIC that takes tags out of frames hides them from XDP");
+        Finding::advice(what, "there are VLANs on it", advice)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::super::State::{Advice, Ok, Problem};
+    use super::*;
+    use crate::config::{Machine, load_str};
+
+    fn examined(files: &[(&str, &str)]) -> Vec<(String, State)> {
+        let text = "[dataplane]\ncores = [1, 2]\n[[interface]]\nname = \"eth0\"\n";
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let config = load_str("lb.toml", text, &machine).unwrap().0;
+        let findings = examine(&Sight::of(files), &config.interfaces[0], &config);
+        findings.into_iter().map(|finding| (finding.what, finding.state)).collect()
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_is_a_problem() {
+        assert_eq!(
+            examined(&[("/sys/class/net/eth1/mtu", "1500")]),
+            [("interface eth0".to_owned(), Problem)]
+        );
+    }
+
+    #[test]
+    fn queues_interrupts_and_filters_are_told_one_by_one() {
+        const NET: &str = "/sys/class/net/eth0";
+        let good = [
+            (format!("{NET}/operstate"), "up\n"),
+            (format!("{NET}/queues/rx-0/rps"), ""),
+            (format!("{NET}/queues/rx-1/rps"), ""),
+            (format!("{NET}/queues/tx-0/xps"), ""),
+            (format!("{NET}/device/numa_node"), "0\n"),
+            ("/sys/devices/system/node/node0/cpulist".to_owned(), "0-3\n"),
+            (
+                "/proc/interrupts".to_owned(),
+                "  CPU0\n 45: 1 2 PCI-MSI eth0-TxRx-0\n 46: 0 0 PCI-MSI eth0-TxRx-1\n 47: 1 1 PCI-MSI eth01-0\n",
+            ),
+            ("/proc/irq/45/smp_affinity_list".to_owned(), "1\n"),
+            ("/proc/irq/46/smp_affinity_list".to_owned(), "2\n"),
+            ("/proc/irq/47/smp_affinity_list".to_owned(), "0-3\n"),
+            ("/proc/sys/net/ipv4/conf/eth0/rp_filter".to_owned(), "2\n"),
+        ];
+        let states = |changes: &[(&str, &str)]| -> Vec<(String, State)> {
+            let changed = |path: &str| changes.iter().any(|(other, _)| *other == path);
+            let kept =
+                good.iter().filter(|(path, _)| !changed(path)).map(|(path, text)| (path.as_str(), *text));
+            let files: Vec<_> = kept.chain(changes.iter().copied()).collect();
+            examined(&files)
+                .into_iter()
+                .filter(|(what, state)| *state != Ok && what != "driver eth0")
+                .collect()
+        };
+        assert_eq!(states(&[]), []);
+        for (path, text, what, state) in [
+            ("/sys/class/net/eth0/operstate", "down", "link eth0", Problem),
+            ("/sys/class/net/eth0/queues/rx-2/rps", "", "queues eth0", Advice),
+            ("/proc/irq/45/smp_affinity_list", "0-3", "interrupts eth0", Advice),
+            ("/proc/sys/net/ipv4/conf/eth0/rp_filter", "1", "rp_filter eth0", Advice),
+            ("/sys/devices/system/node/node0/cpulist", "0-1", "numa eth0", Advice),
+            ("/proc/net/vlan/eth0.7", "", "rxvlan eth0", Advice),
+        ] {
+            assert_eq!(states(&[(path, text)]), [(what.to_owned(), state)], "{path}");
+        }
+    }
+}

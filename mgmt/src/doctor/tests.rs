@@ -1,0 +1,32 @@
+use super::*;
+use crate::config::{Machine, load_str};
+
+#[test]
+fn lists_of_numbers_are_read_and_written() {
+    assert_eq!(list("0-2,8,x,5-"), [0, 1, 2, 8]);
+    assert_eq!(list(""), [0; 0]);
+    assert_eq!(listed(&[1, 3]), "1,3");
+}
+
+#[test]
+fn a_machine_without_anything_is_told_what_keeps_it_from_running() {
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let config = load_str("lb.toml", "[[interface]]\nname = \"eth0\"\n", &machine).unwrap().0;
+    let findings = examine(&Sight::of(&[]), &config);
+    let problems: Vec<_> =
+        findings.iter().filter(|f| f.state == State::Problem).map(|f| f.what.as_str()).collect();
+    assert_eq!(
+        problems.iter().filter(|what| **what != "af_xdp").collect::<Vec<_>>(),
+        [&"kernel", &"cpu", &"interface eth0"]
+    );
+    assert!(
+        findings.iter().all(|finding| (finding.state == State::Ok) == finding.advice.is_empty()),
+        "{findings:#?}"
+    );
+}
+
+#[test]
+fn this_machine_can_be_looked_at() {
+    let config = load_str("lb.toml", "[[interface]]\nname = \"lo0\"\n", &Machine::this()).unwrap().0;
+    assert!(examine(&Sight::default(), &config).len() > 5);
+}

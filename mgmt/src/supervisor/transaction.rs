@@ -1,0 +1,251 @@
+//! A configuration as a transaction: put in force, confirmed or taken back, and remembered.
+
+use std::future;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::Supervisor;
+use crate::api::request::{ConfigText, Refusal};
+use crate::api::view;
+use crate::compile::conflicts;
+use crate::config::{self, Config};
+use crate::history::{Caller, Entry, History};
+
+/// What was put in force, and what waits to be confirmed.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    history: History,
+    /// The number of the one in force.
+    in_force: u64,
+    /// The number of the one before.
+    before: Option<u64>,
+    pending: Option<Pending>,
+}
+
+/// A configuration that is taken back unless it is confirmed.
+#[derive(Debug)]
+struct Pending {
+    deadline: Instant,
+    name: String,
+    /// What is put back, its number, and that of the one before it.
+    before: (Box<Config>, u64, Option<u64>),
+}
+
+impl Transaction {
+    /// At the start, with the file that was read.
+    pub(super) fn begin(config: &Config, name: String, text: String) -> Self {
+        let history = History::open(&config.node.state_dir.join("history"));
+        let mut latest = history.entries().iter().rev();
+        let last = latest.next();
+        let is_same = last.is_some_and(|last| last.text == text);
+        let (in_force, before) =
+            (last.map_or(0, |last| last.number), latest.next().map(|entry| entry.number));
+        let mut transaction = Self { history, in_force, before, pending: None };
+        if !is_same {
+            transaction.record(Caller::default(), "start", ConfigText { name, text });
+        }
+        transaction
+    }
+
+    /// What is in force now.
+    fn record(&mut self, by: Caller, how: impl Into<String>, ConfigText { name, text }: ConfigText) {
+        let at = crate::clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (number, written) = self.history.record(Entry { number: 0, at, by, how: how.into(), name, text });
+        if let Err(error) = written {
+            tracing::warn!(%error, "the history of configurations cannot be written, and ends with the daemon");
+        }
+        self.before = Some(self.in_force).filter(|number| *number > 0);
+        self.in_force = number;
+    }
+
+    /// When something has to be taken back; never, if nothing waits.
+    pub(super) async fn due(&self) {
+        match &self.pending {
+            Some(pending) => tokio::time::sleep_until(pending.deadline.into()).await,
+            None => future::pending().await,
+        }
+    }
+
+    /// Nothing else is put in force while something waits: what would be taken back then?
+    fn refuse_while_pending(&self) -> Result<(), Refusal> {
+        match &self.pending {
+            None => Ok(()),
+            Some(Pending { name, .. }) => Err(Refusal::conflict(format!(
+                "{name} waits to be confirmed: `penstock confirm` keeps it, `penstock rollback` takes it back"
+            ))),
+        }
+    }
+
+    fn seconds_left(&self) -> Option<u64> {
+        let pending = self.pending.as_ref()?;
+        Some(pending.deadline.saturating_duration_since(crate::clock::now()).as_secs())
+    }
+}
+
+impl Supervisor {
+    pub(super) async fn apply(
+        &mut self,
+        text: &ConfigText,
+        confirm: Option<Duration>,
+        (caller, how): (Caller, &str),
+    ) -> Result<view::Planned, Refusal> {
+        self.transaction.refuse_while_pending()?;
+        let mut planned = self.plan_without_forecast(text)?;
+        if !planned.plan.needs_restart.is_empty() {
+            return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
+        }
+        let (config, _) = self.read(text)?;
+        let conflicts = conflicts(&config, self.netlink.state());
+        if !conflicts.is_empty() {
+            return Err(Refusal::conflicts(&text.name, &conflicts));
+        }
+        let before = (Box::new(self.config.clone()), self.transaction.in_force, self.transaction.before);
+        self.put_in_force(config).await?;
+        for change in &planned.plan.changes {
+            tracing::info!(change, "configuration");
+        }
+        if !planned.plan.is_empty() || confirm.is_some() {
+            self.transaction.record(caller, how, text.clone());
+        }
+        if let Some(time) = confirm {
+            // A time that no clock reaches is never over.
+            let deadline = crate::clock::now().checked_add(time);
+            let name = text.name.clone();
+            self.transaction.pending = deadline.map(|deadline| Pending { deadline, name, before });
+            planned.confirm_within_seconds = Some(time.as_secs());
+            tracing::info!(seconds = time.as_secs(), "is taken back unless it is confirmed");
+        }
+        planned.config_generation = self.config_generation;
+        Ok(planned)
+    }
+
+    pub(super) fn confirm(&mut self, caller: Caller) -> Result<view::Confirmed, Refusal> {
+        let nothing =
+            || Refusal::conflict("nothing waits to be confirmed: `penstock history` has what happened");
+        let Pending { name, .. } = self.transaction.pending.take().ok_or_else(nothing)?;
+        tracing::info!(name, uid = caller.uid, "configuration confirmed");
+        Ok(view::Confirmed { number: self.transaction.in_force, name })
+    }
+
+    /// Nobody has confirmed in time.
+    pub(super) async fn take_back(&mut self) {
+        match self.put_back(Caller::default(), "not confirmed").await {
+            Ok(_) => tracing::warn!("the configuration was not confirmed in time, and was taken back"),
+            Err(refusal) => tracing::error!("{}", refusal.message),
+        }
+    }
+
+    /// What waits to be confirmed is taken back at once; else the one before, or the one that is asked for.
+    pub(super) async fn rollback(
+        &mut self,
+        to: Option<u64>,
+        caller: Caller,
+    ) -> Result<view::Planned, Refusal> {
+        if self.transaction.pending.is_some() {
+            return match to {
+                None => self.put_back(caller, "rollback").await,
+                Some(_) => Err(Refusal::conflict(
+                    "something waits to be confirmed: `penstock rollback` without a number takes it back first",
+                )),
+            };
+        }
+        let none =
+            || Refusal::conflict("there is no configuration before this one: `penstock history` lists them");
+        let number = to.or(self.transaction.before).ok_or_else(none)?;
+        let missing = || {
+            Refusal::not_found(format!("there is no configuration {number}: `penstock history` lists them"))
+        };
+        let entry = self.transaction.history.get(number).ok_or_else(missing)?;
+        let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };
+        self.apply(&text, None, (caller, &format!("rollback to {number}"))).await
+    }
+
+    async fn put_back(&mut self, caller: Caller, why: &str) -> Result<view::Planned, Refusal> {
+        let gone = || Refusal::conflict("nothing waits to be confirmed");
+        let Pending { before: (config, number, earlier), .. } =
+            self.transaction.pending.take().ok_or_else(gone)?;
+        let plan = config::plan::plan(&self.config, &config);
+        self.put_in_force(*config).await?;
+        for change in &plan.changes {
+            tracing::info!(change, "configuration");
+        }
+        if let Some(entry) = self.transaction.history.get(number) {
+            let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };
+            self.transaction.record(caller, format!("{why}: back to {number}"), text);
+        }
+        // What was not wanted is nothing to go back to.
+        self.transaction.before = earlier;
+        let (config_generation, diagnostics) = (self.config_generation, Vec::new());
+        Ok(view::Planned {
+            plan,
+            config_generation,
+            diagnostics,
+            forecast: None,
+            confirm_within_seconds: None,
+        })
+    }
+
+    pub(super) fn history(&self) -> Vec<view::Applied> {
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let Transaction { history, in_force, .. } = &self.transaction;
+        let view = |entry: &Entry| {
+            let is_in_force = entry.number == *in_force;
+            view::Applied {
+                number: entry.number,
+                at: humantime::format_rfc3339_seconds(entry.time()).to_string(),
+                uid: entry.by.uid,
+                user: entry.by.uid.and_then(|uid| user_name(&users, uid)),
+                how: entry.how.clone(),
+                name: entry.name.clone(),
+                in_force: is_in_force,
+                confirm_within_seconds: self.transaction.seconds_left().filter(|_| is_in_force),
+            }
+        };
+        history.entries().iter().map(view).collect()
+    }
+
+    pub(super) fn history_text(&self, number: u64) -> Result<String, Refusal> {
+        let missing = || {
+            Refusal::not_found(format!("there is no configuration {number}: `penstock history` lists them"))
+        };
+        self.transaction.history.get(number).map(|entry| entry.text.clone()).ok_or_else(missing)
+    }
+}
+
+/// From the text of `/etc/passwd` (passwd(5)).
+fn user_name(users: &str, uid: u32) -> Option<String> {
+    let mut lines = users.lines().map(|line| line.split(':'));
+    lines.find_map(|mut fields| {
+        let name = fields.next()?;
+        let found: u32 = fields.nth(1)?.parse().ok()?;
+        (found == uid).then(|| name.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Machine, load_str};
+
+    #[test]
+    fn users_are_found_by_their_number() {
+        let users = "root:x:0:0:root:/x:/bin/sh\nbroken\nalice:x:1000:1000::/x:/bin/sh\n";
+        assert_eq!(user_name(users, 1000).as_deref(), Some("alice"));
+        assert_eq!(user_name(users, 1), None);
+    }
+
+    #[test]
+    fn a_restart_with_the_same_file_is_no_other_configuration() {
+        let dir = crate::api::fake::fresh_dir();
+        let text = format!("[node]\nstate_dir = \"{}\"\n[[interface]]\nname = \"eth0\"\n", dir.display());
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let config = load_str("lb.toml", &text, &machine).unwrap().0;
+        let begin = |text: &str| Transaction::begin(&config, "lb.toml".to_owned(), text.to_owned());
+        let first = begin(&text);
+        assert_eq!((first.in_force, first.before), (1, None));
+        let again = begin(&text);
+        assert_eq!((again.in_force, again.before, again.history.entries().len()), (1, None, 1));
+        let other = begin("# other");
+        assert_eq!((other.in_force, other.before), (2, Some(1)));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}
