@@ -200,6 +200,7 @@ pub enum Verb {
 #[derive(Debug, Clone, Subcommand)]
 pub enum VrrpVerb {
     /// Let another box be master: this one answers until it hears the other
+    #[command(after_help = "Example:\n  penstock vrrp failover outside")]
     Failover {
         /// The instance
         name: String,
