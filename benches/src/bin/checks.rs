@@ -1,6 +1,7 @@
 //! What it costs to check many backends: ten thousand TCP connections a second, by default, to as many addresses of
 //! the loopback interface. The servers are a process of their own, but the kernel does their half of the handshakes on
-//! the time of whoever sends: over loopback that is the checks' thread, so that a real network costs less.
+//! the time of whoever sends: over loopback that is the checks' thread. `scripts/bench-checks` has them elsewhere, as a
+//! network has.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, ExitCode, Stdio};
@@ -25,6 +26,9 @@ struct Arguments {
     /// How long to measure
     #[arg(long, default_value_t = 20)]
     seconds: u64,
+    /// The address before the first backend's; with it, the servers are there already
+    #[arg(long)]
+    network: Option<Ipv4Addr>,
     /// The other end: takes connections on this port
     #[arg(long, hide = true)]
     serve: Option<u16>,
@@ -49,13 +53,17 @@ fn serve(port: u16) -> ExitCode {
 fn measure(arguments: &Arguments) -> ExitCode {
     const PORT: u16 = 18_080;
     let own = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
-    let server = Command::new(own).args(["--serve", &PORT.to_string()]).stdin(Stdio::null()).spawn();
-    let Ok(mut server) = server else { return ExitCode::FAILURE };
+    let start = || Command::new(own).args(["--serve", &PORT.to_string()]).stdin(Stdio::null()).spawn();
+    let Ok(mut server) = arguments.network.is_none().then(start).transpose() else {
+        return ExitCode::FAILURE;
+    };
     if let Err(error) = raise_descriptors() {
         eprintln!("descriptors: {error}");
     }
     let outcome = Checks::start(Launcher::default()).map(|checks| run(&checks, arguments, PORT));
-    let _ = server.kill().and_then(|()| server.wait());
+    if let Some(server) = &mut server {
+        let _ = server.kill().and_then(|()| server.wait());
+    }
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -67,7 +75,8 @@ fn measure(arguments: &Arguments) -> ExitCode {
 }
 
 fn run(checks: &Checks, arguments: &Arguments, port: u16) -> bool {
-    let plan = assignments(arguments.backends, port);
+    let network = arguments.network.unwrap_or(Ipv4Addr::new(127, 1, 0, 0));
+    let plan = assignments(network, arguments.backends, port);
     checks.follow(plan.clone());
     wait(WARM_UP);
     let (start, cpu, results) = (now(), processor_time(), results(checks, &plan).0);
@@ -87,8 +96,8 @@ fn run(checks: &Checks, arguments: &Arguments, port: u16) -> bool {
     is_kept
 }
 
-/// One for each address of 127.1.0.0/16 and so on.
-fn assignments(count: u32, port: u16) -> Vec<Assignment> {
+/// One for each address behind `network`.
+fn assignments(network: Ipv4Addr, count: u32, port: u16) -> Vec<Assignment> {
     let text = format!(
         "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\n\
          mode = \"router\"\nhealth = {{ check = \"tcp\", interval = \"1s\" }}\n\
@@ -98,7 +107,7 @@ fn assignments(count: u32, port: u16) -> Vec<Assignment> {
     let config = load_str("bench.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}")).0;
     let Some(first) = plan(&config).pop() else { return Vec::new() };
     let with = |number: u32| {
-        let address = Ipv4Addr::from_bits(0x7f01_0000 + number);
+        let address = Ipv4Addr::from_bits(network.to_bits() + number);
         let mut assignment = Assignment { health: Arc::clone(&first.health), ..first.clone() };
         assignment.subject.address = address.into();
         assignment
