@@ -3,7 +3,7 @@
 //! the time of whoever sends: over loopback that is the checks' thread. `scripts/bench-checks` has them elsewhere, as a
 //! network has.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use mgmt::config::{Machine, load_str};
 use mgmt::health::check::script::Launcher;
 use mgmt::health::engine::{Checks, raise_descriptors};
 use mgmt::health::plan::{Assignment, plan};
+use socket2::{Domain, Socket, Type};
 
 /// The part of a core, and the memory, that the promise allows.
 const PROMISE: (f64, u64) = (0.25, 200 << 20);
@@ -91,6 +92,11 @@ fn run(checks: &Checks, arguments: &Arguments, port: u16) -> bool {
     println!("{rate:.0} checks a second, slowest of the last {slowest:.1} ms");
     println!("{:.1} % of a core, {:.1} µs a check", share * 100.0, used * 1e6 / (after - results) as f64);
     println!("{:.1} MiB at most", memory as f64 / f64::from(1 << 20));
+    if let Some(alone) = connection_alone(network, port) {
+        println!(
+            "{alone:.1} µs: a socket, a connection that waits for its answer, and its reset, by the kernel alone"
+        );
+    }
     let is_kept = share < PROMISE.0 && memory < PROMISE.1;
     println!("the promise (25 % of a core, 200 MiB) is {}", if is_kept { "kept" } else { "not kept" });
     is_kept
@@ -127,9 +133,32 @@ fn results(checks: &Checks, plan: &[Assignment]) -> (u64, u64, usize, f64) {
     })
 }
 
+/// What the kernel takes for a connection without anything around it, in microseconds: no check can cost less.
+fn connection_alone(network: Ipv4Addr, port: u16) -> Option<f64> {
+    const CONNECTIONS: u32 = 20_000;
+    const ADDRESSES: u32 = 1000;
+    let before = thread_time();
+    for number in 0..CONNECTIONS {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).ok()?;
+        socket.set_linger(Some(Duration::ZERO)).ok()?;
+        let address = Ipv4Addr::from_bits(network.to_bits() + 1 + number % ADDRESSES);
+        socket.connect(&SocketAddr::from((address, port)).into()).ok()?;
+    }
+    Some((thread_time() - before) * 1e6 / f64::from(CONNECTIONS))
+}
+
+/// Of this thread so far, in seconds.
+fn thread_time() -> f64 {
+    processor_time_of("/proc/thread-self/stat")
+}
+
 /// Of this process so far, in seconds: `utime` and `stime` of proc(5), in hundredths.
 fn processor_time() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    processor_time_of("/proc/self/stat")
+}
+
+fn processor_time_of(file: &str) -> f64 {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
     let fields = text.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
     fields.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
