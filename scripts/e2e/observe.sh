@@ -21,7 +21,7 @@ metric() {
 # Clients that wait long enough to ask a second time.
 knock_slowly() {
   local n clients=()
-  for ((n = 0; n < 24; n++)); do
+  for ((n = 0; n < 48; n++)); do
     lab_in client curl -sS --max-time 2 -o /dev/null "$(url "$VIP4")/" 2>/dev/null &
     clients+=($!)
   done
@@ -46,6 +46,7 @@ for how in reset filtered; do
   before=$(handshakes 1 ".refused, .unanswered" | xargs)
   fail 1 "$how"
   knock_slowly
+  say "handshakes: $(handshakes 1 "del(.within)" | jq -c)"
   becomes 1 down
   # The check goes on finding it well, and says so.
   expect "its history says why" grep -q 'handshakes of clients in a row failed' <(web4 '.backends[0].history[-1].why')
