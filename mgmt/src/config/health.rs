@@ -75,7 +75,7 @@ pub enum Via {
 }
 
 /// `bind`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bind {
     /// An address of the box.
     Address(IpAddr),
