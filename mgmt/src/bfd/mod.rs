@@ -11,9 +11,12 @@
 //! back, which is said by an echo interval of zero.
 
 pub mod auth;
+pub mod board;
+pub mod engine;
 pub mod fleet;
 pub mod packet;
 pub mod session;
+mod sockets;
 
 use std::fmt;
 use std::num::NonZeroU32;

@@ -14,12 +14,15 @@ mod timing;
 
 pub use status::{Status, Why};
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::auth::{Auth, Sequence};
 use super::packet::{Control, Packet, Refusal};
 use super::{Diagnostic, Discriminator, Micros, State};
 use timing::Dice;
+
+/// Three packets a second apart make a session; who has none after this has nobody to have it with.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// What the operator wants of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +88,8 @@ pub struct Session {
     detect_at: Option<Instant>,
     /// The same twice over: its sequence numbers may begin anew (section 6.8.1).
     forget_at: Option<Instant>,
+    /// It should be up by then, the first time.
+    settle_at: Option<Instant>,
     known: Sequence,
     sequence: u32,
     dice: Dice,
@@ -110,6 +115,7 @@ impl Session {
             send_at: now,
             detect_at: None,
             forget_at: None,
+            settle_at: Some(now + SETTLE),
             known: Sequence::default(),
             sequence: dice.word(),
             dice,
@@ -128,7 +134,7 @@ impl Session {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let send_at = self.is_periodic().then_some(self.send_at);
-        [send_at, self.detect_at, self.forget_at].into_iter().flatten().min()
+        [send_at, self.detect_at, self.forget_at, self.settle_at].into_iter().flatten().min()
     }
 
     /// What is to be done, in this order.
@@ -151,7 +157,7 @@ impl Session {
         self.diagnostic = Diagnostic::ADMIN;
         self.state = State::AdminDown;
         self.polls = false;
-        (self.detect_at, self.forget_at) = (None, None);
+        (self.detect_at, self.forget_at, self.settle_at) = (None, None, None);
         self.send(now, false);
     }
 
@@ -218,6 +224,14 @@ impl Session {
     pub fn timers(&mut self, now: Instant) {
         if self.detect_at.is_some_and(|at| at <= now) {
             self.expire(now);
+        }
+        if self.settle_at.is_some_and(|at| at <= now) {
+            let before = self.status();
+            self.settle_at = None;
+            if self.state != State::Up && self.why == Why::New {
+                self.why = Why::NoSession(SETTLE);
+            }
+            self.tell(before);
         }
         if self.forget_at.is_some_and(|at| at <= now) {
             self.forget_at = None;

@@ -130,6 +130,25 @@ fn before_it_is_up_nobody_is_pressed() {
 }
 
 #[test]
+fn who_never_answers_has_failed_after_a_while() {
+    let now = crate::clock::now();
+    let mut session = new(now);
+    session.timers(now + 4999 * MS);
+    assert_eq!(session.status().has_failed(), None, "nothing is known yet");
+    session.timers(now + 5000 * MS);
+    assert_eq!(
+        (session.status().has_failed(), session.status().to_string().as_str()),
+        (Some(true), "no session after 5s")
+    );
+    assert!(session.take_actions().contains(&Action::Changed));
+    let mut session = in_state(State::Up, now);
+    session.timers(now + 5 * MS);
+    tell(&mut session, now + 4995 * MS, said(State::Up));
+    session.timers(now + 5000 * MS);
+    assert_eq!(session.status().has_failed(), Some(false));
+}
+
+#[test]
 fn once_up_it_asks_for_its_pace_until_it_is_answered() {
     let now = crate::clock::now();
     let mut session = new(now);

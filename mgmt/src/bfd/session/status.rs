@@ -11,6 +11,8 @@ use super::Session;
 pub enum Why {
     /// It never was, or is up.
     New,
+    /// It should have been up after so long.
+    NoSession(Duration),
     /// Nothing was heard for so long.
     Silence(Duration),
     /// The peer says so, and why.
@@ -37,7 +39,7 @@ impl Status {
     pub fn has_failed(self) -> Option<bool> {
         match (self.state, self.why) {
             (State::Up, _) => Some(false),
-            (State::Init | State::Down, Why::Silence(_) | Why::PeerDown(_)) => Some(true),
+            (State::Init | State::Down, Why::NoSession(_) | Why::Silence(_) | Why::PeerDown(_)) => Some(true),
             (State::Init | State::Down, Why::New | Why::PeerAdminDown) | (State::AdminDown, _) => None,
         }
     }
@@ -49,6 +51,9 @@ impl fmt::Display for Status {
             (State::Up, _) => f.write_str("session up"),
             (State::AdminDown, _) => f.write_str("session ended here"),
             (State::Init | State::Down, Why::New) => f.write_str("no session yet"),
+            (State::Init | State::Down, Why::NoSession(time)) => {
+                write!(f, "no session after {}", humantime::format_duration(time))
+            }
             (State::Init | State::Down, Why::Silence(time)) => {
                 write!(f, "no packets for {}", humantime::format_duration(time))
             }
