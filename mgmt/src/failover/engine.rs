@@ -164,12 +164,13 @@ impl Engine {
             match self.orders.try_recv() {
                 Ok(Command::Follow(wanted)) => self.follow(wanted, now),
                 Ok(Command::HandOver(name)) => _ = self.fleet.hand_over(&name, now),
+                Ok(Command::PeerDied(peer)) => self.fleet.peer_died(peer, now),
                 Ok(Command::ShutDown) => {
                     self.is_ending = true;
                     self.fleet.shut_down(now);
                 }
                 Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+                Ok(Command::End) | Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
