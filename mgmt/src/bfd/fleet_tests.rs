@@ -22,11 +22,11 @@ fn wanted(peer: Peer, millis: u64, multiplier: u8) -> Wanted {
 
 /// What was sent to a peer, last.
 fn sent(effects: &[Effect], to: &Peer) -> Option<Control> {
-    let sent = effects.iter().filter_map(|effect| match effect {
+    let mut sent = effects.iter().filter_map(|effect| match effect {
         Effect::Send(peer, bytes) if peer == to => Some(Packet::new_checked(bytes).unwrap().control),
         _ => None,
     });
-    sent.last()
+    sent.next_back()
 }
 
 fn refused(fleet: &mut Fleet) -> Vec<Refusal> {
