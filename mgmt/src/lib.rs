@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod bfd;
 pub mod cli;
 pub mod clock;
 pub mod compile;

@@ -40,6 +40,22 @@ fn defaults_are_those_of_the_table() {
 }
 
 #[test]
+fn a_session_has_its_own_interval_and_counts_at_once() {
+    let Check { kind, rules, .. } = one("check = \"bfd\"");
+    let Kind::Bfd(bfd) = kind else { panic!() };
+    assert_eq!((bfd.interval, bfd.multiplier, bfd.multihop), (Duration::from_millis(300), 3, false));
+    assert_eq!((bfd.auth.as_ref(), rules.rise, rules.fall), (None, 1, 1));
+    let keys = "check = \"bfd\"\ninterval = \"10ms\"\nmultiplier = 5\nmultihop = true\n\
+                auth = \"meticulous-sha1:7:a:b\"";
+    let config = config(&format!("[service.health]\n{keys}"), BACKENDS);
+    let health = health(&config, 0).unwrap();
+    assert_eq!(health.to_string(), "bfd every 10ms, rise 1, fall 1");
+    let Kind::Bfd(bfd) = &health.checks[0].kind else { panic!() };
+    assert_eq!((bfd.interval, bfd.multiplier, bfd.multihop), (Duration::from_millis(10), 5, true));
+    assert_eq!(format!("{:?}", bfd.auth), "Some(MeticulousSha1 with key 7)", "and never the key");
+}
+
+#[test]
 fn every_kind_has_its_keys() {
     let http = "method = \"HEAD\"\npath = \"/healthz\"\nhost = \"example.org\"\nheaders = { X-A = \"b\" }\n\
                 version = \"1.0\"\nstatus = \"200-299, 301\"\nbody = \"ok\"\nbody_regex = 'o.'\n\
@@ -130,5 +146,5 @@ fn the_example_has_every_kind_and_is_accepted_without_a_warning() {
     let checks = backends.filter_map(|backend| backend.health.as_ref()).flat_map(|health| &health.checks);
     let mut kinds: Vec<_> = checks.map(|check| check.kind.word()).collect();
     kinds.sort_unstable();
-    assert_eq!(kinds, ["agent", "dns", "file", "https", "ping", "script", "smtp", "tcp", "udp"]);
+    assert_eq!(kinds, ["agent", "bfd", "dns", "file", "https", "ping", "script", "smtp", "tcp", "udp"]);
 }

@@ -46,6 +46,23 @@ fn adverts_have_room_for_fewer_addresses_than_a_virtual_router() {
 }
 
 #[test]
+fn sessions_of_bfd_are_with_the_peers_or_with_whom_is_tracked() {
+    let keys = "addresses = [\"10.0.0.100\"]\nunicast_peers = [\"10.0.0.3\"]\nbfd = { interval = \"10ms\" }\n\
+                track = [{ bfd = \"10.9.0.9\", multihop = true, weight = -20 }]";
+    let config = config(&instance("outside", 51, keys));
+    let watch = config.vrrp[0].bfd.as_ref().unwrap();
+    assert_eq!(watch.peers, ["10.0.0.3".parse::<IpAddr>().unwrap()]);
+    assert_eq!((watch.session.interval, watch.session.multihop), (Duration::from_millis(10), false));
+    let track = &config.vrrp[0].track[0];
+    let Tracking::Bfd(peer, session) = &track.what else { panic!() };
+    assert_eq!(
+        (peer.to_string().as_str(), session.multihop, track.weight),
+        ("10.9.0.9", true, Weight::Adds(-20))
+    );
+    assert_eq!(track.what.to_string(), "bfd 10.9.0.9");
+}
+
+#[test]
 fn what_is_tracked_takes_part_by_its_weight_or_takes_the_router_out() {
     let keys = "addresses = [\"10.0.0.100\"]\ntrack = [{ interface = \"eth1\", weight = -60 }, \
                 { script = \"/bin/up now\", interval = \"2s\", rise = 3 }, { file = \"/run/up\", weight = 5 }]";

@@ -127,7 +127,13 @@ impl Render for Vec<view::Vrrp> {
                 instance.master.map(|m| m.to_string()).unwrap_or_default(),
             ]);
         }
-        table.to_string()
+        let mut text = table.to_string();
+        for instance in self {
+            for view::BfdSession { peer, said, .. } in &instance.bfd {
+                say(&mut text, format_args!("{}: BFD with {peer}: {said}\n", instance.name));
+            }
+        }
+        text
     }
 }
 

@@ -1,5 +1,6 @@
 //! Health checks, checked: `[service.health]` and `[service.backend.health]`.
 
+mod bfd;
 mod page;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use dataplane::types::Port;
 use hickory_proto::rr::{Name, RecordType};
 
+pub use self::bfd::Bfd;
 pub use page::{Body, Digest, Http, HttpVersion, StatusSet};
 
 /// How it is found out whether a backend lives. A backend without one counts as up.
@@ -30,7 +32,11 @@ impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, Check { kind, rules, .. }) in self.checks.iter().enumerate() {
             let and = if place == 0 { "" } else { " and " };
-            let interval = humantime::format_duration(rules.interval);
+            let interval = match kind {
+                Kind::Bfd(bfd) => bfd.interval,
+                _ => rules.interval,
+            };
+            let interval = humantime::format_duration(interval);
             write!(f, "{and}{} every {interval}, rise {}, fall {}", kind.word(), rules.rise, rules.fall)?;
         }
         Ok(())
@@ -75,7 +81,7 @@ pub enum Via {
 }
 
 /// `bind`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bind {
     /// An address of the box.
     Address(IpAddr),
@@ -142,6 +148,8 @@ pub enum Kind {
     File(PathBuf),
     /// An agent on the backend says so.
     Agent(Arc<Agent>),
+    /// A session of BFD is up.
+    Bfd(Arc<Bfd>),
 }
 
 impl Kind {
@@ -159,6 +167,7 @@ impl Kind {
             Self::Udp(_) => "udp",
             Self::File(_) => "file",
             Self::Agent(_) => "agent",
+            Self::Bfd(_) => "bfd",
         }
     }
 }

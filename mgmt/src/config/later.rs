@@ -4,7 +4,7 @@
 //! its word away, and reads it where its table is read.
 
 /// Words of `check`.
-pub(super) const CHECKS: &[&str] = &["bfd"];
+pub(super) const CHECKS: &[&str] = &[];
 
 /// Words of `scheduler`.
 pub(super) const SCHEDULERS: &[&str] = &[];

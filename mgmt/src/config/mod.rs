@@ -39,7 +39,7 @@ pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
 pub use reference::reference;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
-pub use vrrp::{MacMode, Track, Tracking, Vrrp};
+pub use vrrp::{MacMode, PeerWatch, Track, Tracking, Vrrp};
 
 use diagnostic::{Report, Source};
 

@@ -14,13 +14,17 @@ use toml::Spanned;
 
 use super::choice::Then;
 use super::diagnostic::Span;
-use super::health::{Digest, HttpVersion, Initial, Needs, StatusSet, Transport, Via};
+use super::health::{Initial, Needs, Transport, Via};
 use super::service::Ping;
 use super::value::AddressRange;
 use super::vrrp::MacMode;
 use crate::api::view::Admin;
 use crate::vrrp::Version;
 use crate::vrrp::advert::Coverage;
+
+mod checks;
+
+pub(super) use checks::{BfdKeys, HttpCheck, PeerWatch, TlsKeys};
 
 #[derive(Debug)]
 pub(super) struct Model {
@@ -87,6 +91,7 @@ pub(super) struct Vrrp {
     pub(super) checksum: Coverage,
     pub(super) password: Option<Spanned<String>>,
     pub(super) garp: Garp,
+    pub(super) bfd: Option<PeerWatch>,
     pub(super) track: Vec<Track>,
     pub(super) sync_group: Option<Spanned<String>>,
     pub(super) notify: Option<Spanned<String>>,
@@ -108,6 +113,8 @@ pub(super) struct Track {
     pub(super) script: Option<Spanned<String>>,
     pub(super) file: Option<Spanned<String>>,
     pub(super) service: Option<Spanned<String>>,
+    pub(super) bfd: Option<Spanned<IpAddr>>,
+    pub(super) session: BfdKeys,
     pub(super) weight: i16,
     pub(super) interval: Option<Spanned<Duration>>,
     pub(super) timeout: Option<Spanned<Duration>>,
@@ -266,29 +273,5 @@ pub(super) enum CheckKind {
     Udp { payload: Vec<u8>, expect: Option<Spanned<Vec<u8>>>, require_reply: Option<Spanned<bool>> },
     File { path: Option<Spanned<String>> },
     Agent { send: Option<String> },
-}
-
-/// Keys of `http` and `https`.
-#[derive(Debug)]
-pub(super) struct HttpCheck {
-    pub(super) method: Option<Spanned<String>>,
-    pub(super) path: Option<Spanned<String>>,
-    pub(super) host: Option<Spanned<String>>,
-    pub(super) headers: Vec<(Spanned<String>, Spanned<String>)>,
-    pub(super) version: HttpVersion,
-    pub(super) status: Option<StatusSet>,
-    pub(super) body: Option<String>,
-    pub(super) body_regex: Option<regex::bytes::Regex>,
-    pub(super) digest: Option<Digest>,
-}
-
-/// Keys of TLS.
-#[derive(Debug)]
-pub(super) struct TlsKeys {
-    pub(super) sni: Option<Spanned<String>>,
-    pub(super) verify: Option<Spanned<bool>>,
-    pub(super) ca: Option<Spanned<String>>,
-    pub(super) client_certificate: Option<Spanned<String>>,
-    pub(super) client_key: Option<Spanned<String>>,
-    pub(super) warn_before: Option<Duration>,
+    Bfd(BfdKeys),
 }

@@ -32,7 +32,7 @@ fn file(table: &Table, key: &Key, value: &str) -> String {
         "[[vrrp]]\nname = \"outside\"\ninterface = \"eth0\"\nvrid = 51\naddresses = [\"10.0.0.100\"]\n";
     match table.header {
         "[[interface]]" | "[[service]]" => own,
-        "[vrrp.garp]" | "[[vrrp.track]]" => format!("{interface}{router}{own}"),
+        "[vrrp.garp]" | "[vrrp.bfd]" | "[[vrrp.track]]" => format!("{interface}{router}{own}"),
         header if header.starts_with("[service") || header.starts_with("[[service") => {
             format!("{interface}{service}{own}")
         }
@@ -72,7 +72,7 @@ fn the_table_has_the_keys_that_the_reader_asks_for_and_no_others() {
         "the file" => true,
         "[dataplane]" => *key == "flow_timeouts",
         "[[service]]" | "[[service.backend]]" => INNER.contains(key),
-        "[[vrrp]]" => matches!(*key, "garp" | "track"),
+        "[[vrrp]]" => matches!(*key, "garp" | "bfd" | "track"),
         _ => false,
     };
     let asked: BTreeSet<_> = asked().into_iter().filter(|asked| !is_table(asked)).collect();

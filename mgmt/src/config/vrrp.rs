@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dataplane::types::Mac;
 
+use super::health::Bfd;
 use crate::vrrp::advert::{Addresses, Coverage, Password};
 use crate::vrrp::group::Weight;
 use crate::vrrp::router::AnnouncePlan;
@@ -46,6 +47,8 @@ pub struct Vrrp {
     pub password: Option<Password>,
     /// `garp`
     pub announce: AnnouncePlan,
+    /// Finds out sooner than by adverts that the master has gone.
+    pub bfd: Option<PeerWatch>,
     /// What moves its priority.
     pub track: Vec<Track>,
     /// The instances that it moves with.
@@ -75,6 +78,15 @@ pub enum MacMode {
     Virtual,
     /// The interface's own; neighbours are told when it changes.
     Interface,
+}
+
+/// `bfd`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerWatch {
+    /// The other boxes, by the addresses that their adverts come from. Default: `unicast_peers`.
+    pub peers: Vec<IpAddr>,
+    /// How they are watched.
+    pub session: Bfd,
 }
 
 /// An item of `track`.
@@ -115,6 +127,8 @@ pub enum Tracking {
     },
     /// Whether a service has its quorum.
     Service(String),
+    /// Whether a session of BFD with that address is up.
+    Bfd(IpAddr, Bfd),
 }
 
 impl fmt::Display for Tracking {
@@ -124,6 +138,7 @@ impl fmt::Display for Tracking {
             Self::Script { command, .. } => write!(f, "script {}", command.join(" ")),
             Self::File { path, .. } => write!(f, "file {}", path.display()),
             Self::Service(name) => write!(f, "service {name}"),
+            Self::Bfd(peer, _) => write!(f, "bfd {peer}"),
         }
     }
 }

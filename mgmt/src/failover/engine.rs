@@ -65,6 +65,8 @@ pub(super) struct Engine {
     is_ending: bool,
     /// `None`: there was nothing to guard yet, or it cannot be started.
     guardian: Option<Guardian>,
+    /// When it was started last.
+    guarded_at: Option<Instant>,
     last_words: LastWords,
     /// Somebody is master who was not, or the reverse.
     has_other_words: bool,
@@ -93,6 +95,7 @@ impl Engine {
             posted: epoch,
             is_ending: false,
             guardian: None,
+            guarded_at: None,
             last_words: LastWords::default(),
             has_other_words: false,
             beat_at: None,
@@ -164,12 +167,13 @@ impl Engine {
             match self.orders.try_recv() {
                 Ok(Command::Follow(wanted)) => self.follow(wanted, now),
                 Ok(Command::HandOver(name)) => _ = self.fleet.hand_over(&name, now),
+                Ok(Command::PeerDied(peer)) => self.fleet.peer_died(peer, now),
                 Ok(Command::ShutDown) => {
                     self.is_ending = true;
                     self.fleet.shut_down(now);
                 }
                 Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
+                Ok(Command::End) | Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
@@ -181,13 +185,7 @@ impl Engine {
         self.carry_out(now);
         self.sockets.close(&wanted);
         if self.guardian.is_none() && !wanted.is_empty() {
-            match Guardian::start() {
-                Ok(guardian) => self.guardian = Some(guardian),
-                Err(error) => {
-                    let trouble = format!("nobody will say so if the daemon dies: {error}");
-                    self.post.news.push(News::Trouble(trouble));
-                }
-            }
+            self.start_guardian(now);
         }
         self.has_other_words = true;
         self.post.is_whole = true;

@@ -53,6 +53,7 @@ pub(super) struct Guardian {
     input: Option<OwnedFd>,
     /// What the pipe has not taken yet.
     waiting: Vec<u8>,
+    has_ended: bool,
 }
 
 impl Guardian {
@@ -63,7 +64,7 @@ impl Guardian {
         let mut process = command.spawn()?;
         let input = process.stdin.take().map(OwnedFd::from).ok_or(io::ErrorKind::BrokenPipe)?;
         rustix::io::ioctl_fionbio(&input, true)?;
-        Ok(Self { process, input: Some(input), waiting: Vec::new() })
+        Ok(Self { process, input: Some(input), waiting: Vec::new(), has_ended: false })
     }
 
     /// Says that the daemon lives.
@@ -83,13 +84,23 @@ impl Guardian {
         self.flush();
     }
 
+    /// Whether it was found to be gone, when something was to be said to it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
     fn flush(&mut self) {
         let Some(input) = &self.input else { return };
         while !self.waiting.is_empty() {
             match rustix::io::write(input, &self.waiting) {
                 Ok(written) => drop(self.waiting.drain(..written)),
-                // Full, for a while; or it has ended, and there is nobody to talk to.
-                Err(_) => return,
+                // Full, for a while.
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => return,
+                // There is nobody to talk to.
+                Err(_) => {
+                    self.has_ended = true;
+                    return;
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The supervisor's end of the thread of VRRP.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -19,12 +20,15 @@ pub(super) enum Command {
     Follow(Vec<Wanted>),
     HandOver(String),
     ShutDown,
+    /// A peer is dead: BFD has heard nothing of it.
+    PeerDied(IpAddr),
+    End,
 }
 
 /// The virtual routers, and the thread that drives them until this is dropped.
 #[derive(Debug)]
 pub struct Failover {
-    commands: Option<Sender<Command>>,
+    commands: Sender<Command>,
     bell: Arc<OwnedFd>,
     board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
@@ -41,18 +45,17 @@ impl Failover {
         let board = Arc::new(Board::default());
         let mut engine = Engine::new(orders, Arc::clone(&bell), Arc::clone(&board), epoch);
         let thread = std::thread::Builder::new().name("vrrp".to_owned()).spawn(move || engine.run())?;
-        Ok(Self { commands: Some(commands), bell, board, thread: Some(thread) })
+        Ok(Self { commands, bell, board, thread: Some(thread) })
     }
 
     fn command(&self, command: Command) {
         // A thread that has ended is told of nothing any more.
-        let _: Option<Result<(), _>> = self.commands.as_ref().map(|commands| commands.send(command));
+        let _: Result<(), _> = self.commands.send(command);
         self.ring();
     }
 
     fn ring(&self) {
-        // The only failure is a counter at its end, and that is readable.
-        let _: Result<usize, _> = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        ring(&self.bell);
     }
 
     /// Is these virtual routers from now on, and no others.
@@ -70,6 +73,15 @@ impl Failover {
         self.command(Command::ShutDown);
     }
 
+    /// Tells the thread, without waiting, that a peer is dead.
+    pub fn messenger(&self) -> impl Fn(IpAddr) + Send + use<> {
+        let (commands, bell) = (self.commands.clone(), Arc::clone(&self.bell));
+        move |peer| {
+            let _: Result<(), _> = commands.send(Command::PeerDied(peer));
+            ring(&bell);
+        }
+    }
+
     /// What is known.
     #[must_use]
     pub fn board(&self) -> &Arc<Board> {
@@ -77,10 +89,14 @@ impl Failover {
     }
 }
 
+fn ring(bell: &OwnedFd) {
+    // The only failure is a counter at its end, and that is readable.
+    let _: Result<usize, _> = rustix::io::write(bell, &1_u64.to_ne_bytes());
+}
+
 impl Drop for Failover {
     fn drop(&mut self) {
-        self.commands = None;
-        self.ring();
+        self.command(Command::End);
         if let Some(thread) = self.thread.take() {
             let _: Result<(), _> = thread.join();
         }

@@ -83,7 +83,7 @@ impl Watch {
             Tracking::File { path, interval } => {
                 Some(tokio::spawn(file_task(path.clone(), tracking.clone(), interval, sender)))
             }
-            Tracking::Interface(_) | Tracking::Service(_) => None,
+            Tracking::Interface(_) | Tracking::Service(_) | Tracking::Bfd(..) => None,
         }
     }
 

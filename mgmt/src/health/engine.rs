@@ -18,6 +18,7 @@ use super::plan::Assignment;
 use super::schedule::CheckId;
 use super::tracker::Outcome;
 use super::ways::Ways;
+use crate::bfd::board::Board as Sessions;
 
 /// The checks, and the thread that runs them until this is dropped.
 #[derive(Debug)]
@@ -30,11 +31,11 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// Begins with no checks.
+    /// Begins with no checks. `sessions`: where those of BFD are known.
     ///
     /// # Errors
     /// The kernel gives no thread, or no descriptors for its event loop.
-    pub fn start(launcher: script::Launcher) -> io::Result<Self> {
+    pub fn start(launcher: script::Launcher, sessions: Arc<Sessions>) -> io::Result<Self> {
         let board = Arc::new(Board::default());
         let (plan, plans) = watch::channel(Vec::new());
         let (observed, observations) = mpsc::unbounded_channel();
@@ -44,7 +45,7 @@ impl Checks {
         let fleet = Fleet::new(Arc::clone(&board), Arc::clone(&ways));
         let thread = std::thread::Builder::new().name("health".to_owned()).spawn(move || {
             let local = LocalSet::new();
-            local.block_on(&runtime, run(fleet, plans, observations, launcher));
+            local.block_on(&runtime, run(fleet, plans, observations, (launcher, sessions)));
             // What still runs is dropped with its set, and its processes are killed.
             drop(local);
         })?;
@@ -90,7 +91,7 @@ async fn run(
     mut fleet: Fleet,
     mut plans: watch::Receiver<Vec<Assignment>>,
     mut observations: mpsc::UnboundedReceiver<Observation>,
-    launcher: script::Launcher,
+    (launcher, sessions): (script::Launcher, Arc<Sessions>),
 ) {
     let mut running = JoinSet::new();
     // What is under way, so that a check that panics is known by more than its panic.
@@ -108,7 +109,7 @@ async fn run(
                     return;
                 }
                 let plan = plans.borrow_and_update().clone();
-                let mut workshop = Workshop::new(launcher.clone());
+                let mut workshop = Workshop::new(launcher.clone(), Arc::clone(&sessions));
                 fleet.follow(&plan, &mut workshop, crate::clock::now());
             }
             Some(done) = running.join_next_with_id() => {

@@ -85,6 +85,10 @@ impl Supervisor {
             Tracking::Service(name) => {
                 well(self.compiler.outcome(name).is_none_or(|outcome| outcome.has_quorum))
             }
+            // Before anything is known it counts as well.
+            Tracking::Bfd(peer, session) => {
+                well(self.bfd.thread.board().status(&session.peer(*peer, None)).has_failed() != Some(true))
+            }
             Tracking::Script { .. } | Tracking::File { .. } => self.watch.condition(tracking),
         }
     }
@@ -96,6 +100,14 @@ impl Supervisor {
         let Some(tenancy) = snapshot.tenancies.of(address) else { return (true, None) };
         let mac = tenancy.mac.filter(|_| tenancy.interfaces.contains(&at));
         (tenancy.tenure.is_claimed(self.dataplane.millis()), mac)
+    }
+
+    /// Answers for the addresses of virtual routers until others do; asked a second time, no longer.
+    pub(super) fn leave(&self) {
+        if !self.config.vrrp.is_empty() {
+            tracing::info!("stopping, once others are masters of what this box is master of");
+        }
+        self.failover.shut_down();
     }
 
     pub(super) fn hear_vrrp(&mut self) {
@@ -124,7 +136,7 @@ impl Supervisor {
     pub(super) fn vrrp(&self) -> Vec<view::Vrrp> {
         let reports =
             self.config.vrrp.iter().filter_map(|instance| self.failover.board().report(&instance.name));
-        reports.map(|report| vrrp_view(&report)).collect()
+        reports.map(|report| vrrp_view(&report, self.bfd_of(&report.config))).collect()
     }
 
     /// Lets another box be master.
@@ -169,7 +181,7 @@ fn remark_on(config: &Vrrp, from: IpAddr, remark: Remark) {
     }
 }
 
-fn vrrp_view(report: &Report) -> view::Vrrp {
+fn vrrp_view(report: &Report, bfd: Vec<view::BfdSession>) -> view::Vrrp {
     let (config, counters) = (&report.config, &report.counters);
     let own = report.place.map(|place| place.mac);
     let refused = Refused::ALL.iter().zip(counters.refused);
@@ -198,5 +210,6 @@ fn vrrp_view(report: &Report) -> view::Vrrp {
         other_checksum: counters.other_checksum,
         second_masters: counters.second_masters,
         stalls: counters.stalls,
+        bfd,
     }
 }

@@ -12,6 +12,7 @@ impl Supervisor {
     /// Has the configured backends checked, and no others.
     pub(super) fn follow_checks(&mut self) {
         self.checks.follow(plan(&self.config));
+        self.follow_bfd();
         self.follow_observed();
     }
 

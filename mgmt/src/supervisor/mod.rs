@@ -10,6 +10,7 @@
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | the kernel has a packet of a check that takes the data path | a worker sends it as it sends a client's |
 //! | a virtual router is in another state | it is told, and its script run; workers know it already |
+//! | a session of BFD comes up or goes down | it is told; priorities that depend on it move, checks know it already |
 //! | a script or file that moves a priority has changed | the thread of VRRP hears of it |
 //! | handshakes of clients fail | checks count that as a failure, where the operator wants it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
@@ -19,6 +20,7 @@
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
+mod bfd;
 mod change;
 mod choice;
 mod control;
@@ -83,6 +85,7 @@ pub struct Supervisor {
     checks: Checks,
     failover: Failover,
     vrrp_said: failover::Said,
+    bfd: bfd::Sessions,
     watch: Watch,
     notifier: Notifier,
     observed: observe::Observed,
@@ -170,6 +173,7 @@ impl Supervisor {
                     }
                 }
                 () = self.watch.changed() => self.follow_vrrp(),
+                () = self.bfd.thread.board().has_news() => self.hear_bfd(),
                 changed = self.netlink.changed() => self.network_changed(changed).await,
                 punts = self.punt_event.readable() => {
                     if let Ok(mut guard) = punts {
@@ -191,14 +195,6 @@ impl Supervisor {
                 }
             }
         }
-    }
-
-    /// Answers for the addresses of virtual routers until others do; asked a second time, no longer.
-    fn leave(&self) {
-        if !self.config.vrrp.is_empty() {
-            tracing::info!("stopping, once others are masters of what this box is master of");
-        }
-        self.failover.shut_down();
     }
 
     /// Lets go of what would outlive the daemon.

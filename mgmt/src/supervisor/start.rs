@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{
-    Supervisor, announce, control, failover, interfaces, observe, pools, pressure, side_way, transaction,
+    Supervisor, announce, bfd, control, failover, interfaces, observe, pools, pressure, side_way, transaction,
 };
+use crate::bfd::engine::Bfd;
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
 use crate::failover::Failover;
@@ -52,6 +54,9 @@ pub enum StartFailure {
     /// The thread of VRRP.
     #[error("cannot run VRRP: {0}")]
     Failover(std::io::Error),
+    /// The thread of BFD.
+    #[error("cannot run BFD: {0}")]
+    Bfd(std::io::Error),
     /// The event of the workers cannot be watched.
     #[error("cannot watch the workers: {0}")]
     Watch(#[from] std::io::Error),
@@ -94,8 +99,7 @@ pub async fn start(
     let punt_event = punt_event(&dataplane)?;
     let resolver = netlink.resolver();
     raise_descriptors();
-    let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
-    let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
+    let (failover, bfd, checks) = threads(&dataplane)?;
     let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
         file,
@@ -107,6 +111,7 @@ pub async fn start(
         checks,
         failover,
         vrrp_said: failover::Said::default(),
+        bfd,
         watch: failover::new_watch(),
         notifier: Notifier::default(),
         observed: observe::Observed::default(),
@@ -143,6 +148,14 @@ fn punt_event(dataplane: &Dataplane) -> std::io::Result<AsyncFd<OwnedFd>> {
         reason = "its successor is unsafe for descriptors that may close; this one is owned"
     )]
     AsyncFd::with_interest(event, Interest::READABLE)
+}
+
+/// Whatever has a thread of its own. What BFD finds goes straight to the others.
+fn threads(dataplane: &Dataplane) -> Result<(Failover, bfd::Sessions, Checks), StartFailure> {
+    let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
+    let thread = Bfd::start(Box::new(failover.messenger())).map_err(StartFailure::Bfd)?;
+    let checks = Checks::start(Launcher::own(), Arc::clone(thread.board())).map_err(StartFailure::Checks)?;
+    Ok((failover, bfd::Sessions { thread, said: BTreeSet::new() }, checks))
 }
 
 /// Checks open many sockets at once.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Priority;
+use super::advert::Heard;
 use super::counters::Counters;
 use super::group::{self, Change, Member, MemberId};
 use super::instance::Instance;
@@ -136,6 +137,19 @@ impl Fleet {
         let was_master = self.instances[id].router().state() == State::Master;
         self.tell(id, now, |instance| instance.handle(now, Event::HandOver));
         was_master
+    }
+
+    /// A peer is dead, as BFD has found: who waits for it as master waits no longer than after its last word.
+    pub fn peer_died(&mut self, peer: IpAddr, now: Instant) {
+        for id in 0..self.instances.len() {
+            let instance = &self.instances[id];
+            let config = &instance.wanted.config;
+            let is_watched = config.bfd.as_ref().is_some_and(|watch| watch.peers.contains(&peer));
+            if is_watched && instance.router().master() == Some(peer) {
+                let heard = Heard { source: peer, priority: Priority::RELEASE, interval: config.interval };
+                self.tell(id, now, |instance| instance.handle(now, Event::Advert(heard)));
+            }
+        }
     }
 
     /// The daemon ends.

@@ -191,3 +191,32 @@ fn a_reload_moves_nothing_and_what_leaves_says_so() {
     lab.run(MS * 100);
     assert_eq!(lab.states(1), [State::Master; 2], "no longer than the skew");
 }
+
+#[test]
+fn a_death_that_bfd_has_found_is_not_waited_for() {
+    let watched = "bfd = { peers = [\"10.0.0.1\"] }\n";
+    for (rest, peer, expected) in
+        [(watched, 1, State::Master), ("", 1, State::Backup), (watched, 9, State::Backup)]
+    {
+        let mut lab = Lab::new(&[200, 100], rest);
+        lab.run(MS * 1000);
+        lab.boxes.remove(0);
+        lab.boxes[0].fleet.peer_died([10, 0, 0, peer].into(), lab.now);
+        assert_eq!(
+            lab.states(0),
+            [State::Backup; 2],
+            "not before its skew: the master may only have stuttered"
+        );
+        lab.run(MS * 62);
+        assert_eq!(lab.states(0), [expected; 2], "{rest} {peer}");
+    }
+}
+
+#[test]
+fn a_master_that_bfd_is_wrong_about_stays_or_comes_back() {
+    let mut lab = Lab::new(&[200, 100], "bfd = { peers = [\"10.0.0.1\"] }\n");
+    lab.run(MS * 1000);
+    lab.boxes[1].fleet.peer_died([10, 0, 0, 1].into(), lab.now);
+    lab.run(MS * 300);
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
+}

@@ -34,7 +34,7 @@ fn read(keys: &str) -> (Runner, Check) {
     let check = config.services[0].backends[0].health.as_ref().unwrap().checks[0].clone();
     let launcher = Launcher(Some(env!("CARGO_BIN_EXE_penstockd").into()));
     let context = Context { service: "web".to_owned() };
-    (Workshop::new(launcher).runner(&check.kind, context), check)
+    (Workshop::new(launcher, std::sync::Arc::default()).runner(&check.kind, context), check)
 }
 
 fn target(port: u16) -> Target {

@@ -14,7 +14,7 @@ pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
 pub use config::{Applied, Checked, Confirmed, Forecast, Planned, Refused, ServiceForecast, SnatForecast};
 pub use handshakes::{Handshakes, Within};
 pub use node::{
-    Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
+    BfdSession, Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
     WorkerFrames, xdp_word,
 };
 pub use service::{

@@ -140,6 +140,20 @@ pub struct Vrrp {
     pub second_masters: u64,
     /// Times that this box, as master, was not scheduled for so long that another must have taken over.
     pub stalls: u64,
+    /// Sessions of BFD that it asks for.
+    #[serde(default)]
+    pub bfd: Vec<BfdSession>,
+}
+
+/// A session of BFD.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BfdSession {
+    /// Whom it is with.
+    pub peer: IpAddr,
+    /// `admin-down`, `down`, `init` or `up`.
+    pub state: String,
+    /// The same in words: `no packets for 30ms`.
+    pub said: String,
 }
 
 /// An item of `GET /v1/neighbours`: a next hop that the data plane needs.

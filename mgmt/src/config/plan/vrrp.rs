@@ -40,6 +40,7 @@ fn instance(changes: &mut Changes, old: &Vrrp, new: &Vrrp) {
         changes.say(format!("{}: another one", name("password")));
     }
     changes.list(&name("garp"), &old.announce, &new.announce);
+    changes.list(&name("bfd"), &old.bfd, &new.bfd);
     changes.field(&name("track"), tracked(old), tracked(new));
     let [before, after] = [old, new].map(|v| v.sync_group.as_deref().unwrap_or("none"));
     changes.field(&name("sync_group"), before, after);

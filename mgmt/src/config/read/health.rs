@@ -9,13 +9,13 @@ use toml::de::DeTable;
 use super::super::diagnostic::{Report, Span};
 use super::super::health::{HttpVersion, Initial, Needs, Transport, Via};
 use super::super::later;
-use super::super::model::{Check, CheckKind, Health, HttpCheck, TlsKeys};
+use super::super::model::{BfdKeys, Check, CheckKind, Health, HttpCheck, TlsKeys};
 use super::super::reader::{Reader, Tables};
 use super::super::value::{address, boolean, duration, integer, listed, string, word};
 use super::Table;
 
 mod values;
-use values::{digest, dns_name, octets, record_type, regex, status};
+use values::{auth, digest, dns_name, octets, record_type, regex, status};
 
 /// A check more often than this would be an attack.
 const PAUSE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(86_400);
@@ -36,6 +36,7 @@ enum Word {
     Udp,
     File,
     Agent,
+    Bfd,
 }
 
 const KINDS: &[(&str, Word)] = &[
@@ -49,6 +50,7 @@ const KINDS: &[(&str, Word)] = &[
     ("ping", Word::Ping),
     ("file", Word::File),
     ("agent", Word::Agent),
+    ("bfd", Word::Bfd),
 ];
 const INITIALS: &[(&str, Initial)] = &[
     ("up", Initial::Up),
@@ -91,6 +93,9 @@ const OF_KINDS: &[(&str, &[&str])] = &[
     ("expect", &["udp"]),
     ("require_reply", &["udp"]),
     ("send", &["agent"]),
+    ("multiplier", &["bfd"]),
+    ("multihop", &["bfd"]),
+    ("auth", &["bfd"]),
 ];
 
 /// How several checks go together.
@@ -197,7 +202,19 @@ fn of_kind(kind: Word, reader: &mut Reader<'_, '_, '_>) -> CheckKind {
         },
         Word::File => CheckKind::File { path: reader.need("path", "\"/run/web.state\"", string) },
         Word::Agent => CheckKind::Agent { send: reader.take("send", string).map(Spanned::into_inner) },
+        Word::Bfd => CheckKind::Bfd(bfd(reader)),
     }
+}
+
+/// Of a check, of what is tracked, and of a virtual router's peers; those are not behind routers.
+pub(super) fn bfd(reader: &mut Reader<'_, '_, '_>) -> BfdKeys {
+    BfdKeys { multihop: reader.take_or("multihop", false, boolean), ..near(reader) }
+}
+
+pub(super) fn near(reader: &mut Reader<'_, '_, '_>) -> BfdKeys {
+    let multiplier = reader.take_or("multiplier", 3, integer(1..=u8::MAX));
+    let auth = reader.take("auth", auth).map(Spanned::into_inner);
+    BfdKeys { multiplier, multihop: false, auth }
 }
 
 fn http(reader: &mut Reader<'_, '_, '_>) -> HttpCheck {

@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::diagnostic::Report;
-use super::super::model::{Garp, Track, Vrrp};
+use super::super::model::{Garp, PeerWatch, Track, Vrrp};
 use super::super::reader::Reader;
 use super::super::value::{address, boolean, duration, integer, string, word};
 use super::super::vrrp::MacMode;
-use super::Table;
+use super::{Table, health};
 use crate::vrrp::Version;
 use crate::vrrp::advert::Coverage;
 
@@ -46,6 +46,7 @@ pub(super) fn instance(table: Table<'_, '_>, report: &mut Report<'_>) -> Vrrp {
     let checksum = reader.take_or("checksum", Coverage::PseudoHeader, word(CHECKSUMS, &[]));
     let password = reader.take("password", string);
     let garp_table = reader.table("garp");
+    let bfd_table = reader.table("bfd");
     let tracked = reader.tables("track");
     let sync_group = reader.take("sync_group", string);
     let notify = reader.take("notify", string);
@@ -71,6 +72,7 @@ pub(super) fn instance(table: Table<'_, '_>, report: &mut Report<'_>) -> Vrrp {
         checksum,
         password,
         garp: garp_table.map_or(Garp::DEFAULT, |table| garp(table, report)),
+        bfd: bfd_table.map(|table| watch(table, report)),
         track: tracked.into_iter().map(|table| track(table, report)).collect(),
         sync_group,
         notify,
@@ -94,6 +96,19 @@ fn garp(table: Table<'_, '_>, report: &mut Report<'_>) -> Garp {
     garp
 }
 
+fn watch(table: Table<'_, '_>, report: &mut Report<'_>) -> PeerWatch {
+    let span = table.0.clone();
+    let mut reader = Reader::new("bfd", table, report);
+    let watch = PeerWatch {
+        peers: reader.take_list("peers", address),
+        interval: reader.take("interval", duration(LOOK)),
+        keys: health::near(&mut reader),
+        span,
+    };
+    reader.finish();
+    watch
+}
+
 fn track(table: Table<'_, '_>, report: &mut Report<'_>) -> Track {
     let span = table.0.clone();
     let mut reader = Reader::new("track", table, report);
@@ -102,6 +117,8 @@ fn track(table: Table<'_, '_>, report: &mut Report<'_>) -> Track {
         script: reader.take("script", string),
         file: reader.take("file", string),
         service: reader.take("service", string),
+        bfd: reader.take("bfd", address),
+        session: health::bfd(&mut reader),
         weight: reader.take_or("weight", 0, integer(WEIGHT)),
         interval: reader.take("interval", duration(LOOK)),
         timeout: reader.take("timeout", duration(LOOK)),

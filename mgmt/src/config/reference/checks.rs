@@ -7,16 +7,22 @@ use super::{Key, Range, Table};
 
 const TEXT: Range = Other("a text");
 const FILE: Range = Other("a whole path");
+pub(super) const AUTH: Range = Other("simple, sha1 or meticulous-sha1, a number, and a text");
 const PAUSE: Range = Time("10ms to 1day");
 
 const CHECK: &[Key] = &[
     key(
         "check",
         Needed("\"tcp\""),
-        Words(&["tcp", "http", "https", "script", "smtp", "dns", "udp", "ping", "file", "agent"]),
+        Words(&["tcp", "http", "https", "script", "smtp", "dns", "udp", "ping", "file", "agent", "bfd"]),
         "What is asked",
     ),
-    key("interval", Default("\"2s\""), PAUSE, "From one start to the next"),
+    key(
+        "interval",
+        Default("\"2s\""),
+        PAUSE,
+        "From one start to the next; of bfd from one packet to the next, 300ms without the key",
+    ),
     key(
         "fast_interval",
         Example("\"500ms\"", "interval"),
@@ -177,6 +183,9 @@ const CHECK: &[Key] = &[
     ),
     key("require_reply", Example("false", "false"), Flag, "udp: whether silence is a failure"),
     key("send", Example("\"web\\n\"", "nothing"), TEXT, "agent: what is sent first"),
+    key("multiplier", Example("3", "3"), Integer("1 to 255"), "bfd: so many packets missed are too many"),
+    key("multihop", Example("false", "false"), Flag, "bfd: whether there may be routers in between"),
+    key("auth", Example("\"sha1:1:secret\"", "none"), AUTH, "bfd: kind, number of the key, and key"),
 ];
 
 /// In the order of the file.

@@ -2,6 +2,7 @@
 
 use super::Range::{Flag, Integer, Other, Time, Words};
 use super::Said::{Default, Example, Needed};
+use super::checks::AUTH;
 use super::keys::{INTERFACE, NAME, key, table};
 use super::{Key, Range, Table};
 
@@ -66,6 +67,18 @@ const GARP: &[Key] = &[
     key("refresh", Default("\"0s\""), Time("0s to 1day"), "Again and again with such pauses; 0s: not"),
 ];
 
+const BFD: &[Key] = &[
+    key(
+        "peers",
+        Example("[\"10.0.0.3\"]", "unicast_peers"),
+        ADDRESSES,
+        "The other boxes, by the addresses that adverts come from",
+    ),
+    key("interval", Default("\"300ms\""), LOOK, "Between two packets"),
+    key("multiplier", Default("3"), Integer("1 to 255"), "So many packets missed are too many"),
+    key("auth", Example("\"sha1:1:secret\"", "none"), AUTH, "Kind, number of the key, and key"),
+];
+
 const TRACK: &[Key] = &[
     key("interface", Example("\"eth1\"", "none"), INTERFACE, "Down while this one has no carrier"),
     key(
@@ -77,12 +90,41 @@ const TRACK: &[Key] = &[
     key("file", Example("\"/run/ready\"", "none"), FILE, "A number in it moves the priority"),
     key("service", Example("\"web\"", "none"), NAME, "Down while this service has no quorum"),
     key(
+        "bfd",
+        Example("\"10.0.0.9\"", "none"),
+        Other("an IPv4 or IPv6 address"),
+        "Down while a session of BFD with this address is",
+    ),
+    key(
+        "multiplier",
+        Example("3", "3"),
+        Integer("1 to 255"),
+        "Of the session: so many packets missed are too many",
+    ),
+    key(
+        "multihop",
+        Example("false", "false"),
+        Flag,
+        "Of the session: whether there may be routers in between",
+    ),
+    key(
+        "auth",
+        Example("\"sha1:1:secret\"", "none"),
+        AUTH,
+        "Of the session: kind, number of the key, and key",
+    ),
+    key(
         "weight",
         Default("0"),
         Integer("-253 to 253"),
         "Added to the priority: below 0 while it is down, above 0 while it is up; 0: while it is down, no part is taken",
     ),
-    key("interval", Example("\"1s\"", "a second"), LOOK, "How often the script runs, or the file is read"),
+    key(
+        "interval",
+        Example("\"1s\"", "a second; of bfd 300ms"),
+        LOOK,
+        "How often the script runs, the file is read, or a packet of BFD is sent",
+    ),
     key("timeout", Example("\"1s\"", "the interval"), LOOK, "A script that takes longer has failed"),
     key("rise", Example("1", "1"), Integer("1 to 1000"), "Successes in a row that make it up"),
     key("fall", Example("1", "1"), Integer("1 to 1000"), "Failures in a row that make it down"),
@@ -99,11 +141,12 @@ pub(super) const TABLES: &[Table] = &[
         GARP,
         "How hosts are told of a new master, where the MAC address is another.",
     ),
+    table("[vrrp.bfd]", "bfd", true, BFD, "Finds out sooner than by adverts that the master has gone."),
     table(
         "[[vrrp.track]]",
         "track",
         true,
         TRACK,
-        "What the priority depends on; one of the first four keys each.",
+        "What the priority depends on; one of the first five keys each.",
     ),
 ];

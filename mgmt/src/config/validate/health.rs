@@ -82,7 +82,7 @@ fn check(written: &model::Check, around: Around<'_>, report: &mut Report<'_>) ->
     let kind = kind(written, around, report)?;
     let port = written.port.as_ref().map(|port| Port(*port.get_ref()));
     let needs_port = match kind {
-        Kind::Ping | Kind::File(_) | Kind::Script(_) => false,
+        Kind::Ping | Kind::File(_) | Kind::Script(_) | Kind::Bfd(_) => false,
         Kind::Tcp | Kind::Http(_) | Kind::Https(..) | Kind::Smtp(_) | Kind::Dns(_) | Kind::Udp(_) => {
             !around.has_port
         }
@@ -106,6 +106,9 @@ fn check(written: &model::Check, around: Around<'_>, report: &mut Report<'_>) ->
 }
 
 fn rules(written: &model::Check, kind: &Kind) -> Rules {
+    if let Kind::Bfd(_) = kind {
+        return super::bfd::rules(written);
+    }
     let is_agent = matches!(kind, Kind::Agent(_));
     let interval = written.interval.unwrap_or(INTERVAL);
     Rules {
@@ -193,6 +196,7 @@ fn kind(written: &model::Check, around: Around<'_>, report: &mut Report<'_>) -> 
             absolute(path, "the file", report);
             Kind::File(PathBuf::from(path.get_ref()))
         }
+        model::CheckKind::Bfd(keys) => Kind::Bfd(Arc::new(super::bfd::session(keys, written.interval))),
         model::CheckKind::Agent { send } => Kind::Agent(Arc::new(Agent { send: send.clone() })),
     })
 }

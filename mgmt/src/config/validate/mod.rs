@@ -4,6 +4,7 @@
 //! only if no function reported an error.
 
 mod admission;
+mod bfd;
 mod choice;
 mod forwarding;
 mod health;

@@ -96,6 +96,7 @@ fn instance<'m>(
     let peers = peers(written, is_ipv4, report);
     let password = password(written, report);
     let interval = interval(written, is_ipv4, report);
+    let bfd = written.bfd.as_ref().map(|watch| super::bfd::peers(watch, &peers, is_ipv4, report));
     let track = written.track.iter().filter_map(|one| track(one, services, report)).collect();
     let (addresses, advertised) = addresses?;
     Some(Vrrp {
@@ -118,6 +119,7 @@ fn instance<'m>(
             delay: written.garp.delay,
             refresh: written.garp.refresh,
         },
+        bfd,
         track,
         sync_group: written.sync_group.as_ref().map(|group| group.get_ref().clone()),
         notify: written.notify.as_ref().and_then(|path| absolute(path, "notify", report)),
@@ -211,9 +213,10 @@ fn absolute(path: &Spanned<String>, key: &str, report: &mut Report<'_>) -> Optio
 
 fn track(written: &model::Track, services: &HashSet<&str>, report: &mut Report<'_>) -> Option<Track> {
     let subjects = [&written.interface, &written.script, &written.file, &written.service];
-    if subjects.into_iter().flatten().count() != 1 {
+    let others = usize::from(written.bfd.is_some());
+    if subjects.into_iter().flatten().count() + others != 1 {
         let finding = report.error(&written.span, "an item of `track` names one thing");
-        finding.help("write one of `interface`, `script`, `file` and `service`");
+        finding.help("write one of `interface`, `script`, `file`, `service` and `bfd`");
         return None;
     }
     let interval = written.interval.as_ref().map_or(LOOK, |interval| *interval.get_ref());
@@ -224,6 +227,9 @@ fn track(written: &model::Track, services: &HashSet<&str>, report: &mut Report<'
         script_of(written, script, interval, report)?
     } else if let Some(path) = &written.file {
         Tracking::File { path: absolute(path, "file", report)?, interval }
+    } else if let Some(peer) = &written.bfd {
+        let interval = written.interval.as_ref().map(|interval| *interval.get_ref());
+        Tracking::Bfd(*peer.get_ref(), super::bfd::session(&written.session, interval))
     } else {
         let service = written.service.as_ref()?;
         if !services.contains(service.get_ref().as_str()) {

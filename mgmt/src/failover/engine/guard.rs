@@ -2,13 +2,40 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::guardian::LastWords;
+use super::super::board::News;
+use super::super::guardian::{Guardian, LastWords};
 use super::{BEATS_IN_INTERVAL, Engine, LONGEST_BEAT, MISSED_BEATS, SHORTEST_BEAT, SLOW_BEAT};
 use crate::vrrp::wanted::Effect;
 
 impl Engine {
+    pub(super) fn start_guardian(&mut self, now: Instant) {
+        self.guarded_at = Some(now);
+        self.last_words = LastWords::default();
+        self.has_other_words = true;
+        match Guardian::start() {
+            Ok(guardian) => self.guardian = Some(guardian),
+            Err(error) => {
+                let trouble = format!("nobody will say so if the daemon dies: {error}");
+                self.post.news.push(News::Trouble(trouble));
+            }
+        }
+    }
+
+    /// One that somebody has killed. Not more often than now and then: starting a process takes its time.
+    fn replace_guardian(&mut self, now: Instant) {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let has_ended = self.guardian.as_ref().is_some_and(Guardian::has_ended);
+        let is_due = self.guarded_at.is_none_or(|at| now.saturating_duration_since(at) >= PAUSE);
+        if has_ended && is_due {
+            self.guardian = None;
+            self.post.news.push(News::Trouble("the guardian has ended, and is started anew".to_owned()));
+            self.start_guardian(now);
+        }
+    }
+
     /// Tells the guardian what it would have to say, and that this thread lives.
     pub(super) fn guard(&mut self, now: Instant) {
+        self.replace_guardian(now);
         let Some(guardian) = &mut self.guardian else { return };
         if std::mem::take(&mut self.has_other_words) {
             let (words, beat) = last_words(self.fleet.last_words(), self.is_real_time);

@@ -2,6 +2,7 @@
 //! opens sockets, and ends at the deadline that [`Runner::run`] keeps for all of them.
 
 pub mod agent;
+pub mod bfd;
 pub mod dns;
 pub mod file;
 pub mod http;
@@ -23,6 +24,7 @@ use dataplane::types::Port;
 
 use super::tracker::Outcome;
 use super::ways::Way;
+use crate::bfd::board::Board;
 use crate::config::health::{Agent, Bind, Dns, Http, Kind, Smtp, Udp};
 
 /// Whom a check asks.
@@ -75,6 +77,8 @@ pub enum Runner {
     File(PathBuf),
     /// See [`agent`].
     Agent(Arc<Agent>),
+    /// See [`bfd`].
+    Bfd(Arc<bfd::Watcher>),
     /// It cannot run, for this reason: a file of it cannot be read.
     Broken(Arc<str>),
 }
@@ -86,13 +90,15 @@ pub struct Workshop {
     tls: tls::Settings,
     /// How programs are started as another user.
     launcher: script::Launcher,
+    /// Where sessions of BFD are known.
+    sessions: Arc<Board>,
 }
 
 impl Workshop {
-    /// `launcher`: see [`script::Launcher`].
+    /// `launcher`: see [`script::Launcher`]. `sessions`: where those of BFD are known.
     #[must_use]
-    pub fn new(launcher: script::Launcher) -> Self {
-        Self { tls: tls::Settings::default(), launcher }
+    pub fn new(launcher: script::Launcher, sessions: Arc<Board>) -> Self {
+        Self { tls: tls::Settings::default(), launcher, sessions }
     }
 
     /// Makes a check ready to run. Reads the files that it names.
@@ -119,6 +125,9 @@ impl Workshop {
             Kind::Udp(udp) => Runner::Udp(Arc::clone(udp)),
             Kind::File(path) => Runner::File(path.clone()),
             Kind::Agent(agent) => Runner::Agent(Arc::clone(agent)),
+            Kind::Bfd(keys) => {
+                Runner::Bfd(Arc::new(bfd::Watcher::new(Arc::clone(keys), Arc::clone(&self.sessions))))
+            }
         }
     }
 }
@@ -150,6 +159,7 @@ impl Runner {
             Self::Udp(udp) => udp::run(udp, target, timeout).await,
             Self::File(path) => file::run(path).await,
             Self::Agent(agent) => agent::run(agent, target).await,
+            Self::Bfd(watcher) => Ok(watcher.run(target).await),
             Self::Broken(why) => Err(Outcome::fail(why.to_string())),
         }
     }
@@ -162,9 +172,13 @@ impl Runner {
             Self::File(_) => Outcome::fail(format!("the file was not read within {time}")),
             // An agent that is not there takes nothing back that it has said.
             Self::Agent(_) => Outcome::no_news(format!("the agent said nothing within {time}")),
-            Self::Tcp | Self::Http(..) | Self::Smtp(..) | Self::Dns(_) | Self::Udp(_) | Self::Broken(_) => {
-                Outcome::fail(format!("timed out after {time} while {stage}"))
-            }
+            Self::Tcp
+            | Self::Http(..)
+            | Self::Smtp(..)
+            | Self::Dns(_)
+            | Self::Udp(_)
+            | Self::Bfd(_)
+            | Self::Broken(_) => Outcome::fail(format!("timed out after {time} while {stage}")),
         }
     }
 }

@@ -55,9 +55,8 @@ pub(super) fn checks(checker: &Statement, levels: Levels<'_>, elsewhere: &Elsewh
         "MISC_CHECK" => script(checker, levels, elsewhere).into_iter().collect(),
         "FILE_CHECK" => file(checker, levels, elsewhere).into_iter().collect(),
         _ => {
-            checker.lose(
-                "checks by BFD are not in this version: the server counts as up, or write another check",
-            );
+            checker
+                .lose("checks by BFD are not carried over: the server counts as up; write `check = \"bfd\"`");
             Vec::new()
         }
     }

@@ -115,7 +115,9 @@ fn reason(statement: &Statement) -> String {
         "virtual_server_group" => "no virtual_server is of this group",
         "vrrp_script" => "no vrrp_instance tracks it",
         "track_file" | "vrrp_track_file" => "nothing here tracks it",
-        "bfd_instance" | "track_bfd" | "BFD_CHECK" => "BFD is not in this version",
+        "bfd_instance" | "track_bfd" | "BFD_CHECK" => {
+            "BFD is not carried over: write `check = \"bfd\"`, or `track = [{ bfd = ADDRESS }]`"
+        }
         "ops" => "each datagram of a client goes where its flow goes",
         _ => "has no counterpart",
     };

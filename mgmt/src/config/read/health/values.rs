@@ -4,11 +4,33 @@ use hickory_proto::rr::{Name, RecordType};
 use regex::bytes::{Regex, RegexBuilder};
 use toml::de::DeValue;
 
+use crate::bfd::auth::{Auth, Kind};
 use crate::config::health::{Digest, StatusSet};
 use crate::config::value::{Wrong, string};
 
 /// A compiled pattern's memory: far more than anybody writes, far less than there are backends for.
 const REGEX: usize = 1 << 20;
+
+/// `"sha1:1:secret"`
+pub(super) fn auth(value: &DeValue<'_>) -> Result<Auth, Wrong> {
+    const KINDS: &[(&str, Kind)] =
+        &[("simple", Kind::Simple), ("sha1", Kind::Sha1), ("meticulous-sha1", Kind::MeticulousSha1)];
+    let text = string(value)?;
+    let mut parts = text.splitn(3, ':');
+    let kind = parts.next().and_then(|word| KINDS.iter().find(|(known, _)| *known == word));
+    let id = parts.next().and_then(|number| number.parse().ok());
+    // The secret is not repeated in messages.
+    let (Some((_, kind)), Some(id), Some(secret)) = (kind, id, parts.next()) else {
+        let wrong = Wrong::new("does not say kind, number of the key and key");
+        return Err(wrong.with_help(
+            "write it as in \"sha1:1:secret\"; the kinds are `simple`, `sha1` and `meticulous-sha1`",
+        ));
+    };
+    Auth::new(*kind, id, secret).ok_or_else(|| {
+        let most = if *kind == Kind::Simple { 16 } else { 20 };
+        Wrong::new(format!("has a key that is not 1 to {most} bytes long"))
+    })
+}
 
 /// `"200-299,301"`
 pub(super) fn status(value: &DeValue<'_>) -> Result<StatusSet, Wrong> {

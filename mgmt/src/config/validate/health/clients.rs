@@ -27,7 +27,7 @@ pub(super) fn via(written: &model::Check, kind: &Kind, around: Around<'_>, repor
     };
     let is_connected = match kind {
         Kind::Tcp | Kind::Http(_) | Kind::Https(..) | Kind::Smtp(_) | Kind::Dns(_) | Kind::Udp(_) => true,
-        Kind::Ping | Kind::Script(_) | Kind::File(_) | Kind::Agent(_) => false,
+        Kind::Ping | Kind::Script(_) | Kind::File(_) | Kind::Agent(_) | Kind::Bfd(_) => false,
     };
     let wrong = if !around.has_the_vip {
         Some(("backends have the virtual IP in modes \"dsr\" and \"tunnel\" alone", "take it out"))
