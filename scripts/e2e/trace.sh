@@ -15,6 +15,11 @@ finding() {
   jq -r --arg stage "$1" '.steps[] | select(.stage == $stage) | .finding'
 }
 
+# says FILTER: of the answer on the standard input.
+says() {
+  jq --exit-status "$1" >/dev/null
+}
+
 # counted: what a packet would move.
 counted() {
   penstock --json status | jq -c '[.flows.created, .flows.active]'
@@ -31,13 +36,13 @@ declare -a foretold
 before=$(counted)
 for port in 31001 31002 31003 31004 31005; do
   chosen=$(traced "$CLIENT4" "$VIP4" --dport 80 --sport "$port")
-  expect "a SYN to port 80 is forwarded" jq -e '.verdict == "forwarded" and .sent != null' <<<"$chosen"
+  expect "a SYN to port 80 is forwarded" says '.verdict == "forwarded" and .sent != null' <<<"$chosen"
   expect "no flow is known" grep -q 'no flow' < <(finding lookup <<<"$chosen")
   foretold[port]=$(finding choose <<<"$chosen")
 done
 denied=$(traced "$CLIENT4" "$VIP4" --dport 81)
-expect "a port without a service is named" jq -e '.reason == "unknown-port"' <<<"$denied"
-expect "an echo request is answered" jq -e '.verdict == "answered"' < <(traced "$CLIENT4" "$VIP4" --protocol icmp)
+expect "a port without a service is named" says '.reason == "unknown-port"' <<<"$denied"
+expect "an echo request is answered" says '.verdict == "answered"' < <(traced "$CLIENT4" "$VIP4" --protocol icmp)
 expect "nothing was counted" test "$(counted)" = "$before"
 
 for port in 31001 31002 31003 31004 31005; do
@@ -49,7 +54,7 @@ for port in 31001 31002 31003 31004 31005; do
   inner=$(penstock --json flows | jq -r --arg c "$CLIENT4:$port" '.[] | select(.client == $c) | .backend')
   back=$(traced "$address" "$CLIENT4" --sport "${inner##*:}" --dport "$port")
   expect "a reply is the flow's, and leaves" \
-    jq -e '.verdict == "forwarded" and (.steps[] | select(.stage == "lookup") | .finding | startswith("a reply of"))' <<<"$back"
+    says '.verdict == "forwarded" and (.steps[] | select(.stage == "lookup") | .finding | startswith("a reply of"))' <<<"$back"
   expect "it comes from the VIP" grep -qF "$VIP4:80 to $CLIENT4:$port" < <(finding rewrite <<<"$back")
   frame=$(jq -r .frame <<<"$again")
   expect "the same frame in hexadecimal says the same" \

@@ -14,6 +14,7 @@ mod choice;
 pub(crate) mod fake;
 mod handlers;
 mod metrics;
+pub mod public;
 pub mod request;
 pub mod server;
 #[cfg(test)]
