@@ -57,7 +57,7 @@ fn from_the_pool<'a>(
     backend: &'a Backend,
     arm: &OneArm,
 ) -> Result<InterfaceId, Stop> {
-    let has_room = |part: &&PoolPart| part.open && part.ports.used() < CAPACITY.into();
+    let has_room = |part: &&PoolPart| part.open && part.ports.used() < CAPACITY;
     let part = arm.pool.iter().find(has_room).ok_or(DropReason::SnatExhausted)?;
     let address = context.snapshot.snat.get(part.address.index()).copied().flatten();
     let source = Source { address: address.ok_or(DropReason::NoBackend)?, port: Port(0) };
