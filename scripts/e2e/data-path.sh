@@ -5,6 +5,7 @@ readonly EVERY='interval = "100ms", timeout = "300ms", rise = 1, fall = 2'
 
 write_config() {
   write_node
+  # shellcheck disable=SC2034 # service reads it
   SERVICE_KEYS="health = { check = \"http\", via = \"$VIA\", $EVERY }"
   service web4 "$VIP4" 80 tcp "$(mode)" '' lab_backend4 100 100
   service web6 "$VIP6" 80 tcp "$(mode)" '' lab_backend6 100 100
@@ -34,6 +35,7 @@ marked_rules() {
 
 # In a lab of this topology.
 checks_take_the_data_path() {
+  # shellcheck disable=SC2034 # lib.sh reads it
   BACKENDS=2
   begin "$1"
   web_servers

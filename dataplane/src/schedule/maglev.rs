@@ -31,6 +31,11 @@ enum Slots {
 
 const EMPTY: u16 = u16::MAX;
 
+/// Between the last free slots a walk passes thousands of taken ones. When so few are left that sorting them for each
+/// backend is less, they are taken in the order in which its walk would come to them: of this many slots for each
+/// backend, one.
+const SORTED: usize = 12;
+
 impl Maglev {
     /// `candidates` are ordered by name, have weights above 0 when they are warm, and one of them has now.
     pub(super) fn new(candidates: &[Candidate], recipe: &Recipe) -> Self {
@@ -94,7 +99,12 @@ impl std::fmt::Debug for Maglev {
 /// Fills `free` empty slots, each in its turn.
 fn fill(slots: &mut [u16], mut free: usize, turns: &mut [Turns], weight: impl Fn(&Turns) -> u32) {
     let heaviest = turns.iter().map(&weight).max().unwrap_or(0);
+    let few = slots.len() / (SORTED * turns.len().max(1));
     while free > 0 && heaviest > 0 {
+        if free <= few && turns[0].last.is_none() {
+            let empty: Vec<_> = (0..slots.len()).filter(|slot| slots[*slot] == EMPTY).collect();
+            turns.iter_mut().for_each(|turn| turn.last = Some(turn.order(&empty, slots.len()).into_iter()));
+        }
         for (place, turn) in (0_u16..).zip(&mut *turns) {
             turn.credit += weight(turn);
             if turn.credit < heaviest || free == 0 {
@@ -107,6 +117,7 @@ fn fill(slots: &mut [u16], mut free: usize, turns: &mut [Turns], weight: impl Fn
             free -= 1;
         }
     }
+    turns.iter_mut().for_each(|turn| turn.last = None);
 }
 
 /// One backend's walk over its permutation of the slots.
@@ -118,6 +129,8 @@ struct Turns {
     slot: usize,
     skip: usize,
     taken: usize,
+    /// The last free slots, in the order in which it comes to them.
+    last: Option<std::vec::IntoIter<usize>>,
 }
 
 impl Turns {
@@ -134,6 +147,7 @@ impl Turns {
             slot: first,
             skip: reduce(skip, slots - 1) + 1,
             taken: 0,
+            last: None,
         }
     }
 
@@ -144,6 +158,8 @@ impl Turns {
 
     /// Ends, because the number of slots is prime (the walk visits every slot) and one is free.
     fn next_free(&mut self, slots: &[u16]) -> usize {
+        let sorted = self.last.as_mut().and_then(|last| last.find(|slot| slots[*slot] == EMPTY));
+        self.slot = sorted.unwrap_or(self.slot);
         loop {
             let slot = self.slot;
             self.slot = self.step(slot, slots.len());
@@ -151,6 +167,21 @@ impl Turns {
                 return slot;
             }
         }
+    }
+
+    /// Slots in the order in which the walk comes to them. Its n-th step from here is to `slot + n * skip` modulo the
+    /// number of slots, so that n is the way to a slot times the inverse of `skip`.
+    fn order(&self, of: &[usize], slots: usize) -> Vec<usize> {
+        let inverse = power(self.skip, slots - 2, slots);
+        let step = |slot: usize| {
+            let way = if slot < self.slot { slot + slots - self.slot } else { slot - self.slot };
+            way * inverse % slots
+        };
+        // Step and slot in one word, which sorts faster than a pair.
+        let mut order: Vec<_> = of.iter().map(|slot| step(*slot) << 32 | slot).collect();
+        order.sort_unstable();
+        order.iter_mut().for_each(|word| *word &= 0xffff_ffff);
+        order
     }
 
     /// Empties those of its slots that it took last, as many as it has too many for its weight; how many.
@@ -172,6 +203,19 @@ impl Turns {
         }
         given
     }
+}
+
+/// `base` to the power of `exponent`, modulo `prime`: with `prime - 2`, the inverse (Fermat).
+fn power(mut base: usize, mut exponent: usize, prime: usize) -> usize {
+    let mut power = 1;
+    while exponent > 0 {
+        if exponent & 1 == 1 {
+            power = power * base % prime;
+        }
+        base = base * base % prime;
+        exponent >>= 1;
+    }
+    power
 }
 
 /// A hash that never changes between versions or machines: FNV-1a, its bits then spread.

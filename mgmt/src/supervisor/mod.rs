@@ -29,6 +29,7 @@ mod interfaces;
 mod observe;
 mod pools;
 mod pressure;
+mod publish;
 mod requests;
 mod side_way;
 mod start;
@@ -41,16 +42,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use dataplane::snapshot::{Rss, Snapshot};
+use dataplane::Dataplane;
+use dataplane::snapshot::Rss;
 use dataplane::types::BackendId;
-use dataplane::{Dataplane, SteeringError};
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::api::request::Request;
-use crate::compile::{Compiler, Facts, Served};
+use crate::compile::{Compiler, Served};
 use crate::config::{Config, Machine};
 use crate::failover::Failover;
 use crate::failover::notify::Notifier;
@@ -127,6 +128,20 @@ struct Signals {
     interrupt: Signal,
 }
 
+async fn asked_to_end(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// A tick that comes late moves those after it.
+fn every(pause: Duration) -> Interval {
+    let mut interval = tokio::time::interval(pause);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
 impl Supervisor {
     /// Serves until the daemon is asked to end.
     pub async fn run(&mut self, mut requests: mpsc::Receiver<Request>) -> std::io::Result<End> {
@@ -135,12 +150,7 @@ impl Supervisor {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         };
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut observe = tokio::time::interval(observe::STEP);
-        observe.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut warm = tokio::time::interval(WARM_STEP);
-        warm.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut tick, mut observe, mut warm) = (every(TICK), every(observe::STEP), every(WARM_STEP));
         let mut packet = [0; side_way::PACKET];
         self.warn_of_what_cannot_work();
         self.join_groups();
@@ -175,11 +185,7 @@ impl Supervisor {
                 () = self.transaction.due() => self.take_back().await,
                 _ = observe.tick(), if self.observes() => self.observe(),
                 _ = signals.reload.recv() => self.reload_by_signal().await,
-                _ = signals.terminate.recv() => {
-                    is_ending = true;
-                    self.leave();
-                }
-                _ = signals.interrupt.recv() => {
+                () = asked_to_end(&mut signals.terminate, &mut signals.interrupt) => {
                     is_ending = true;
                     self.leave();
                 }
@@ -200,59 +206,6 @@ impl Supervisor {
         self.notifier.finish(LAST_SCRIPTS).await;
         self.resolver.release().await;
         self.side_way.release().await;
-    }
-
-    /// Compiles and puts in force what is true now; if that fails, what was in force stays.
-    fn try_publish(&mut self) -> Result<(), SteeringError> {
-        let snapshot = self.compile();
-        let published = self.dataplane.publish(snapshot);
-        // What is in force may be something in between, and has to be compiled whole.
-        self.is_behind = published.is_err();
-        published
-    }
-
-    /// The same where nothing but the choices of some services can have changed.
-    fn try_publish_choice(&mut self, of: &[String]) -> Result<(), SteeringError> {
-        let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
-        let (rss, workers, now) = (&*self.rss, self.workers, crate::clock::now());
-        let facts = Facts { config, inventory, net, rss, workers, now };
-        let snapshot = self.dataplane.snapshot();
-        if self.is_behind {
-            return self.try_publish();
-        }
-        match self.compiler.amend(&snapshot, &facts, |service| of.contains(&service.name)) {
-            Some(next) => {
-                self.dataplane.publish_choice(next);
-                Ok(())
-            }
-            None => self.try_publish(),
-        }
-    }
-
-    fn warm_up(&mut self) {
-        let services: Vec<_> = self.compiler.warming_up().map(str::to_owned).collect();
-        if let Err(error) = self.try_publish_choice(&services) {
-            tracing::error!(%error, "the data plane cannot follow, and goes on as it was");
-        }
-    }
-
-    fn compile(&mut self) -> Snapshot {
-        let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
-        let (rss, workers) = (&*self.rss, self.workers);
-        let now = crate::clock::now();
-        self.compiler.compile(&Facts { config, inventory, net, rss, workers, now })
-    }
-
-    fn facts(&self) -> Facts<'_> {
-        let (config, inventory, net) = (&self.config, &self.inventory, self.netlink.state());
-        Facts { config, inventory, net, rss: &self.rss, workers: self.workers, now: crate::clock::now() }
-    }
-
-    /// The same where nobody waits for an answer.
-    fn publish(&mut self) {
-        if let Err(error) = self.try_publish() {
-            tracing::error!(%error, "the data plane cannot follow, and goes on as it was");
-        }
     }
 
     async fn network_changed(&mut self, changed: Result<(), crate::net::NetError>) {

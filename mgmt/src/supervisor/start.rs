@@ -1,7 +1,7 @@
 //! From a configuration to a running box, or to the one reason why not.
 
 use std::collections::BTreeSet;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
 use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
@@ -91,12 +91,7 @@ pub async fn start(
     let first = compiler.compile(&facts);
     compiler.build_on(cores.saturating_sub(workers));
     let dataplane = Dataplane::start(&setup, first)?;
-    let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;
-    #[expect(
-        deprecated,
-        reason = "its successor is unsafe for descriptors that may close; this one is owned"
-    )]
-    let punt_event = AsyncFd::with_interest(event, Interest::READABLE)?;
+    let punt_event = punt_event(&dataplane)?;
     let resolver = netlink.resolver();
     raise_descriptors();
     let checks = Checks::start(Launcher::own()).map_err(StartFailure::Checks)?;
@@ -139,6 +134,15 @@ pub async fn start(
     supervisor.follow_side_way().await;
     supervisor.keep_neighbours().await;
     Ok(supervisor)
+}
+
+fn punt_event(dataplane: &Dataplane) -> std::io::Result<AsyncFd<OwnedFd>> {
+    let event = dataplane.punt_event().as_fd().try_clone_to_owned()?;
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for descriptors that may close; this one is owned"
+    )]
+    AsyncFd::with_interest(event, Interest::READABLE)
 }
 
 /// Checks open many sockets at once.

@@ -109,3 +109,42 @@ fn the_table_is_the_same_in_every_version() {
     assert_eq!(digest, KNOWN, "{digest:#x}");
 }
 const KNOWN: u64 = 0x1b81_85e3_e92e_c40c;
+
+/// The same without the shortcut for the last slots.
+fn walked(slots: &mut [u16], mut free: usize, turns: &mut [Turns]) {
+    let heaviest = turns.iter().map(|turn| turn.full).max().unwrap();
+    while free > 0 {
+        for (place, turn) in (0_u16..).zip(&mut *turns) {
+            turn.credit += turn.full;
+            if turn.credit >= heaviest && free > 0 {
+                turn.credit -= heaviest;
+                let slot = turn.next_free(slots);
+                slots[slot] = place;
+                free -= 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_slots_are_taken_as_the_walks_come_to_them() {
+    for (weights, size) in
+        [(&[1; 3][..], 8_191), (&[100, 1, 65_535, 7], 8_191), (&[9; 40], 65_537), (&[2, 3], 13)]
+    {
+        let all = candidates(weights);
+        let turns = || all.iter().map(|c| Turns::new(7, size, c)).collect::<Vec<_>>();
+        let (mut quick, mut slow) = (vec![EMPTY; size], vec![EMPTY; size]);
+        let (mut first, mut second) = (turns(), turns());
+        fill(&mut quick, size, &mut first, |turn| turn.full);
+        walked(&mut slow, size, &mut second);
+        assert!(quick == slow, "{weights:?}");
+        // And each goes on from the same place.
+        for slots in [&mut quick, &mut slow] {
+            slots.iter_mut().step_by(3).for_each(|slot| *slot = EMPTY);
+        }
+        let given = size.div_ceil(3);
+        fill(&mut quick, given, &mut first, |turn| turn.full);
+        walked(&mut slow, given, &mut second);
+        assert!(quick == slow, "{weights:?}");
+    }
+}
