@@ -45,7 +45,7 @@ mod xdp;
 
 pub use engine::{Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
 pub use error::{StartError, SteeringError};
-pub use pipeline::{DropReason, Explained, Why, explain};
+pub use pipeline::{DropReason, Explained, Why, explain, trace};
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };

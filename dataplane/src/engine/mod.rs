@@ -16,6 +16,7 @@ use crate::error::{StartError, SteeringError};
 use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
 use crate::mem::PageKind;
+use crate::pipeline::trace::{Question, Traced, Tracer};
 use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
 use crate::syn_proxy::Secret;
@@ -38,6 +39,8 @@ pub struct Dataplane {
     punts: Arc<Channel<Punt>>,
     punt_event: Arc<Wake>,
     clock: Clock,
+    /// Made when somebody asks.
+    tracer: Option<Tracer>,
 }
 
 impl Dataplane {
@@ -74,7 +77,7 @@ impl Dataplane {
         for id in ports.ids() {
             ports.attach(id, &threads, Patience::Waits)?;
         }
-        Ok(Self { ports, threads, publisher, table, punts, punt_event, clock })
+        Ok(Self { ports, threads, publisher, table, punts, punt_event, clock, tracer: None })
     }
 
     /// Puts a new snapshot in force: what it adds is steered to the workers first, what it leaves
@@ -202,6 +205,25 @@ impl Dataplane {
     pub fn flows(&self, limit: usize, wanted: impl Fn(&FlowInfo) -> bool) -> Vec<FlowInfo> {
         let now = Clock::tick(self.clock.nanos());
         self.table.flows(now).filter(wanted).take(limit).collect()
+    }
+
+    /// What would happen to a packet that is described in words, or to a frame. Without an interface, it comes by the one
+    /// that its source is behind. `None`: its ends are of different families.
+    pub fn trace(
+        &mut self,
+        ingress: Option<InterfaceId>,
+        packet: Result<&Question, &[u8]>,
+    ) -> std::io::Result<Option<Traced>> {
+        let (snapshot, now) = (self.snapshot(), Clock::tick(self.clock.nanos()));
+        let tracer = match &mut self.tracer {
+            Some(tracer) => tracer,
+            none => none.insert(Tracer::new(&self.table)?),
+        };
+        let known = (&*snapshot, &*self.table);
+        Ok(match packet {
+            Ok(question) => tracer.described(known, ingress, question, now),
+            Err(frame) => Some(tracer.frame(known, ingress.unwrap_or(InterfaceId(0)), frame, now)),
+        })
     }
 
     /// When [`Self::millis`] were zero.

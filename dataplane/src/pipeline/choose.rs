@@ -93,7 +93,7 @@ fn after_cookie(
 
 /// The service that a packet asks for. Many new flows at a time are most often of one service, so the last
 /// answer is tried first.
-fn service<'a>(context: &mut Context<'a>, tuple: &Tuple) -> Option<&'a Service> {
+pub(super) fn service<'a>(context: &mut Context<'a>, tuple: &Tuple) -> Option<&'a Service> {
     let (address, port) = (tuple.addresses.destination(), tuple.destination_port);
     let endpoint = Endpoint { address, port, protocol: tuple.protocol };
     let id = match context.asked {
@@ -107,11 +107,15 @@ fn service<'a>(context: &mut Context<'a>, tuple: &Tuple) -> Option<&'a Service> 
 /// Whether a service takes segments from the middle of a connection it does not know: where nothing
 /// is translated, a scheduler that chooses by the packet alone finds the backend of a flow that
 /// another box has begun, or this one before a restart or when it had no room to remember it.
-fn takes_strays(service: &Service, flags: Flags) -> bool {
+pub(super) fn takes_strays(service: &Service, flags: Flags) -> bool {
     service.stateless().is_some() && !flags.has(Flags::RST)
 }
 
-fn without_service(context: &Context<'_>, headers: &Headers, tuple: &Tuple) -> Result<Route, DropReason> {
+pub(super) fn without_service(
+    context: &Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+) -> Result<Route, DropReason> {
     let source = tuple.addresses.source();
     let is_part = headers.piece != Piece::Whole;
     if context.snapshot.vips.contains(tuple.addresses.destination()) {
@@ -128,14 +132,14 @@ fn without_service(context: &Context<'_>, headers: &Headers, tuple: &Tuple) -> R
     }
 }
 
-fn is_from_backend(context: &Context<'_>, tuple: &Tuple) -> bool {
+pub(super) fn is_from_backend(context: &Context<'_>, tuple: &Tuple) -> bool {
     let (address, port) = (tuple.addresses.source(), tuple.source_port);
     context.snapshot.return_endpoints.contains(&Endpoint { address, port, protocol: tuple.protocol })
 }
 
 /// An ICMP error begins no flow. Where the packet alone says which backend it is for, it gets there all
 /// the same.
-fn about_no_flow(context: &mut Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
+pub(super) fn about_no_flow(context: &mut Context<'_>, tuple: &Tuple) -> Result<Route, DropReason> {
     match service(context, tuple) {
         Some(service) if takes_strays(service, Flags::default()) => {
             Ok(Route::Backend(admit::unremembered(context, service, tuple)?))

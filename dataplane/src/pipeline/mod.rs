@@ -25,6 +25,7 @@ mod rewrite;
 mod source;
 mod spares;
 mod tenure;
+pub mod trace;
 mod verdict;
 
 pub(crate) use admit::ended;

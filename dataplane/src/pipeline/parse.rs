@@ -56,9 +56,14 @@ pub(crate) fn parse_batch(batch: &mut Batch, table: &FlowTable) {
 
 /// The headers of a frame that the box has made itself.
 pub(super) fn of_box(packet: &Packet) -> Result<Headers, DropReason> {
-    match parse_whole(packet.frame.bytes())? {
-        Parsed::Headers(headers) => Ok(headers),
-        Parsed::Control => Err(DropReason::NotOurs),
+    headers(packet.frame.bytes())?.ok_or(DropReason::NotOurs)
+}
+
+/// The headers of any frame; `None`: it is of a control protocol.
+pub(super) fn headers(frame: &[u8]) -> Result<Option<Headers>, DropReason> {
+    match parse_whole(frame)? {
+        Parsed::Headers(headers) => Ok(Some(headers)),
+        Parsed::Control => Ok(None),
     }
 }
 

@@ -82,15 +82,24 @@ pub fn explain(
     let service = snapshot.services.get(id.index())?;
     let addresses = crate::flow::Addresses::new(client.ip(), address)?;
     let tuple = Tuple { addresses, source_port: Port(client.port()), destination_port: port, protocol };
-    let now = Tick(now);
-    let ask = ask(snapshot, service, &tuple).on(Default::default(), now).as_question();
+    let outcome = match service.admission.access.allows(client.ip()) {
+        false => Err(DropReason::Denied),
+        true => question(snapshot, service, &tuple, Tick(now)),
+    };
+    Some(Explained { service: id, outcome })
+}
+
+/// Which backend a new flow would get, without an effect on the next one.
+pub(super) fn question(
+    snapshot: &Snapshot,
+    service: &Service,
+    tuple: &Tuple,
+    now: Tick,
+) -> Result<(BackendId, Why), DropReason> {
+    let ask = ask(snapshot, service, tuple).on(Default::default(), now).as_question();
     let takes = |id| {
         let meters = &snapshot.backend(id)?.meters;
         (!meters.load().is_full).then_some(id)
     };
-    let outcome = match service.admission.access.allows(client.ip()) {
-        false => Err(DropReason::Denied),
-        true => pick(snapshot, service, &ask, (client.ip(), now), takes),
-    };
-    Some(Explained { service: id, outcome })
+    pick(snapshot, service, &ask, (tuple.addresses.source(), now), takes)
 }

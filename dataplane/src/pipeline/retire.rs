@@ -21,6 +21,17 @@ pub(super) enum Met {
     BeginsAnew,
 }
 
+/// What is to be done about the flow of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fated {
+    /// Nothing.
+    GoesOn,
+    /// Both sides get a reset.
+    IsReset,
+    /// It is over: the packet may begin another one.
+    IsOver,
+}
+
 /// Decides, and ends the flow where it is over.
 pub(super) fn meet(
     packet: &mut Packet,
@@ -29,6 +40,21 @@ pub(super) fn meet(
     found: Found,
 ) -> Met {
     let Content::Segment { flags } = headers.content else { return Met::GoesOn };
+    match fated(context, headers, flags, found) {
+        Fated::GoesOn => Met::GoesOn,
+        Fated::IsReset => {
+            reset_both(packet, context, headers, flags);
+            Met::GoesOn
+        }
+        Fated::IsOver => {
+            context.table.end(found.entry, context.snapshot);
+            Met::BeginsAnew
+        }
+    }
+}
+
+/// Decides, and changes nothing.
+pub(super) fn fated(context: &Context<'_>, headers: &Headers, flags: Flags, found: Found) -> Fated {
     let (entry, protocol) = (context.table.entry(found.entry), headers.tuple.protocol);
     let fate = context.snapshot.fate(found.backend);
     let is_forward = found.direction == Direction::Forward;
@@ -36,32 +62,26 @@ pub(super) fn meet(
         // A client that uses its port again; or that is not answered, and its backend takes nothing new.
         let is_stranded = fate != Fate::Stays && !entry.is_established();
         if !entry.state().is_closing() && !entry.has_ended() && !is_stranded {
-            return Met::GoesOn;
+            return Fated::GoesOn;
         }
-        context.table.end(found.entry, context.snapshot);
-        return Met::BeginsAnew;
+        return Fated::IsOver;
     }
     // The same of a client whose handshake the box has made: it sends no SYN any more, but its cookie is good.
     let is_stranded = entry.is_proxied() && !entry.is_established() && !flags.has(Flags::RST);
     if fate != Fate::Stays && is_forward && is_stranded {
-        context.table.end(found.entry, context.snapshot);
-        return Met::BeginsAnew;
+        return Fated::IsOver;
     }
     match fate {
-        Fate::Stays | Fate::Leave => Met::GoesOn,
+        Fate::Stays | Fate::Leave => Fated::GoesOn,
         // What moves is for the client's packets to say: replies that are on their way arrive.
-        Fate::Reset | Fate::Move if protocol == Protocol::Udp && !is_forward => Met::GoesOn,
+        Fate::Reset | Fate::Move if protocol == Protocol::Udp && !is_forward => Fated::GoesOn,
         // What translates cannot go on with a connection elsewhere.
         Fate::Reset | Fate::Move
             if protocol == Protocol::Tcp && (fate == Fate::Reset || entry.is_two_way()) =>
         {
-            reset_both(packet, context, headers, flags);
-            Met::GoesOn
+            Fated::IsReset
         }
-        Fate::Reset | Fate::Move => {
-            context.table.end(found.entry, context.snapshot);
-            Met::BeginsAnew
-        }
+        Fate::Reset | Fate::Move => Fated::IsOver,
     }
 }
 

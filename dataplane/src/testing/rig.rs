@@ -14,6 +14,8 @@ use crate::engine::HugePages;
 use crate::flow::FlowTable;
 use crate::io::memory::MemoryIo;
 use crate::pipeline::DropReason;
+#[cfg(test)]
+use crate::pipeline::trace::{Traced, Tracer};
 use crate::snapshot::{Fib, Interface, NextHop, Publisher, Route, Snapshot};
 use crate::stats::{WorkerCounters, WorkerStats};
 use crate::syn_proxy::Secret;
@@ -118,6 +120,8 @@ pub(crate) struct Rig {
     pub(crate) counters: Arc<WorkerCounters>,
     pub(crate) punts: Arc<Channel<Punt>>,
     pub(crate) outbox: Arc<Channel<ControlFrame>>,
+    pub(crate) table: Arc<FlowTable>,
+    pub(crate) clock: Clock,
 }
 
 impl Rig {
@@ -135,18 +139,19 @@ impl Rig {
         let publisher = Publisher::new(snapshot);
         let counters = Arc::new(WorkerCounters::new(64));
         let (punts, outbox) = (Channel::new(), Channel::new());
+        let clock = Clock::start();
         let links = Links {
-            table,
+            table: Arc::clone(&table),
             counters: Arc::clone(&counters),
             snapshots: publisher.reader(),
             punts: Arc::clone(&punts),
             punt_event: Arc::new(Wake::new().expect("an event")),
             outbox: Arc::clone(&outbox),
-            clock: Clock::start(),
+            clock,
             secret: Arc::new(Secret::random()),
         };
         let io = MemoryIo::new(chunks, 3).expect("memory");
-        Self { worker: Worker::new(WorkerId(0), io, links), publisher, counters, punts, outbox }
+        Self { worker: Worker::new(WorkerId(0), io, links), publisher, counters, punts, outbox, table, clock }
     }
 
     /// Lets frames arrive and the worker make one round; gives what it sent.
@@ -173,6 +178,14 @@ impl Rig {
         }
         self.worker.round_at(now);
         std::mem::take(&mut self.worker.io().outgoing)
+    }
+
+    /// What would happen to a frame.
+    #[cfg(test)]
+    pub(crate) fn trace(&self, ingress: InterfaceId, frame: &[u8]) -> Traced {
+        let now = Clock::tick(self.clock.nanos());
+        let mut tracer = Tracer::new(&self.table).expect("memory");
+        tracer.frame((&self.publisher.current(), &self.table), ingress, frame, now)
     }
 
     pub(crate) fn stats(&self) -> WorkerStats {

@@ -68,7 +68,7 @@ impl Drop for FakeDaemon {
     }
 }
 
-async fn supervise(mut inbox: mpsc::Receiver<Request>) {
+pub(crate) async fn supervise(mut inbox: mpsc::Receiver<Request>) {
     let mut service = service();
     while let Some(request) = inbox.recv().await {
         match request {
@@ -112,6 +112,7 @@ async fn supervise(mut inbox: mpsc::Receiver<Request>) {
             Request::Explain(name, (client, port), reply) => {
                 _ = reply.send(Ok(explained(&name, client, port.unwrap_or(0))));
             }
+            Request::Trace(query, reply) => _ = reply.send(Ok(traced(&query))),
             Request::SetBackend(wanted, change, reply) => {
                 _ = reply.send(set_backend(&mut service, &wanted, change));
             }
@@ -223,6 +224,25 @@ pub(crate) fn explained(service: &str, client: std::net::IpAddr, port: u16) -> v
             active_flows: 2,
             note: "takes new flows".to_owned(),
         }],
+    }
+}
+
+pub(crate) fn traced(query: &view::TraceQuery) -> view::Trace {
+    let step = |stage: &str, finding: String| view::TraceStep { stage: stage.to_owned(), finding };
+    let (what, frame) = match query {
+        view::TraceQuery::Described { source, destination: (to, dport), protocol, port, .. } => {
+            let (protocol, dport) = (protocol.word(), dport.unwrap());
+            (format!("{protocol} {source} port {port} to {to} port {dport}"), String::new())
+        }
+        view::TraceQuery::Frame { bytes, .. } => (String::new(), format!("{bytes:?}")),
+    };
+    view::Trace {
+        steps: vec![step("parse", what), step("verdict", "it leaves by eth1".to_owned())],
+        verdict: "forwarded".to_owned(),
+        reason: None,
+        interface: Some("eth1".to_owned()),
+        frame,
+        sent: None,
     }
 }
 

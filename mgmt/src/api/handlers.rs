@@ -159,12 +159,16 @@ pub(super) async fn set_backend(
 }
 
 pub(super) async fn metrics(State(requests): Requests) -> Result<Response, Refusal> {
-    let status = ask(&requests, Request::Status).await?;
-    let services = ask(&requests, Request::Services).await?;
-    let stats = ask(&requests, Request::Stats).await?;
-    let routers = ask(&requests, Request::Vrrp).await?;
     let kind = [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)];
-    Ok((kind, metrics::render(&status, &services, &stats, &routers)).into_response())
+    Ok((kind, metrics_text(&requests).await?).into_response())
+}
+
+pub(super) async fn metrics_text(requests: &mpsc::Sender<Request>) -> Result<String, Refusal> {
+    let status = ask(requests, Request::Status).await?;
+    let services = ask(requests, Request::Services).await?;
+    let stats = ask(requests, Request::Stats).await?;
+    let routers = ask(requests, Request::Vrrp).await?;
+    Ok(metrics::render(&status, &services, &stats, &routers))
 }
 
 pub(super) async fn no_such_path(uri: Uri) -> Refusal {

@@ -1,6 +1,7 @@
 //! The same figures as Prometheus text (exposition format 0.0.4).
 
 mod handshakes;
+mod info;
 mod vrrp;
 
 use std::fmt::{Display, Write};
@@ -15,7 +16,9 @@ pub(super) fn render(status: &Status, services: &[Service], stats: &Stats, route
     node(&mut page, status);
     frames(&mut page, stats);
     interfaces(&mut page, status, stats);
+    info::services(&mut page, services);
     self::services(&mut page, services);
+    info::states(&mut page, services);
     backends(&mut page, services);
     handshakes::handshakes(&mut page, services);
     checks(&mut page, services);
@@ -243,6 +246,10 @@ fn checks(page: &mut Page, services: &[Service]) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "metrics_tests.rs"]
+mod conventions;
 
 #[cfg(test)]
 mod tests {

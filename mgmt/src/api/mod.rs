@@ -14,10 +14,12 @@ mod choice;
 pub(crate) mod fake;
 mod handlers;
 mod metrics;
+pub mod public;
 pub mod request;
 pub mod server;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod transaction;
 pub mod view;
 
@@ -47,6 +49,7 @@ fn routes(requests: mpsc::Sender<Request>, rights: Rights) -> Router {
         .route("/v1/interfaces", get(handlers::interfaces))
         .route("/v1/neighbours", get(handlers::neighbours))
         .route("/v1/stats", get(handlers::stats))
+        .route("/v1/trace", get(trace::trace))
         .route("/v1/config/check", post(handlers::check))
         .route("/v1/config/plan", post(handlers::plan))
         .route("/v1/config/apply", post(transaction::apply))

@@ -73,6 +73,8 @@ pub enum Request {
     Flush(view::FlushQuery, Reply<view::Forgotten>),
     /// Which backend a client of a service would get.
     Explain(String, (IpAddr, Option<u16>), Reply<view::Explained>),
+    /// What would happen to a packet.
+    Trace(view::TraceQuery, Reply<view::Trace>),
 }
 
 /// Which flows.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use mgmt::api::{Rights, request, server::Server};
+use mgmt::api::{Rights, public::PublicServer, request, server::Server};
 use mgmt::cli::daemon::{DaemonArguments, LogFormat};
 use mgmt::config::{self, Machine};
 use mgmt::failover::guardian;
@@ -67,6 +67,10 @@ async fn run(file: &Path) -> Result<(), String> {
     let socket = config.node.control_socket();
     let bind = |socket, rights| Server::bind(socket, rights).map_err(|error| error.to_string());
     let (server, view) = (bind(&socket, Rights::Full)?, bind(&config.node.view_socket(), Rights::View)?);
+    let public = match config.metrics.listen {
+        Some(address) => Some(PublicServer::bind(address).await?),
+        None => None,
+    };
     let started = supervisor::start((file.to_owned(), text), machine, config).await;
     let mut supervisor = started.map_err(|error| format!("cannot start: {error}"))?;
     let (sender, requests) = request::channel();
@@ -76,6 +80,10 @@ async fn run(file: &Path) -> Result<(), String> {
         let _: Result<(), _> = stopped.changed().await;
     };
     let viewing = tokio::spawn(view.run(sender.clone(), until_stopped(stopped.clone())));
+    if let Some(public) = public {
+        // Nobody waits for it at the end: it has nothing under way that matters.
+        tokio::spawn(public.run(sender.clone(), until_stopped(stopped.clone())));
+    }
     let serving = tokio::spawn(server.run(sender, until_stopped(stopped)));
     notify(&[NotifyState::Ready]);
     tracing::info!(socket = %socket.display(), "ready");

@@ -167,13 +167,10 @@ pub enum Verb {
         #[arg(long, value_name = "ADDRESS[:PORT]")]
         client: String,
     },
-    /// What would happen to a packet
-    #[command(hide = true)]
-    Trace {
-        /// The packet.
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        packet: Vec<String>,
-    },
+    /// What would happen to a packet, stage by stage, and why
+    ///
+    /// The answer comes from the code that workers run. Nothing is sent, counted or remembered.
+    Trace(super::TraceArguments),
     /// Write a configuration out of another load balancer's
     ///
     /// Each line that has no counterpart is named, in the result as a comment and on the standard error.

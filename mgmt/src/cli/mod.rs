@@ -11,6 +11,7 @@ mod import;
 mod pages;
 mod render;
 mod table;
+mod trace;
 mod transaction;
 mod watch;
 
@@ -29,6 +30,7 @@ pub use doctor::DoctorArguments;
 pub use import::ImportVerb;
 use render::Render;
 use table::Style;
+pub use trace::TraceArguments;
 pub use transaction::ApplyArguments;
 
 /// Why the exit status is 1.
@@ -149,7 +151,7 @@ async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -
             let path = format!("/v1/services/{}/explain?client={}", encoded(&service), encoded(&client));
             session.show::<view::Explained>(&path).await
         }
-        Verb::Trace { .. } => Err(Failure::refused("`trace` is not available in this version")),
+        Verb::Trace(arguments) => session.show::<view::Trace>(&arguments.path()).await,
         Verb::Import(verb) => import::run(&verb, session.terminal),
         Verb::Version => session.version().await,
         Verb::Completion { shell } => session.completion(shell),

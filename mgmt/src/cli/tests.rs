@@ -93,12 +93,28 @@ async fn without_a_daemon_the_socket_and_the_remedy_are_named() {
 }
 
 #[tokio::test]
-async fn version_needs_no_daemon_and_trace_is_refused() {
+async fn version_needs_no_daemon() {
     let nowhere = Path::new("/nowhere/control.sock");
     let (out, _, done) = penstock(nowhere, "version").await;
     assert!(done && out.ends_with("penstockd does not answer\n"), "{out}");
-    let (_, err, done) = penstock(nowhere, "trace 10.0.0.1 10.0.0.100 --dport 80").await;
-    assert_eq!((err.as_str(), done), ("penstock: `trace` is not available in this version", false));
+}
+
+#[tokio::test]
+async fn a_packet_is_traced_in_words_and_as_a_frame() {
+    let daemon = FakeDaemon::start();
+    let (out, _, done) =
+        penstock(&daemon.socket, "trace 192.0.2.7 10.0.0.100 --dport 80 --protocol udp").await;
+    assert!(done);
+    assert_eq!(out, "parse    udp 192.0.2.7 port 49152 to 10.0.0.100 port 80\nverdict  it leaves by eth1\n");
+    let (out, _, done) = penstock(&daemon.socket, "--json trace --hex 0200:0000:00b0").await;
+    assert!(done && out.contains("\"frame\":\"[2, 0, 0, 0, 0, 176]\""), "{out}");
+    for (line, why) in [
+        ("trace 192.0.2.7 fd00::1", "of different families"),
+        ("trace --hex 02000", "whole bytes in hexadecimal"),
+    ] {
+        let (_, err, done) = penstock(&daemon.socket, line).await;
+        assert!(!done && err.contains(why), "{err}");
+    }
 }
 
 struct Closed;

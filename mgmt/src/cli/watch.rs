@@ -44,6 +44,7 @@ fn prints_state(verb: &Verb) -> bool {
             | Verb::Stats
             | Verb::History { number: None }
             | Verb::Explain { .. }
+            | Verb::Trace(_)
             | Verb::Persistence { what: None, .. }
     )
 }

@@ -25,6 +25,7 @@ mod validate;
 mod value;
 mod vrrp;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub node: Node,
     /// `[dataplane]`
     pub dataplane: Dataplane,
+    /// `[metrics]`
+    pub metrics: Metrics,
     /// `[[interface]]`, in the order of the file.
     pub interfaces: Vec<Interface>,
     /// `[[vrrp]]`, in the order of the file.
@@ -125,6 +128,13 @@ pub struct Dataplane {
     pub flow_timeouts: FlowTimeouts,
     /// Clients of services with persistence that are remembered. Default: 131 072, which are four megabytes.
     pub persistence: usize,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Where metrics and the page are served over HTTP. Default: nowhere but on the control socket.
+    pub listen: Option<SocketAddr>,
 }
 
 /// `[[interface]]`

@@ -1,7 +1,7 @@
 //! What was written: the file's keys with their places, each readable by itself, not yet checked
 //! against each other. `None` is a key that is absent, or was refused when it was read.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use dataplane::admission::SynProxy;
@@ -30,6 +30,8 @@ pub(super) use checks::{BfdKeys, HttpCheck, PeerWatch, TlsKeys};
 pub(super) struct Model {
     pub(super) node: Node,
     pub(super) dataplane: Dataplane,
+    /// `[metrics]`
+    pub(super) listen: Option<SocketAddr>,
     pub(super) interfaces: Vec<Interface>,
     pub(super) vrrp: Vec<Vrrp>,
     pub(super) services: Vec<Service>,

@@ -40,6 +40,9 @@ pub fn plan(old: &Config, new: &Config) -> Plan {
     let mut fixed = Changes::default();
     fixed.field("node.run_dir", old.node.run_dir.display(), new.node.run_dir.display());
     fixed.field("node.state_dir", old.node.state_dir.display(), new.node.state_dir.display());
+    let listen =
+        |config: &Config| config.metrics.listen.map_or_else(|| "nowhere".to_owned(), |at| at.to_string());
+    fixed.field("metrics.listen", listen(old), listen(new));
     dataplane(&mut fixed, &old.dataplane, &new.dataplane);
     interfaces(&mut fixed, &old.interfaces, &new.interfaces);
 

@@ -1,7 +1,7 @@
 //! Reads single TOML values: one function per kind of value that a key may have.
 
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub(super) fn address(value: &DeValue<'_>) -> Result<IpAddr, Wrong> {
     let text = value.as_str().ok_or_else(|| wrong_type("an address in quotes", value))?;
     text.parse().map_err(|_| {
         let wrong = Wrong::said(format!("{text:?}"), "is not an IPv4 or IPv6 address");
-        if text.parse::<std::net::SocketAddr>().is_ok() {
+        if text.parse::<SocketAddr>().is_ok() {
             wrong.with_help("the port has a key of its own: `port`")
         } else if text.contains('/') {
             wrong.with_help("write the address alone, without a prefix length")
@@ -111,6 +111,14 @@ pub(super) fn address(value: &DeValue<'_>) -> Result<IpAddr, Wrong> {
             )
         }
     })
+}
+
+/// An address with a port.
+pub(super) fn socket_address(value: &DeValue<'_>) -> Result<SocketAddr, Wrong> {
+    let text = value.as_str().ok_or_else(|| wrong_type("an address with a port, in quotes", value))?;
+    let wrong = |_| Wrong::said(format!("{text:?}"), "is not an address with a port");
+    let example = "write it as in \"127.0.0.1:9580\" or \"[::1]:9580\"";
+    text.parse().map_err(wrong).map_err(|wrong| wrong.with_help(example))
 }
 
 /// An IPv4 address.

@@ -1,5 +1,7 @@
 //! Clients that are remembered, and why a client gets the backend that it gets.
 
+mod trace;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;

@@ -50,6 +50,10 @@ impl Supervisor {
             Request::Persistence(service, to) => reply(to, self.persistence(service.as_deref())),
             Request::Flush(query, to) => reply(to, self.flush(&query)),
             Request::Explain(service, (client, port), to) => reply(to, self.explain(&service, client, port)),
+            Request::Trace(query, to) => {
+                let answer = self.trace(&query);
+                reply(to, answer);
+            }
         }
     }
 

@@ -32,15 +32,22 @@ pub(super) fn tell(
 /// Takes back in a segment of the backend what telling it has done.
 #[inline(never)]
 pub(super) fn untell(packet: &mut Packet, headers: &Headers, entry: Entry<'_>) {
+    if restore(packet, headers, entry) {
+        entry.mark_header_acknowledged();
+    }
+}
+
+/// The same without a trace; whether the segment acknowledges the header, which nothing has before.
+#[inline(always)]
+pub(super) fn restore(packet: &mut Packet, headers: &Headers, entry: Entry<'_>) -> bool {
     if let Some(nat) = entry.nat().filter(|nat| nat.shift > 0)
         && let Some(place) = stream(headers)
         && let Some(segment) = packet.frame.bytes_mut().get_mut(place.transport..place.end)
     {
         translate::leave_room(segment, nat.shift);
-        if client_address::untell(segment, &nat, entry.has_acknowledged_header()) {
-            entry.mark_header_acknowledged();
-        }
+        return client_address::untell(segment, &nat, entry.has_acknowledged_header());
     }
+    false
 }
 
 /// Where the segment is, if it is one of TCP.

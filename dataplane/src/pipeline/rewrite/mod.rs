@@ -1,6 +1,7 @@
 //! The mode's rewrite, and the interface that the packet leaves by.
 
 mod client;
+mod foretold;
 mod proxied;
 mod split;
 mod to_backend;
@@ -17,6 +18,7 @@ use crate::flow::{Direction, Found, Tuple, Turn};
 use crate::mode::nat;
 use crate::snapshot::Backend;
 use crate::types::{BackendId, InterfaceId};
+pub(super) use foretold::{Way, foretold};
 pub(super) use proxied::on_time;
 pub(super) use to_backend::to_backend;
 use to_client::to_client;

@@ -158,7 +158,7 @@ fn translate_stream(packet: &mut Packet, context: &Context<'_>, headers: &Header
 
 /// What a client's packet becomes on its way to the backend; `source`: its new one.
 #[inline(always)]
-fn towards(backend: &Backend, tuple: &Tuple, source: Option<Source>) -> Option<Tuple> {
+pub(super) fn towards(backend: &Backend, tuple: &Tuple, source: Option<Source>) -> Option<Tuple> {
     let Source { address, port } =
         source.unwrap_or(Source { address: tuple.addresses.source(), port: tuple.source_port });
     Some(Tuple {
@@ -170,7 +170,7 @@ fn towards(backend: &Backend, tuple: &Tuple, source: Option<Source>) -> Option<T
 }
 
 /// The end that a backend sees as its client.
-struct Source {
-    address: IpAddr,
-    port: Port,
+pub(super) struct Source {
+    pub(super) address: IpAddr,
+    pub(super) port: Port,
 }

@@ -76,7 +76,7 @@ impl Moves {
 
 /// A frame in, its fate, and where it was counted: received once, one verdict, nothing else.
 pub(super) fn check(rig: &mut Rig, sentence: &str, ingress: InterfaceId, input: &[u8], expect: &Expect) {
-    let before = rig.stats();
+    let (before, foretold) = (rig.stats(), rig.trace(ingress, input));
     let sent = rig.receive(ingress, &[input.to_vec()]);
     let counted = counted(&before, &rig.stats());
     assert_eq!(
@@ -86,6 +86,7 @@ pub(super) fn check(rig: &mut Rig, sentence: &str, ingress: InterfaceId, input: 
         hex(&sent)
     );
     assert_eq!(hex(&sent), hex(&expected_frames(expect, &sent)), "{sentence}");
+    super::foretold::check(sentence, &foretold, expect, &sent);
 }
 
 /// The same, and all other counters.

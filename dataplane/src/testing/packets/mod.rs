@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod control;
 mod dsr;
+mod foretold;
 mod handshakes;
 mod lasting;
 mod life;
@@ -15,6 +16,7 @@ mod retire;
 mod router;
 mod shares;
 mod tenure;
+mod trace;
 mod way;
 mod wrap;
 

@@ -8,6 +8,7 @@ mod config;
 mod handshakes;
 mod node;
 mod service;
+mod trace;
 
 pub use check::{Change, Check};
 pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
@@ -21,3 +22,4 @@ pub use service::{
     Admin, Backend, BackendChange, BackendState, Backup, DrainView, Flow, Service, SnatPool, SynProxy,
     flow_state_word,
 };
+pub use trace::{Trace, TraceProtocol, TraceQuery, TraceStep};

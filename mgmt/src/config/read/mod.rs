@@ -9,6 +9,7 @@ pub(super) use choice::{hash_on_word, on_failure_word, then_word};
 pub(super) use service::{client_address_word, missing_state_word, ping_word, syn_proxy_word};
 pub(super) use vrrp::mac_word;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use dataplane::schedule::Kind;
@@ -19,7 +20,7 @@ use toml::de::DeTable;
 use super::diagnostic::{Report, Span};
 use super::model::{Dataplane, Interface, Model, Node};
 use super::reader::Reader;
-use super::value::{duration, integer, string, word};
+use super::value::{duration, integer, socket_address, string, word};
 
 /// The most flows that may be asked for: the flow table's indexes are 32 bits wide, links included.
 const MAX_FLOWS: usize = 1 << 28;
@@ -66,6 +67,7 @@ pub(super) fn file(table: &DeTable<'_>, report: &mut Report<'_>) -> Model {
     let mut reader = Reader::new("the file", (0..0, table), report);
     let node_table = reader.table("node");
     let dataplane_table = reader.table("dataplane");
+    let metrics_table = reader.table("metrics");
     let interfaces = reader.tables("interface");
     let instances = reader.tables("vrrp");
     let services = reader.tables("service");
@@ -73,6 +75,7 @@ pub(super) fn file(table: &DeTable<'_>, report: &mut Report<'_>) -> Model {
     Model {
         node: node_table.map_or_else(Node::default, |table| node(table, report)),
         dataplane: dataplane_table.map_or_else(Dataplane::default, |table| dataplane(table, report)),
+        listen: metrics_table.and_then(|table| metrics(table, report)),
         interfaces: interfaces.into_iter().map(|table| interface(table, report)).collect(),
         vrrp: instances.into_iter().map(|table| vrrp::instance(table, report)).collect(),
         services: services.into_iter().map(|table| service::service(table, report)).collect(),
@@ -103,6 +106,13 @@ fn dataplane(table: Table<'_, '_>, report: &mut Report<'_>) -> Dataplane {
     let report = reader.finish();
     let flow_timeouts = timeouts.map_or(default.flow_timeouts, |table| flow_timeouts(table, report));
     Dataplane { cores, poll, flows, huge_pages, flow_timeouts, persistence }
+}
+
+fn metrics(table: Table<'_, '_>, report: &mut Report<'_>) -> Option<SocketAddr> {
+    let mut reader = Reader::new("[metrics]", table, report);
+    let listen = reader.take("listen", socket_address);
+    reader.finish();
+    listen.map(toml::Spanned::into_inner)
 }
 
 fn flow_timeouts(table: Table<'_, '_>, report: &mut Report<'_>) -> FlowTimeouts {

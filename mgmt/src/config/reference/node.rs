@@ -70,6 +70,13 @@ const FLOW_TIMEOUTS: &[Key] = &[
     key("icmp", Default("\"10s\""), IDLE, "Of echo requests"),
 ];
 
+const METRICS: &[Key] = &[key(
+    "listen",
+    Example("\"127.0.0.1:9580\"", "nowhere but on the control socket"),
+    Other("an address with a port"),
+    "Where /metrics and a page to look at are served over HTTP, to everybody who reaches that address",
+)];
+
 const INTERFACES: &[Key] = &[
     key("name", Needed("\"eth0\""), INTERFACE, "The kernel's name for it"),
     key(
@@ -97,6 +104,13 @@ pub(super) const TABLES: &[Table] = &[
         "The workers. None of it can be changed while the daemon runs, but for the timeouts.",
     ),
     table("[dataplane.flow_timeouts]", "flow_timeouts", false, FLOW_TIMEOUTS, "How long a flow may be idle."),
+    table(
+        "[metrics]",
+        "[metrics]",
+        false,
+        METRICS,
+        "Figures for Prometheus, and a page of them. Cannot be changed while the daemon runs.",
+    ),
     table(
         "[[interface]]",
         "[[interface]]",

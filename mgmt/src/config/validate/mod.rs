@@ -21,7 +21,7 @@ use dataplane::limits::{MAX_INTERFACES, MAX_WORKERS};
 use toml::Spanned;
 
 use super::diagnostic::{Report, Span};
-use super::{Config, Dataplane, Interface, Machine, Node, model};
+use super::{Config, Dataplane, Interface, Machine, Metrics, Node, model};
 
 const DEFAULT_RUN_DIR: &str = "/run/penstock";
 const DEFAULT_STATE_DIR: &str = "/var/lib/penstock";
@@ -39,7 +39,8 @@ pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'
     let has_bridge = interfaces.iter().any(|interface| interface.bridge.is_some());
     let services = service::services(&model.services, &node.name, has_bridge, report);
     let vrrp = vrrp::instances(&model.vrrp, &model.services, report);
-    (!report.has_errors()).then_some(Config { node, dataplane, interfaces, vrrp, services })
+    let metrics = Metrics { listen: model.listen };
+    (!report.has_errors()).then_some(Config { node, dataplane, metrics, interfaces, vrrp, services })
 }
 
 fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Node {

@@ -1,0 +1,83 @@
+//! A packet that is described as a frame, and what a frame says.
+
+use std::net::IpAddr;
+
+use super::{Ends, Question};
+use crate::types::{Mac, Protocol};
+use crate::wire::checksum::{fold, sum};
+use crate::wire::compose::{self, Payload};
+use crate::wire::ethernet::{self, Ethernet, ethertype};
+use crate::wire::ipv4::Ipv4;
+use crate::wire::ipv6::Ipv6;
+use crate::wire::tcp::Flags;
+
+const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
+
+/// `None`: its ends are of different families.
+pub(super) fn build(question: &Question, (source, destination): (Mac, Mac), opens: bool) -> Option<Vec<u8>> {
+    let (from, to) = (question.source.ip(), question.destination.ip());
+    let (protocol, mut transport, place) = transport(question, opens);
+    let payload = Payload { traffic_class: 0, protocol, length: u16::try_from(transport.len()).ok()? };
+    let (kind, header, addresses) = match (from, to) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            let addresses = [a.octets(), b.octets()].concat();
+            (ethertype::IPV4, compose::ipv4(payload, None, a, b).to_vec(), addresses)
+        }
+        (IpAddr::V6(a), IpAddr::V6(b)) => {
+            let addresses = [a.octets(), b.octets()].concat();
+            (ethertype::IPV6, compose::ipv6(payload, 0, a, b).to_vec(), addresses)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => return None,
+    };
+    // ICMP of IPv4 alone has no pseudo-header.
+    let pseudo = match protocol {
+        ICMP => 0,
+        _ => compose::pseudo_header(&addresses, protocol, transport.len()),
+    };
+    let checksum = !fold(sum(pseudo, &transport));
+    transport.get_mut(place..place + 2)?.copy_from_slice(&checksum.to_be_bytes());
+    Some([&destination.0[..], &source.0, &kind.to_be_bytes(), &header, &transport].concat())
+}
+
+/// The protocol, its header, and where in that the checksum is.
+fn transport(question: &Question, opens: bool) -> (u8, Vec<u8>, usize) {
+    let ports = [question.source.port().to_be_bytes(), question.destination.port().to_be_bytes()].concat();
+    match question.protocol {
+        Some(Protocol::Tcp) => {
+            let flags = if opens { Flags::SYN } else { Flags::ACK };
+            let rest = [0, 0, 0, 1, 0, 0, 0, u8::from(!opens), 5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0];
+            (Protocol::Tcp.number(), [&ports[..], &rest].concat(), 16)
+        }
+        Some(Protocol::Udp) => (Protocol::Udp.number(), [&ports[..], &[0, 8, 0, 0]].concat(), 6),
+        None => {
+            let is_v4 = question.source.is_ipv4();
+            let (number, kind) = if is_v4 { (ICMP, 8) } else { (ICMPV6, 128) };
+            (number, vec![kind, 0, 0, 0, 0, 1, 0, 1], 2)
+        }
+    }
+}
+
+/// What a frame with an IP packet says; `None`: there is none in it.
+#[must_use]
+pub fn ends(frame: &[u8]) -> Option<Ends> {
+    let (link, _) = Ethernet::new_checked(frame).ok()?;
+    let payload = ethernet::payload(frame).ok()?;
+    let packet = frame.get(payload.offset..)?;
+    let (addresses, traffic_class, protocol, rest): ((IpAddr, IpAddr), _, _, _) = match payload.ethertype {
+        ethertype::IPV4 => {
+            let (ip, rest) = Ipv4::new_quoted(packet).ok()?;
+            ((ip.source().into(), ip.destination().into()), ip.traffic_class(), ip.protocol(), rest)
+        }
+        ethertype::IPV6 => {
+            let (ip, rest) = Ipv6::new_quoted(packet).ok()?;
+            ((ip.source().into(), ip.destination().into()), ip.traffic_class(), ip.next_header(), rest)
+        }
+        _ => return None,
+    };
+    let has_ports = [Protocol::Tcp, Protocol::Udp].iter().any(|p| p.number() == protocol);
+    let port = |at: usize| Some(u16::from_be_bytes(*rest.get(at..)?.first_chunk()?));
+    let ports = if has_ports { port(0).zip(port(2)) } else { None };
+    let (source_mac, destination_mac) = (link.source(), link.destination());
+    Some(Ends { source_mac, destination_mac, addresses, ports, traffic_class, protocol })
+}

@@ -1,0 +1,271 @@
+//! What would happen to a packet, stage by stage, and why: for who asks without sending it.
+//!
+//! The code is that of the stages wherever it changes nothing: parsing, the look-up, the choice of a backend, the rewrite
+//! and the way out are theirs. What is used up by being asked for (rates, room for flows, ports of source-NAT pools, answers) is
+//! not asked for.
+
+mod frame;
+mod walk;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use super::answer::Budget;
+use super::batch::Packet;
+use super::context::Context;
+use super::openings::Openings;
+use super::pick::Why;
+use super::source::Draws;
+use super::spares::Spares;
+use super::verdict::DropReason;
+use crate::engine::FlowState;
+use crate::flow::{FlowTable, Keeper};
+use crate::fragment::Fragments;
+use crate::io::Frame;
+use crate::limits::{HEADROOM, MAX_FRAME};
+use crate::snapshot::{Fate, Hop, Snapshot};
+use crate::stats::WorkerCounters;
+use crate::syn_proxy::Secret;
+use crate::tick::Tick;
+use crate::types::{BackendId, InterfaceId, Mac, Protocol, ServiceId, VlanId, WorkerId};
+use crate::xdp::Umem;
+
+/// A packet in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// Who sends it; of an echo request, the port is of no use.
+    pub source: SocketAddr,
+    /// Whom to; of the same family.
+    pub destination: SocketAddr,
+    /// `None`: an ICMP echo request.
+    pub protocol: Option<Protocol>,
+}
+
+/// What is found out about a packet, in the order of the stages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It came in by this interface.
+    Arrives(InterfaceId),
+    /// What it is.
+    Parsed {
+        /// Its source.
+        source: SocketAddr,
+        /// Its destination. Of an ICMP error, both are those of the packets that it goes with.
+        destination: SocketAddr,
+        /// Of the packet, or of the one that an error quotes.
+        protocol: Protocol,
+        /// In words.
+        kind: &'static str,
+        /// From the IP header on.
+        length: u16,
+        /// Of the outermost tag; 0: none.
+        vlan: VlanId,
+    },
+    /// Whether the virtual router that the address belongs to is this box now.
+    Master(bool),
+    /// It belongs to a flow.
+    Flow {
+        /// Whose.
+        backend: BackendId,
+        /// From the backend to the client.
+        is_reply: bool,
+        /// Where the flow is in its life.
+        state: FlowState,
+        /// What becomes of the backend's flows.
+        fate: Fate,
+    },
+    /// No flow is known for it.
+    NoFlow,
+    /// The flow is over: what follows is about another one.
+    BeginsAnew,
+    /// Both sides get a reset in its place.
+    IsReset,
+    /// It is for a service.
+    Service(ServiceId),
+    /// It is for none: a backend's own traffic, which is forwarded as it is.
+    AsItIs,
+    /// Whether the service's access list lets the client in.
+    Access(bool),
+    /// It is from the middle of a connection.
+    Stray,
+    /// A backend is chosen.
+    Chosen {
+        /// Which.
+        backend: BackendId,
+        /// Why; `None`: the packet alone says so, as of a connection that nobody remembers.
+        why: Option<Why>,
+    },
+}
+
+/// What becomes of the packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It leaves.
+    Forwarded {
+        /// By this interface.
+        interface: InterfaceId,
+        /// Looking like this.
+        frame: Vec<u8>,
+    },
+    /// The steering program leaves it to Linux: no worker sees it.
+    ToLinux,
+    /// It goes to the management thread.
+    ToManagement,
+    /// It is a later fragment: it gets the ports of the first one, or waits for it.
+    Fragment,
+    /// It is answered: an echo request, or a handshake by a cookie.
+    Answered,
+    /// It is dropped, and its sender is told by a reset.
+    Reset,
+    /// It is longer than what the way takes: it is cut if it may be, else its sender is told.
+    TooBig {
+        /// What the way takes of it.
+        mtu: u16,
+    },
+    /// It is dropped.
+    Dropped(DropReason),
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traced {
+    /// The packet as it was asked about.
+    pub frame: Vec<u8>,
+    /// What was found out.
+    pub steps: Vec<Step>,
+    /// What becomes of it.
+    pub outcome: Outcome,
+}
+
+/// What a frame says of the packet in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// The source's MAC.
+    pub source_mac: Mac,
+    /// The destination's.
+    pub destination_mac: Mac,
+    /// Of the outermost IP header.
+    pub addresses: (IpAddr, IpAddr),
+    /// Ports, where there are any behind the outermost header.
+    pub ports: Option<(u16, u16)>,
+    /// DSCP and ECN.
+    pub traffic_class: u8,
+    /// The protocol's number.
+    pub protocol: u8,
+}
+
+pub use frame::ends;
+
+/// All that stages write to besides the packet, so that it is nobody's.
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    umem: Umem,
+    keeper: Keeper,
+    counters: WorkerCounters,
+    fragments: Fragments,
+    answers: Budget,
+    spares: Spares,
+    openings: Openings,
+    draws: Draws,
+    secret: Secret,
+}
+
+impl Tracer {
+    /// Has memory for one frame, as long as the process lives.
+    pub(crate) fn new(table: &FlowTable) -> io::Result<Self> {
+        Ok(Self {
+            umem: Umem::new(1)?,
+            keeper: Keeper::new(table, WorkerId(0)),
+            counters: WorkerCounters::new(0),
+            fragments: Fragments::new(),
+            answers: Budget::new(),
+            spares: Spares::new(),
+            openings: Openings::new(),
+            draws: Draws::new(WorkerId(0)),
+            secret: Secret::random(),
+        })
+    }
+
+    /// The packet in words. Of TCP it is a SYN, or a segment of the connection that is there.
+    pub(crate) fn described(
+        &mut self,
+        (snapshot, table): (&Snapshot, &FlowTable),
+        ingress: Option<InterfaceId>,
+        question: &Question,
+        now: Tick,
+    ) -> Option<Traced> {
+        let ingress = ingress.unwrap_or_else(|| towards(snapshot, question.source.ip()));
+        let macs = macs(snapshot, ingress, question);
+        let opening = frame::build(question, macs, true)?;
+        let traced = self.frame((snapshot, table), ingress, &opening, now);
+        let is_known = traced.steps.iter().any(|step| matches!(step, Step::Flow { .. }));
+        if !is_known || question.protocol != Some(Protocol::Tcp) {
+            return Some(traced);
+        }
+        let segment = frame::build(question, macs, false)?;
+        Some(self.frame((snapshot, table), ingress, &segment, now))
+    }
+
+    /// A frame; longer ones than a worker can get are cut.
+    pub(crate) fn frame(
+        &mut self,
+        (snapshot, table): (&Snapshot, &FlowTable),
+        ingress: InterfaceId,
+        bytes: &[u8],
+        now: Tick,
+    ) -> Traced {
+        let mut steps = vec![Step::Arrives(ingress)];
+        let bytes = bytes.get(..bytes.len().min(MAX_FRAME)).unwrap_or_default();
+        let Some(chunk) = self.umem.take() else {
+            // It is given back below each time.
+            return Traced { frame: bytes.to_vec(), steps, outcome: Outcome::Dropped(DropReason::NotOurs) };
+        };
+        let mut copy = Frame::new(chunk, HEADROOM, 0);
+        copy.fill(bytes);
+        let mut packet = Packet::made(copy);
+        packet.ingress = ingress;
+        let mut context = Context {
+            snapshot,
+            table,
+            keeper: &mut self.keeper,
+            counters: &self.counters,
+            now,
+            fragments: &mut self.fragments,
+            answers: &mut self.answers,
+            spares: &mut self.spares,
+            openings: &mut self.openings,
+            draws: &mut self.draws,
+            secret: &self.secret,
+            is_overloaded: false,
+            asked: None,
+            missing: None,
+            station: None,
+        };
+        let outcome = match walk::walk(&mut packet, &mut context, &mut steps) {
+            Ok(interface) => Outcome::Forwarded { interface, frame: packet.frame.bytes().to_vec() },
+            Err(outcome) => outcome,
+        };
+        self.umem.give(packet.frame.into_chunk());
+        Traced { frame: bytes.to_vec(), steps, outcome }
+    }
+}
+
+/// The interface that an address is behind; the first one, if nobody knows.
+fn towards(snapshot: &Snapshot, address: IpAddr) -> InterfaceId {
+    snapshot.fib.neighbour_towards(address).map_or(InterfaceId(0), |(interface, _)| interface)
+}
+
+/// Source and destination: on a bridge, what is for no virtual address goes past the box.
+fn macs(snapshot: &Snapshot, ingress: InterfaceId, question: &Question) -> (Mac, Mac) {
+    let known = |address| match snapshot.fib.lookup(address) {
+        Hop::Known(next_hop) => Some(next_hop.mac),
+        Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
+    };
+    let interface = snapshot.interface(ingress);
+    let own = interface.map(|interface| interface.bridge_mac.unwrap_or(interface.mac));
+    let is_inline = interface.is_some_and(|interface| interface.bridge.is_some());
+    let destination = question.destination.ip();
+    let past = known(destination).filter(|_| is_inline && !snapshot.vips.contains(destination));
+    let nobody = Mac([0; 6]);
+    (known(question.source.ip()).unwrap_or(nobody), past.or(own).unwrap_or(nobody))
+}
