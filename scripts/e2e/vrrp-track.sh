@@ -13,6 +13,10 @@ has_priority() {
   wait_for 5 "a priority of $1" priority_is "$1" || refute "the priority is not $1: $(router box --json vrrp)"
 }
 
+inside_is_out() {
+  [[ $(router box --json vrrp | jq -r '.[1].state') == fault ]]
+}
+
 begin pair
 # Unprivileged scripts must be able to get there.
 chmod 755 "$LAB_DIR"
@@ -99,7 +103,7 @@ say "a fault, of all of the group"
 echo down >"$LAB_DIR/state"
 becomes box fault
 becomes peer master
-[[ $(router box --json vrrp | jq -r '.[1].state') == fault ]] || refute "the group does not move together"
+wait_for 5 "the other one of the group to follow" inside_is_out || refute "the group does not move together"
 echo up >"$LAB_DIR/state"
 becomes box master
 lab_stop penstockd-box
