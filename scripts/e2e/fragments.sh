@@ -49,7 +49,7 @@ iperf3_servers() {
   wait_for 10 "iperf3 of be1" lab_listens be1 5201
 }
 
-for topology in "${TOPOLOGIES[@]}"; do
+for topology in "${MODE_TOPOLOGIES[@]}"; do
   begin "$topology"
   lab_dnsmasq 1
   iperf3_servers

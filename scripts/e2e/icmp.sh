@@ -29,7 +29,7 @@ seen_as() {
   esac
 }
 
-for topology in "${TOPOLOGIES[@]}"; do
+for topology in "${MODE_TOPOLOGIES[@]}"; do
   begin "$topology"
   lab_remote "$MTU"
   web_servers

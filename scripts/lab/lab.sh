@@ -20,7 +20,9 @@ readonly VIP4=10.0.0.100 VIP6=fd00::100
 readonly CLIENT4=10.0.0.2 CLIENT6=fd00::2
 readonly BOX4=10.0.0.1 BOX6=fd00::1
 readonly PEER4=10.0.0.5 PEER6=fd00::5
-readonly TOPOLOGIES=(router dsr bridge one-arm tunnel pair)
+# One for each mode; and two boxes.
+readonly MODE_TOPOLOGIES=(router dsr bridge one-arm tunnel)
+readonly TOPOLOGIES=("${MODE_TOPOLOGIES[@]}" pair)
 
 lab_fail() {
   printf 'lab: %s\n' "$*" >&2
