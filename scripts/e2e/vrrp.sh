@@ -77,10 +77,19 @@ keepalived_start() {
     refute "keepalived does not start"
 }
 
+# Also of one that nobody has waited for.
+has_no_program() {
+  ! readlink "/proc/$1/exe" >/dev/null 2>&1
+}
+
 # All of its processes at once; the kernel would go on answering.
 keepalived_kill() {
-  kill -s KILL "$(cat "$LAB_DIR/run/ka.pid")" "$(cat "$LAB_DIR/run/ka-vrrp.pid")"
+  local child
+  child=$(cat "$LAB_DIR/run/ka-vrrp.pid")
+  kill -s KILL "$(cat "$LAB_DIR/run/ka.pid")" "$child"
   lab_stop keepalived KILL
+  # It may be about to put the address on: what is taken off then would come back.
+  wait_for 5 "Keepalived's child to be gone" has_no_program "$child" || true
   ip -n "$LAB-peer" address delete "$1" dev "${2:-eth0}" 2>/dev/null || true
   rm -f "$LAB_DIR/run/ka.pid" "$LAB_DIR/run/ka-vrrp.pid"
 }
