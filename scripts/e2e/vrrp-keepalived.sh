@@ -40,7 +40,7 @@ addresses = [\"$VIP\"]"
   say "$name: hand-over by hand, and the other dies"
   router box vrrp failover outside >/dev/null
   peer_is_master "$patience"
-  keepalived_kill "$VIP" "${8:-eth0}"
+  keepalived_kill "$VIP"
   becomes box master "$patience"
   box_is_master
   keepalived_start

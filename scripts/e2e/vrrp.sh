@@ -90,7 +90,10 @@ keepalived_kill() {
   lab_stop keepalived KILL
   # It may be about to put the address on: what is taken off then would come back.
   wait_for 5 "Keepalived's child to be gone" has_no_program "$child" || true
-  ip -n "$LAB-peer" address delete "$1" dev "${2:-eth0}" 2>/dev/null || true
+  local device address
+  while read -r device address; do
+    ip -n "$LAB-peer" address delete "$address" dev "$device"
+  done < <(ip -n "$LAB-peer" -o address show | awk -v vip="$1/" 'index($4, vip) == 1 { print $2, $4 }')
   rm -f "$LAB_DIR/run/ka.pid" "$LAB_DIR/run/ka-vrrp.pid"
 }
 
