@@ -27,11 +27,8 @@ mirror=$(grep -rhoP '^(deb|URIs:).*?\Khttps?://\S+' /etc/apt/sources.list /etc/a
 kept=$ROOT/target/debian-$codename.tar
 if [[ ! -f $kept ]]; then
   say "a fresh Debian is fetched, once"
-  if ! debootstrap --variant=minbase "$codename" "$work/fresh" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1; then
-    # A network that is away says nothing of the package.
-    say "left out: no Debian can be had: $(tail -n 1 "$work/log")"
-    exit 0
-  fi
+  debootstrap --variant=minbase "$codename" "$work/fresh" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
+    refute "no Debian can be had: $(tail -n 3 "$work/log")"
   tar -C "$work/fresh" -cf "$kept.new" .
   mv "$kept.new" "$kept"
 fi
