@@ -67,6 +67,7 @@ unplanned() {
   kill -s STOP "$(lab_pid penstockd-box)"
   becomes peer master
   at_most "SIGSTOP" 150
+  sleep 0.5 # a stall is what is longer than a backup of priority 1 waits
   kill -s CONT "$(lab_pid penstockd-box)"
   becomes box master
   becomes peer backup

@@ -13,6 +13,7 @@ use crate::mode::icmp_reply::{self, IcmpError};
 use crate::mode::refusal::Refusal;
 use crate::mode::reset;
 use crate::tick::Tick;
+use crate::types::Mac;
 use crate::wire::WireError;
 
 /// Why a packet goes no further.
@@ -95,7 +96,10 @@ pub(super) fn verdict(
 ) -> Verdict {
     let reason = match stop {
         // As with an echo: what comes goes, in another shape.
-        Stop::Answered => return Verdict::Transmit(packet.ingress),
+        Stop::Answered => {
+            own_source(packet, context);
+            return Verdict::Transmit(packet.ingress);
+        }
         Stop::Drop(reason) => reason,
         Stop::TooBig { .. } => DropReason::TooLong,
         Stop::Reset => DropReason::NoFlow,
@@ -110,8 +114,22 @@ pub(super) fn verdict(
         Stop::Drop(_) | Stop::Reset | Stop::Answered => None,
     };
     match answered {
-        Some(()) => Verdict::Answer(packet.ingress, reason),
+        Some(()) => {
+            own_source(packet, context);
+            Verdict::Answer(packet.ingress, reason)
+        }
         None => Verdict::Drop(reason),
+    }
+}
+
+/// Lets an answer leave with the interface's MAC address where it would leave with a virtual one. Switches learn from
+/// sources: an answer of who was master a moment ago would lead them back to it, and its successor would not be heard
+/// of before its next advert.
+pub(super) fn own_source(packet: &mut Packet, context: &Context<'_>) {
+    let Some(interface) = context.snapshot.interfaces.get(packet.ingress.index()) else { return };
+    let source = packet.frame.bytes_mut().get_mut(6..12).and_then(|bytes| bytes.first_chunk_mut());
+    if let Some(source) = source.filter(|source| context.snapshot.tenancies.is_virtual(Mac(**source))) {
+        *source = interface.mac.0;
     }
 }
 

@@ -118,6 +118,12 @@ impl Tenancies {
         of.peek().is_some() && of.all(|tenancy| !tenancy.tenure.is_held(now))
     }
 
+    /// Whether a MAC address is a virtual router's.
+    #[must_use]
+    pub fn is_virtual(&self, mac: Mac) -> bool {
+        self.list.iter().any(|tenancy| tenancy.mac == Some(mac))
+    }
+
     /// The MAC addresses that the box is known by beside those of its interfaces, and where.
     pub fn macs(&self) -> impl Iterator<Item = (InterfaceId, Mac)> {
         let with_mac = self.list.iter().filter_map(|tenancy| Some((tenancy, tenancy.mac?)));

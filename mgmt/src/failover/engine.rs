@@ -28,6 +28,8 @@ const BURST: usize = 256;
 /// be able to follow.
 const ANNOUNCED_AT_ONCE: usize = 64;
 const PACE: Duration = Duration::from_millis(1);
+/// Between two rounds of the same: what has made one be lost, or believed no longer, may be over then.
+const ROUND: Duration = Duration::from_millis(10);
 /// Counters are read by humans.
 const POST_EVERY: Duration = Duration::from_millis(50);
 /// Signs of life for the guardian: a part of the advert interval, within bounds. Without real time it has to have more
@@ -49,6 +51,7 @@ struct Announcement {
     config: Arc<Vrrp>,
     rounds: u8,
     next: usize,
+    due: Instant,
 }
 
 /// See the module's head.
@@ -124,7 +127,7 @@ impl Engine {
             }
             self.fleet.timers(now);
             self.carry_out(now);
-            self.announce();
+            self.announce(now);
             let touched = self.fleet.take_touched();
             self.guard(now);
             self.post(now, &touched);
@@ -133,9 +136,10 @@ impl Engine {
 
     fn wait(&self) {
         let now = crate::clock::now();
-        let pace = (!self.announcements.is_empty() || !self.post.news.is_empty()).then(|| now + PACE);
+        let announced = self.announcements.iter().map(|announcement| announcement.due.max(now + PACE)).min();
+        let pace = (!self.post.news.is_empty()).then(|| now + PACE);
         let unposted = (!self.post.reports.is_empty()).then(|| self.posted + POST_EVERY);
-        let next = [self.fleet.next(), pace, unposted, self.beat_at].into_iter().flatten().min();
+        let next = [self.fleet.next(), announced, pace, unposted, self.beat_at].into_iter().flatten().min();
         let timeout = next.map(|next| {
             let left = next.saturating_duration_since(now);
             Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
@@ -205,7 +209,8 @@ impl Engine {
                 }
                 Effect::Announce(link, mac, config, repeats) => {
                     let rounds = repeats.0;
-                    self.announcements.push_back(Announcement { link, mac, config, rounds, next: 0 });
+                    let announcement = Announcement { link, mac, config, rounds, next: 0, due: now };
+                    self.announcements.push_back(announcement);
                 }
                 Effect::Hush => self.announcements.retain(|a| a.config.name != config.name),
                 Effect::State(state, priority) => {
@@ -228,14 +233,16 @@ impl Engine {
         }
     }
 
-    fn announce(&mut self) {
+    fn announce(&mut self, now: Instant) {
         for _ in 0..ANNOUNCED_AT_ONCE {
-            let Some(announcement) = self.announcements.front_mut() else { return };
+            let is_due = |announcement: &Announcement| announcement.due <= now;
+            let Some(place) = self.announcements.iter().position(is_due) else { return };
+            let announcement = &mut self.announcements[place];
             let Some(address) = announcement.config.addresses.get(announcement.next) else {
-                announcement.next = 0;
+                (announcement.next, announcement.due) = (0, now + ROUND);
                 announcement.rounds = announcement.rounds.saturating_sub(1);
                 if announcement.rounds == 0 {
-                    self.announcements.pop_front();
+                    self.announcements.remove(place);
                 }
                 continue;
             };

@@ -47,3 +47,25 @@ fn what_is_sent_to_the_virtual_mac_of_another_master_is_not_forwarded_twice() {
     tenure.hold_until(u32::MAX >> 1);
     assert_eq!(rig.receive(ETH0, &[frame]).len(), 1, "as master it is the box's own");
 }
+
+/// Switches learn where an address is from what it sends: also from one that was master a moment ago.
+#[test]
+fn what_the_box_answers_leaves_with_its_own_mac() {
+    for v6 in [false, true] {
+        let (snapshot, tenure) = elected(v6);
+        let mut rig = Rig::new(snapshot);
+        let (echo, stray) = (
+            to_vip(Mode::Router, v6).icmp(if v6 { 128 } else { 8 }).build(),
+            to_vip(Mode::Router, v6).tcp(40000, 80, SYN).ttl(1).build(),
+        );
+        for hold in [Tenure::hold_until, Tenure::linger_until] {
+            hold(&tenure, u32::MAX >> 1);
+            for mut frame in [echo.clone(), stray.clone()] {
+                frame[..6].copy_from_slice(&VIRTUAL.0);
+                let sent = rig.receive(ETH0, &[frame]);
+                assert_eq!(sent.len(), 1);
+                assert_eq!((&sent[0].1[..6], &sent[0].1[6..12]), (&CLIENT.0[..], &BOX0.0[..]));
+            }
+        }
+    }
+}
