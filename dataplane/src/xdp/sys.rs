@@ -293,6 +293,46 @@ pub(super) fn xdp_unlink(link: BorrowedFd<'_>) {
     unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_DETACH, &raw const link, size_of::<c_int>()) };
 }
 
+/// bpf(2)'s `batch`.
+#[repr(C)]
+#[derive(Default)]
+struct Batch {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map: u32,
+    element_flags: u64,
+    flags: u64,
+}
+
+/// Puts `keys`, whose size is the map's, each with its value, into a map of the kernel's. Says how many it has taken, and
+/// why no more.
+pub(super) fn bpf_put<K: Copy, V: Copy>(
+    map: BorrowedFd<'_>,
+    keys: &[K],
+    values: &[V],
+) -> (usize, io::Result<()>) {
+    const BPF_MAP_UPDATE_BATCH: libc::c_long = 26;
+    let all = keys.len().min(values.len());
+    let mut batch = Batch {
+        keys: keys.as_ptr().expose_provenance() as u64,
+        values: values.as_ptr().expose_provenance() as u64,
+        count: u32::try_from(all).unwrap_or(0),
+        map: map.as_raw_fd().cast_unsigned(),
+        ..Batch::default()
+    };
+    // SAFETY: pointer and length are those of `batch`, which outlives the call, as do both slices. The kernel only reads
+    // them, as many of them as there are, and writes into `batch` how many it has done.
+    let result =
+        unsafe { libc::syscall(libc::SYS_bpf, BPF_MAP_UPDATE_BATCH, &raw mut batch, size_of::<Batch>()) };
+    match result {
+        0 => (all, Ok(())),
+        _ => (all.min(batch.count as usize), Err(io::Error::last_os_error())),
+    }
+}
+
 pub(super) fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

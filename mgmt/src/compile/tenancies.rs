@@ -1,5 +1,7 @@
 //! Virtual routers, as workers see them.
 
+use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use dataplane::snapshot::{Snapshot, Tenancy, Tenure, Vip};
@@ -17,6 +19,9 @@ impl Compiler {
     }
 
     pub(super) fn add_tenancies(&mut self, snapshot: &mut Snapshot, config: &Config, ports: &[Port<'_>]) {
+        let vips: HashSet<Prefix> = config.services.iter().map(|service| service.address).collect();
+        let (hosts, networks): (Vec<_>, Vec<_>) = vips.into_iter().partition(|vip| vip.single().is_some());
+        let hosts: HashSet<IpAddr> = hosts.into_iter().filter_map(Prefix::single).collect();
         for instance in &config.vrrp {
             // One that has left is kept: the thread of VRRP writes to it until it hears of that, and a configuration
             // that cannot be put in force is taken back.
@@ -27,7 +32,8 @@ impl Compiler {
             snapshot.tenancies.add(tenancy, instance.addresses.iter().copied());
             for address in &instance.addresses {
                 // One that no service has is a gateway's: it answers echo requests, and routes.
-                let is_service = config.services.iter().any(|service| service.address.contains(*address));
+                let is_service =
+                    hosts.contains(address) || networks.iter().any(|network| network.contains(*address));
                 snapshot.vips.insert(Prefix::host(*address), Vip { echo: !is_service, bridge: false });
             }
         }

@@ -1,7 +1,7 @@
 //! Services under a flood: a word when one has no room left in the flow table, or when its handshakes begin to be
 //! answered by cookie, and when that is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use dataplane::admission::{ServiceMeter, SynProxy};
 use dataplane::types::Mode;
@@ -90,9 +90,9 @@ impl Supervisor {
                 None => {}
             }
         }
-        let is_there = |name: &String| self.config.services.iter().any(|service| service.name == *name);
-        self.pressures.0.retain(|name, _| is_there(name));
-        self.cookies.0.retain(|name, _| is_there(name));
+        let there: HashSet<_> = self.config.services.iter().map(|service| service.name.as_str()).collect();
+        self.pressures.0.retain(|name, _| there.contains(name.as_str()));
+        self.cookies.0.retain(|name, _| there.contains(name.as_str()));
     }
 }
 

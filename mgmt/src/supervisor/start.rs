@@ -75,6 +75,7 @@ pub async fn start(
     machine: Machine,
     config: Config,
 ) -> Result<Supervisor, StartFailure> {
+    tracing::debug!("the configuration is read");
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
     let conflicts = conflicts(&config, netlink.state());
@@ -85,6 +86,7 @@ pub async fn start(
     let now = crate::clock::now();
     let mut inventory = Inventory::default();
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
+    tracing::debug!("the kernel's tables are read");
     let mut compiler = Compiler::default();
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
@@ -95,7 +97,9 @@ pub async fn start(
     compiler.build_on(cores);
     let first = compiler.compile(&facts);
     compiler.build_on(cores.saturating_sub(workers));
+    tracing::debug!("schedules are built");
     let dataplane = Dataplane::start(&setup, first)?;
+    tracing::debug!("workers run");
     let punt_event = punt_event(&dataplane)?;
     let resolver = netlink.resolver();
     raise_descriptors();
