@@ -1,6 +1,7 @@
 //! How a service chooses among its backends, checked.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use dataplane::schedule::HashOn;
@@ -17,6 +18,8 @@ pub struct Choice {
     pub group_minimum: u32,
     /// Default: 1, as Keepalived has it.
     pub quorum: Quorum,
+    /// Run when the quorum is lost or found. Default: nothing.
+    pub notify: Option<PathBuf>,
     /// The 'sorry server'. Default: none.
     pub backup: Option<Backup>,
     /// Over so long a backend's weight grows after it has come up. Default: at once.
@@ -68,6 +71,7 @@ impl Default for Choice {
             fallback: true,
             group_minimum: 1,
             quorum: Quorum { weight: 1, hysteresis: 0 },
+            notify: None,
             backup: None,
             slow_start: Duration::ZERO,
             persistence: None,

@@ -161,6 +161,7 @@ pub(super) struct Choice {
     pub(super) group_minimum: u32,
     pub(super) quorum: Option<Spanned<u32>>,
     pub(super) hysteresis: Option<Spanned<u32>>,
+    pub(super) notify: Option<Spanned<String>>,
     pub(super) backup: Option<Backup>,
     pub(super) slow_start: Duration,
     pub(super) persistence: Option<Persistence>,

@@ -1,15 +1,15 @@
-//! Scripts that are told of each state, one after the other for each virtual router, as Keepalived calls them:
-//! `SCRIPT INSTANCE NAME STATE PRIORITY`.
+//! Scripts that are told what has changed, one after the other for each subject. Of each state of a virtual router, as
+//! Keepalived calls them: `SCRIPT INSTANCE NAME STATE PRIORITY`; of a quorum: `SCRIPT SERVICE NAME UP|DOWN`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
-use crate::config::Vrrp;
+use crate::config::{Service, Vrrp};
 use crate::vrrp::Priority;
 use crate::vrrp::router::State;
 
@@ -17,22 +17,21 @@ use crate::vrrp::router::State;
 const LIMIT: Duration = Duration::from_secs(30);
 
 struct Call {
-    script: PathBuf,
-    name: String,
-    state: State,
-    priority: Priority,
+    command: Command,
+    script: String,
 }
 
 /// The scripts that run, and those that wait.
 #[derive(Debug, Default)]
 pub struct Notifier {
-    queues: HashMap<String, mpsc::UnboundedSender<Call>>,
+    /// By what is told of, and its name.
+    queues: HashMap<(&'static str, String), mpsc::UnboundedSender<Call>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.script.display(), word(self.state))
+        write!(f, "{}", self.script)
     }
 }
 
@@ -48,10 +47,25 @@ fn word(state: State) -> &'static str {
 
 impl Notifier {
     /// Has the script of a virtual router called, if it has one.
-    pub fn tell(&mut self, config: &Vrrp, state: State, priority: Priority) {
-        let Some(script) = config.notify.clone() else { return };
-        let call = Call { script, name: config.name.clone(), state, priority };
-        let queue = self.queues.entry(config.name.clone()).or_insert_with(|| {
+    pub fn tell_state(&mut self, config: &Vrrp, state: State, priority: Priority) {
+        if let Some(script) = &config.notify {
+            self.tell(script, "INSTANCE", &config.name, &[word(state), &priority.to_string()]);
+        }
+    }
+
+    /// Has the script of a service called, if it has one.
+    pub fn tell_quorum(&mut self, service: &Service, has_quorum: bool) {
+        if let Some(script) = &service.choice.notify {
+            self.tell(script, "SERVICE", &service.name, &[if has_quorum { "UP" } else { "DOWN" }]);
+        }
+    }
+
+    fn tell(&mut self, script: &Path, what: &'static str, name: &str, news: &[&str]) {
+        let mut command = Command::new(script);
+        command.args([what, name]).args(news);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+        let call = Call { command, script: format!("{} {what} {name} {}", script.display(), news.join(" ")) };
+        let queue = self.queues.entry((what, name.to_owned())).or_insert_with(|| {
             let (queue, calls) = mpsc::unbounded_channel();
             self.tasks.push(tokio::spawn(run(calls)));
             queue
@@ -73,18 +87,12 @@ impl Notifier {
 }
 
 async fn run(mut calls: mpsc::UnboundedReceiver<Call>) {
-    while let Some(call) = calls.recv().await {
-        let mut command = Command::new(&call.script);
-        command.args(["INSTANCE", &call.name, word(call.state), &call.priority.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-        let script = call.script.display();
+    while let Some(Call { mut command, script }) = calls.recv().await {
         match tokio::time::timeout(LIMIT, command.status()).await {
             Ok(Ok(status)) if status.success() => {}
-            Ok(Ok(status)) => tracing::warn!(%script, vrrp = call.name, %status, "notify script failed"),
-            Ok(Err(error)) => {
-                tracing::warn!(%script, vrrp = call.name, %error, "notify script cannot be run");
-            }
-            Err(_) => tracing::warn!(%script, vrrp = call.name, "notify script took too long and was killed"),
+            Ok(Ok(status)) => tracing::warn!(script, %status, "notify script failed"),
+            Ok(Err(error)) => tracing::warn!(script, %error, "notify script cannot be run"),
+            Err(_) => tracing::warn!(script, "notify script took too long and was killed"),
         }
     }
 }

@@ -115,7 +115,7 @@ impl Supervisor {
             match news {
                 News::State(config, state, priority) => {
                     tracing::info!(vrrp = config.name, state = state.word(), %priority, "is now");
-                    self.notifier.tell(&config, state, priority);
+                    self.notifier.tell_state(&config, state, priority);
                 }
                 News::Incident(config, incident) => report(&config, incident),
                 News::Remark(config, from, remark) => remark_on(&config, from, remark),

@@ -32,6 +32,7 @@ mod observe;
 mod pools;
 mod pressure;
 mod publish;
+mod quorum;
 mod requests;
 mod side_way;
 mod start;
@@ -101,6 +102,7 @@ pub struct Supervisor {
     /// The data plane has refused the last snapshot, or a part of it.
     is_behind: bool,
     pressures: pressure::Pressures,
+    quorums: quorum::Quorums,
     /// Services whose handshakes are answered by cookie.
     cookies: pressure::Pressures,
     netlink: Netlink,

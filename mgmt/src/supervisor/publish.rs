@@ -1,5 +1,7 @@
 //! From what is true now to what the workers read.
 
+use std::collections::HashSet;
+
 use dataplane::SteeringError;
 use dataplane::snapshot::Snapshot;
 
@@ -13,6 +15,8 @@ impl Supervisor {
         let published = self.dataplane.publish(snapshot);
         // What is in force may be something in between, and has to be compiled whole.
         self.is_behind = published.is_err();
+        self.tell_quorums(|_| true);
+        self.forget_quorums();
         published
     }
 
@@ -25,9 +29,11 @@ impl Supervisor {
         if self.is_behind {
             return self.try_publish();
         }
-        match self.compiler.amend(&snapshot, &facts, |service| of.contains(&service.name)) {
+        let of: HashSet<_> = of.iter().map(String::as_str).collect();
+        match self.compiler.amend(&snapshot, &facts, |service| of.contains(service.name.as_str())) {
             Some(next) => {
                 self.dataplane.publish_choice(next);
+                self.tell_quorums(|service| of.contains(service));
                 Ok(())
             }
             None => self.try_publish(),

@@ -10,7 +10,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{
-    Supervisor, announce, bfd, control, failover, interfaces, observe, pools, pressure, side_way, transaction,
+    Supervisor, announce, bfd, control, failover, interfaces, observe, pools, pressure, quorum, side_way,
+    transaction,
 };
 use crate::bfd::engine::Bfd;
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
@@ -126,6 +127,7 @@ pub async fn start(
         crowded: pools::Crowded::default(),
         is_behind: false,
         pressures: pressure::Pressures::default(),
+        quorums: quorum::Quorums::default(),
         cookies: pressure::Pressures::default(),
         netlink,
         resolver,
@@ -139,6 +141,7 @@ pub async fn start(
         said: BTreeSet::new(),
         started: now,
     };
+    supervisor.tell_quorums(|_| true);
     supervisor.follow_checks();
     supervisor.follow_side_way().await;
     supervisor.keep_neighbours().await;

@@ -1,5 +1,7 @@
 //! What would change of a service's choice among its backends.
 
+use std::path::PathBuf;
+
 use super::Changes;
 use crate::config::{Choice, Persistence, backend_name, read};
 
@@ -10,6 +12,7 @@ pub(super) fn choice(changes: &mut Changes, name: impl Fn(&str) -> String, old: 
     changes.field(&name("group_minimum"), old.group_minimum, new.group_minimum);
     changes.field(&name("quorum"), old.quorum.weight, new.quorum.weight);
     changes.field(&name("hysteresis"), old.quorum.hysteresis, new.quorum.hysteresis);
+    changes.field(&name("notify"), file(&old.notify), file(&new.notify));
     let backup = |choice: &Choice| {
         choice.backup.map_or_else(|| "none".to_owned(), |backup| backend_name(backup.address, backup.port))
     };
@@ -20,6 +23,10 @@ pub(super) fn choice(changes: &mut Changes, name: impl Fn(&str) -> String, old: 
     let [before, after] = [old, new].map(|c| read::on_failure_word(c.on_failure));
     changes.field(&name("on_backend_failure"), before, after);
     changes.field(&name("drain"), drain(old), drain(new));
+}
+
+fn file(path: &Option<PathBuf>) -> String {
+    path.as_ref().map_or_else(|| "none".to_owned(), |path| path.display().to_string())
 }
 
 fn persistence(choice: &Choice) -> String {

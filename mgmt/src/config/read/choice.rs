@@ -39,6 +39,7 @@ pub(super) fn keys<'r, 'i>(reader: &mut Reader<'r, 'i, '_>) -> (Choice, Tables<'
         group_minimum: reader.take_or("group_minimum", 1, integer(1..=u32::MAX)),
         quorum: reader.take("quorum", integer(1..=u32::MAX)),
         hysteresis: reader.take("hysteresis", integer(0..=u32::MAX)),
+        notify: reader.take("notify", string),
         backup: None,
         slow_start: reader.take_or("slow_start", Duration::ZERO, duration(Duration::ZERO..=SLOWEST)),
         persistence: None,

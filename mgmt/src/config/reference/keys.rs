@@ -6,6 +6,7 @@ use super::{Key, Range, Said, Table};
 
 pub(super) const NAME: Range = Other("1 to 64 letters, digits, dots, hyphens and underscores");
 pub(super) const INTERFACE: Range = Other("up to 15 characters, as `ip link` lists it");
+pub(super) const FILE: Range = Other("a whole path");
 const ADDRESS: Range = Other("an IPv4 or IPv6 address");
 const PORT: Range = Integer("1 to 65535");
 const COUNT: Range = Integer("0 to 4294967295");
@@ -60,6 +61,12 @@ const SERVICE: &[Key] = &[
         Default("0"),
         COUNT,
         "The quorum is lost below quorum - hysteresis, and found again at quorum + hysteresis",
+    ),
+    key(
+        "notify",
+        Example("\"/usr/local/bin/on-quorum\"", "none"),
+        FILE,
+        "Run when the quorum is lost or found, as `on-quorum SERVICE NAME DOWN` or `UP`",
     ),
     key(
         "slow_start",

@@ -3,12 +3,11 @@
 use super::Range::{Flag, Integer, Other, Time, Words};
 use super::Said::{Default, Example, Needed};
 use super::checks::AUTH;
-use super::keys::{INTERFACE, NAME, key, table};
+use super::keys::{FILE, INTERFACE, NAME, key, table};
 use super::{Key, Range, Table};
 
 const DELAY: Range = Time("0s to 16m 40s");
 const LOOK: Range = Time("10ms to 1day");
-const FILE: Range = Other("a whole path");
 const ADDRESSES: Range = Other("a list of addresses");
 
 const VRRP: &[Key] = &[

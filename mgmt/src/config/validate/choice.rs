@@ -5,8 +5,8 @@ use toml::Spanned;
 
 use super::super::diagnostic::Report;
 use super::super::{Backend, Backup, Choice, Drain, Persistence, Quorum, Then, model};
-use super::name;
 use super::service::{Surroundings, server};
+use super::{absolute, name};
 
 pub(super) fn choice(
     written: &model::Service,
@@ -28,6 +28,7 @@ pub(super) fn choice(
         on_failure: choice.on_failure,
         drain: choice.drain.as_ref().map_or_else(Drain::default, |written| drain(written, report)),
         quorum,
+        notify: choice.notify.as_ref().and_then(|path| absolute(path, "notify", report)),
         backup: choice.backup.as_ref().and_then(|backup| self::backup(backup, written, around, report)),
     }
 }

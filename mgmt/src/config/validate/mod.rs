@@ -43,6 +43,15 @@ pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'
     (!report.has_errors()).then_some(Config { node, dataplane, metrics, interfaces, vrrp, services })
 }
 
+/// A file that the daemon runs, reads or writes.
+fn absolute(path: &Spanned<String>, key: &str, report: &mut Report<'_>) -> Option<PathBuf> {
+    if path.get_ref().starts_with('/') {
+        return Some(PathBuf::from(path.get_ref()));
+    }
+    report.error(&path.span(), format!("`{key}` must be an absolute path"));
+    None
+}
+
 fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Node {
     for text in [&written.name, &written.cluster].into_iter().flatten() {
         name(text, "a node's or a cluster's name", report);

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use toml::Spanned;
 use super::super::diagnostic::{Report, Span};
 use super::super::model;
 use super::super::vrrp::{Track, Tracking, Vrrp};
-use super::{host_address, interface_name, name, unique};
+use super::{absolute, host_address, interface_name, name, unique};
 use crate::vrrp::advert::{Addresses, Password};
 use crate::vrrp::group::Weight;
 use crate::vrrp::router::{AnnouncePlan, Repeats};
@@ -201,14 +200,6 @@ fn interval(written: &model::Vrrp, is_ipv4: bool, report: &mut Report<'_>) -> Op
             None
         }
     }
-}
-
-fn absolute(path: &Spanned<String>, key: &str, report: &mut Report<'_>) -> Option<PathBuf> {
-    if path.get_ref().starts_with('/') {
-        return Some(PathBuf::from(path.get_ref()));
-    }
-    report.error(&path.span(), format!("`{key}` must be an absolute path"));
-    None
 }
 
 fn track(written: &model::Track, services: &HashSet<&str>, report: &mut Report<'_>) -> Option<Track> {

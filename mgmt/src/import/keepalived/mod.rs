@@ -105,8 +105,9 @@ fn reason(statement: &Statement) -> String {
         "notify_master" | "notify_backup" | "notify_fault" | "notify_stop" | "notify_deleted" => {
             "there is one `notify`, which is told the state"
         }
-        "notify_up" | "notify_down" | "quorum_up" | "quorum_down" => {
-            "nothing is called: /metrics and the log have it"
+        "notify_up" | "notify_down" => "nothing is called: /metrics and the log have it",
+        "quorum_up" | "quorum_down" => {
+            "a service has one `notify`, named by its whole path, which is told UP or DOWN"
         }
         "alpha" | "omega" | "ha_suspend" | "retry" | "delay_loop" | "connect_timeout"
         | "delay_before_retry" | "warmup" | "virtualhost" => "nothing here makes use of it",
