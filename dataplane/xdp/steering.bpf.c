@@ -12,10 +12,11 @@
 //     return path of router and bridge mode): TCP and UDP from a backend's endpoint, fragments of that
 //     protocol from its address, which have no ports but in the first, and ICMP errors about a packet
 //     that was sent to the endpoint; all of it unless it is addressed to the box itself;
-//   - ARP requests and IPv6 neighbour solicitations that ask for a VIP;
+//   - ARP requests and IPv6 neighbour solicitations that ask for a VIP, or claim it; advertisements to
+//     many that claim it;
 //   - VRRP and BFD, once somebody listens;
 // all of it also behind up to two VLAN tags, and only if it is addressed to a MAC of the box on that
-// interface; ARP, solicitations and VRRP also to many. On a port of a bridge the box stands in the way
+// interface; ARP, neighbour discovery and VRRP also to many. On a port of a bridge the box stands in the way
 // of frames that are addressed to others: there packets to a VIP of a bridge service, and what may
 // belong to a flow, are taken whatever station they are addressed to. That an endpoint is not marked as
 // one of a router or of a bridge does no harm: what has no flow is routed or bridged by the worker, as
@@ -46,7 +47,8 @@
 #define BFD_SINGLE_HOP 3784 // RFC 5881 section 4
 #define BFD_MULTI_HOP 4784  // RFC 5883 section 5
 #define ARP_REQUEST 1
-#define NEIGHBOUR_SOLICITATION 135 // RFC 4861 section 4.3
+#define NEIGHBOUR_SOLICITATION 135  // RFC 4861 section 4.3
+#define NEIGHBOUR_ADVERTISEMENT 136 // RFC 4861 section 4.4
 #define FIRST_INFORMATIONAL 128	   // RFC 4443 section 2.1
 
 // Whom a destination MAC means.
@@ -188,21 +190,23 @@ static __always_inline int is_bfd(struct cursor *c, struct packet *packet)
 	       listens(LISTENING_BFD);
 }
 
-// RFC 4861 section 4.3. Most are sent to the target's solicited-node group, not to the VIP itself.
-static __always_inline int solicits_vip(struct cursor *c, struct packet *packet)
+// Most solicitations are sent to the target's solicited-node group, not to the VIP itself. An advertisement
+// to one station is for Linux: it was Linux that asked.
+static __always_inline int is_about_vip(struct cursor *c, enum recipient to, struct packet *packet)
 {
 	struct {
 		__u8 type, code;
 		__u16 checksum;
 		__u32 reserved;
 		__u8 target[16];
-	} *solicitation = look(c, sizeof(*solicitation));
+	} *message = look(c, sizeof(*message));
 	struct address target;
 
-	if (packet->protocol != IPPROTO_ICMPV6 || packet->piece != WHOLE || !solicitation ||
-	    solicitation->type != NEIGHBOUR_SOLICITATION)
+	if (packet->protocol != IPPROTO_ICMPV6 || packet->piece != WHOLE || !message)
 		return 0;
-	target = ipv6(solicitation->target);
+	if (message->type != NEIGHBOUR_SOLICITATION && (message->type != NEIGHBOUR_ADVERTISEMENT || to != GROUP))
+		return 0;
+	target = ipv6(message->target);
 	return vip(&target) != 0;
 }
 
@@ -215,7 +219,7 @@ static __always_inline int packet_for_worker(struct cursor *c, enum recipient to
 	if (packet->protocol == PROTOCOL_VRRP)
 		return (to == BOX || to == GROUP) && packet->piece == WHOLE && listens(LISTENING_VRRP);
 	if (to == GROUP || to == BOX) {
-		if (packet->source.family == IPV6 && solicits_vip(c, packet))
+		if (packet->source.family == IPV6 && is_about_vip(c, to, packet))
 			return 1;
 		if (to == GROUP)
 			return 0;

@@ -152,6 +152,7 @@ impl Engine {
             snapshots: setting.publisher.reader(),
             punts: Channel::new(),
             punt_event: Arc::new(Wake::new().expect("an event")),
+            has_ended: Arc::default(),
             outbox: Channel::new(),
             clock: Clock::start(),
             secret: Arc::new(Secret::random()),

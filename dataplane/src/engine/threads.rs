@@ -39,6 +39,7 @@ pub(super) struct Thread {
     traffic: Arc<[Traffic; MAX_INTERFACES]>,
     region: Arc<Region>,
     stop: Arc<AtomicBool>,
+    has_ended: Arc<AtomicBool>,
     handle: Option<JoinHandle<()>>,
 }
 
@@ -59,12 +60,14 @@ impl Thread {
         let traffic = io.traffic();
         let counters = Arc::new(WorkerCounters::new(BACKEND_ROOM));
         let outbox = Channel::new();
+        let has_ended = Arc::default();
         let links = Links {
             table: Arc::clone(ties.table),
             counters: Arc::clone(&counters),
             snapshots: ties.publisher.reader(),
             punts: Arc::clone(ties.punts),
             punt_event: Arc::clone(ties.punt_event),
+            has_ended: Arc::clone(&has_ended),
             outbox: Arc::clone(&outbox),
             clock: ties.clock,
             secret: Arc::clone(&ties.secret),
@@ -72,7 +75,8 @@ impl Thread {
         let worker = Worker::new(id, io, links);
         let stop = Arc::new(AtomicBool::new(false));
         let handle = spawn(id, core, worker, ties.poll, Arc::clone(&stop))?;
-        Ok(Self { id, counters, outbox, commands, wake, traffic, region, stop, handle: Some(handle) })
+        let handle = Some(handle);
+        Ok(Self { id, counters, outbox, commands, wake, traffic, region, stop, has_ended, handle })
     }
 
     pub(super) fn id(&self) -> WorkerId {
@@ -96,7 +100,7 @@ impl Thread {
     }
 
     pub(super) fn is_dead(&self) -> bool {
-        self.handle.as_ref().is_none_or(JoinHandle::is_finished)
+        self.has_ended.load(Ordering::Acquire)
     }
 
     /// Lets the worker send a frame.

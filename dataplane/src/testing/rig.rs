@@ -146,6 +146,7 @@ impl Rig {
             snapshots: publisher.reader(),
             punts: Arc::clone(&punts),
             punt_event: Arc::new(Wake::new().expect("an event")),
+            has_ended: Arc::default(),
             outbox: Arc::clone(&outbox),
             clock,
             secret: Arc::new(Secret::random()),

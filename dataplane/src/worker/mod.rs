@@ -43,6 +43,8 @@ pub(crate) struct Links {
     /// To management, with the event that wakes it.
     pub(crate) punts: Arc<Channel<Punt>>,
     pub(crate) punt_event: Arc<Wake>,
+    /// Whether this worker serves nobody any more.
+    pub(crate) has_ended: Arc<AtomicBool>,
     /// From management.
     pub(crate) outbox: Arc<Channel<ControlFrame>>,
     pub(crate) clock: Clock,
@@ -136,7 +138,12 @@ impl<I: PacketIo> Worker<I> {
 
     /// Runs until `stop`.
     pub(crate) fn run(&mut self, poll: Poll, stop: &AtomicBool) {
-        let _leave = LeaveAtEnd(Arc::clone(&self.links.table), self.own.keeper.worker());
+        let _end = AtEnd {
+            table: Arc::clone(&self.links.table),
+            worker: self.own.keeper.worker(),
+            has_ended: Arc::clone(&self.links.has_ended),
+            punt_event: Arc::clone(&self.links.punt_event),
+        };
         while !stop.load(Ordering::Relaxed) {
             self.round();
             let idle = self.last_round.saturating_sub(self.last_frame) > SPIN_NANOS;
@@ -262,11 +269,18 @@ impl<I: PacketIo> Worker<I> {
     }
 }
 
-/// A worker that ends, in whatever way, holds no memory back.
-struct LeaveAtEnd(Arc<FlowTable>, WorkerId);
+/// A worker that ends, in whatever way, holds no memory back, and management hears of it at once.
+struct AtEnd {
+    table: Arc<FlowTable>,
+    worker: WorkerId,
+    has_ended: Arc<AtomicBool>,
+    punt_event: Arc<Wake>,
+}
 
-impl Drop for LeaveAtEnd {
+impl Drop for AtEnd {
     fn drop(&mut self) {
-        self.0.quiescence().leave(self.1);
+        self.table.quiescence().leave(self.worker);
+        self.has_ended.store(true, Ordering::Release);
+        self.punt_event.wake();
     }
 }

@@ -274,6 +274,12 @@ pub(crate) fn status() -> view::Status {
         flows: view::FlowTable { active: 3, capacity: 1_048_576, created: 5, expired: 2, refused: 0 },
         services: 1,
         vrrp: Vec::new(),
+        disputes: vec![view::Dispute {
+            address: [10, 0, 0, 100].into(),
+            mac: "02:00:00:00:00:09".to_owned(),
+            claims: 3,
+            last_seconds: 4.0,
+        }],
     }
 }
 
@@ -380,5 +386,6 @@ pub(crate) fn stats() -> view::Stats {
             rx_dropped: 0,
         }],
         client_address_omitted: 4,
+        bfd_refused: [("auth-key".to_owned(), 7)].into(),
     }
 }

@@ -70,6 +70,10 @@ fn node(page: &mut Page, status: &Status) {
     page.single("flows_created_total", "counter", "New flows.", flows.created);
     page.single("flows_expired_total", "counter", "Flows forgotten after their idle time.", flows.expired);
     page.single("flows_refused_total", "counter", "New flows that found no room.", flows.refused);
+    page.metric("address_claims_total", "counter", "Claims of another station to an address of this box.");
+    for dispute in &status.disputes {
+        page.value("address_claims_total", &[("address", &dispute.address)], dispute.claims);
+    }
     page.metric("worker_busy_ratio", "gauge", "Part of its time that a worker spends on frames.");
     for worker in &status.workers {
         page.value("worker_busy_ratio", &[("worker", &worker.id)], worker.busy_ratio);
@@ -96,6 +100,14 @@ fn frames(page: &mut Page, stats: &Stats) {
         "First segments that had no room for the client's address.",
         stats.client_address_omitted,
     );
+    page.metric(
+        "bfd_packets_refused_total",
+        "counter",
+        "Packets of BFD that were not listened to, by reason.",
+    );
+    for (reason, count) in &stats.bfd_refused {
+        page.value("bfd_packets_refused_total", &[("reason", reason)], count);
+    }
     page.metric("drops_total", "counter", "Dropped frames, by reason.");
     for drop in &stats.drops {
         page.value("drops_total", &[("reason", &drop.code)], drop.count);

@@ -23,7 +23,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let contract = [
         (
             "/v1/status",
-            "config_generation flows interfaces node services uptime_seconds version vrrp workers",
+            "config_generation disputes flows interfaces node services uptime_seconds version vrrp workers",
         ),
         (
             "/v1/services/web",
@@ -31,7 +31,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
              stateless_packets syn_proxy up",
         ),
-        ("/v1/stats", "client_address_omitted drops frames rings workers"),
+        ("/v1/stats", "bfd_refused client_address_omitted drops frames rings workers"),
     ];
     for (path, fields) in contract {
         let (status, body) = daemon.call("GET", path, "").await;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use tokio::sync::{Notify, watch};
@@ -34,6 +35,8 @@ struct Content {
 #[derive(Debug, Default)]
 pub struct Board {
     content: Mutex<Content>,
+    /// In the order of [`Refusal::ALL`].
+    refused: [AtomicU64; Refusal::ALL.len()],
     bell: Notify,
 }
 
@@ -61,6 +64,17 @@ impl Board {
         drop(content);
         self.bell.notify_one();
         true
+    }
+
+    pub(super) fn count(&self, refused: [u64; Refusal::ALL.len()]) {
+        for (board, count) in self.refused.iter().zip(refused) {
+            board.store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// How many packets were refused, by reason.
+    pub fn refused(&self) -> impl Iterator<Item = (Refusal, u64)> {
+        Refusal::ALL.into_iter().zip(&self.refused).map(|(why, count)| (why, count.load(Ordering::Relaxed)))
     }
 
     /// Forgets the sessions that are not among these, and that nobody waits for.

@@ -166,6 +166,7 @@ impl Engine {
                 self.fleet.hear(now, *hops, source, payload);
             }
         }
+        self.board.count(self.fleet.refused());
     }
 
     /// `false`: nobody will command any more, and each peer is told.

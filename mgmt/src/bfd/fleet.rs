@@ -68,6 +68,7 @@ pub struct Fleet {
     /// For discriminators and sequence numbers that nobody can guess.
     random: fn() -> u64,
     said: BTreeMap<&'static str, Instant>,
+    refused: [u64; Refusal::ALL.len()],
     effects: Vec<Effect>,
 }
 
@@ -80,6 +81,7 @@ impl Fleet {
             by_discriminator: BTreeMap::new(),
             random,
             said: BTreeMap::new(),
+            refused: [0; Refusal::ALL.len()],
             effects: Vec::new(),
         }
     }
@@ -140,12 +142,21 @@ impl Fleet {
             None => Err(Refusal::HopLimit),
         };
         let Err(why) = heard else { return };
+        if let Some(place) = Refusal::ALL.iter().position(|refusal| *refusal == why) {
+            self.refused[place] += 1;
+        }
         let again =
             self.said.get(why.code()).is_none_or(|at| now.saturating_duration_since(*at) >= SAY_AGAIN);
         if again {
             self.said.insert(why.code(), now);
             self.effects.push(Effect::Refused(source, why));
         }
+    }
+
+    /// How many packets were refused, in the order of [`Refusal::ALL`].
+    #[must_use]
+    pub fn refused(&self) -> [u64; Refusal::ALL.len()] {
+        self.refused
     }
 
     /// Section 6.3: by the discriminator, or before the peer knows it by the address.

@@ -92,6 +92,9 @@ fn what_is_refused_is_said_once_a_minute() {
     let routed = Control { yours: Some(own.mine), ..own };
     fleet.hear(now + SAY_AGAIN * 2, Hops::Multi, [10, 0, 0, 2].into(), Some(&routed.emit(0)));
     assert_eq!(refused(&mut fleet), [Refusal::NoSession], "by the port that takes any hop limit");
+    let counts = Refusal::ALL.into_iter().zip(fleet.refused()).filter(|(_, count)| *count > 0);
+    let all = [(Refusal::HopLimit, 1), (Refusal::YourDiscriminator, 1), (Refusal::NoSession, 4)];
+    assert_eq!(counts.collect::<Vec<_>>(), all, "and each is counted");
 }
 
 #[test]

@@ -37,6 +37,14 @@ impl Render for view::Status {
         for instance in &self.vrrp {
             say(&mut text, format_args!("{:<19}{} is {}\n", "VRRP:", instance.name, instance.state));
         }
+        for dispute in &self.disputes {
+            let view::Dispute { address, mac, claims, last_seconds } = dispute;
+            let last = time(*last_seconds);
+            say(
+                &mut text,
+                format_args!("{:<19}{address}, by {mac}, {claims} times, {last} ago\n", "Claimed elsewhere:"),
+            );
+        }
         let mut workers = Table::new("WORKER >CORE POLL >PACKETS >BATCHES >BUSY", style);
         for worker in &self.workers {
             let busy = format!("{:.0}%", worker.busy_ratio * 100.0);

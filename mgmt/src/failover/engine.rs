@@ -171,6 +171,7 @@ impl Engine {
             match self.orders.try_recv() {
                 Ok(Command::Follow(wanted)) => self.follow(wanted, now),
                 Ok(Command::HandOver(name)) => _ = self.fleet.hand_over(&name, now),
+                Ok(Command::Announce(name)) => self.fleet.announce(&name),
                 Ok(Command::PeerDied(peer)) => self.fleet.peer_died(peer, now),
                 Ok(Command::ShutDown) => {
                     self.is_ending = true;

@@ -19,6 +19,7 @@ use crate::vrrp::wanted::Wanted;
 pub(super) enum Command {
     Follow(Vec<Wanted>),
     HandOver(String),
+    Announce(String),
     ShutDown,
     /// A peer is dead: BFD has heard nothing of it.
     PeerDied(IpAddr),
@@ -66,6 +67,11 @@ impl Failover {
     /// Lets another box be master.
     pub fn hand_over(&self, name: &str) {
         self.command(Command::HandOver(name.to_owned()));
+    }
+
+    /// Announces the addresses of a virtual router again, if this box is its master.
+    pub fn announce(&self, name: &str) {
+        self.command(Command::Announce(name.to_owned()));
     }
 
     /// Lets other boxes be master of all; a second time: at once. The board says when that is done.

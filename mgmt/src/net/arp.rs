@@ -79,6 +79,14 @@ pub fn respond(request: &[u8], answers: impl Fn(Ipv4Addr, Asker) -> Option<Mac>)
     Ok(reply.frame(packet.sender_mac, request.tags))
 }
 
+/// The address that a frame's sender says is its own, and where: any but a probe does so (RFC 826).
+#[must_use]
+pub fn claim(frame: &[u8]) -> Option<(Ipv4Addr, Mac)> {
+    let frame = frame::split(frame).filter(|frame| frame.ethertype == ETHERTYPE)?;
+    let Packet { sender_mac, sender_ip, .. } = Packet::parse(frame.payload).ok()?;
+    (frame::is_station(sender_mac) && !sender_ip.is_unspecified()).then_some((sender_ip, sender_mac))
+}
+
 /// The announcement of RFC 5227 section 2.3: tells the segment, switches included, where the
 /// address lives now.
 #[must_use]
@@ -216,6 +224,17 @@ mod tests {
         assert_eq!(answer(&gratuitous_arp(VIP, PEER)), Err(Silence::Conflict));
         assert_eq!(answer(&gratuitous_arp(VIP, OWN)), Err(Silence::NotOurs));
         assert_eq!(respond(&KNOWN_REPLY, |a, _| (a == VIP).then_some(PEER)), Err(Silence::Conflict));
+    }
+
+    #[test]
+    fn whoever_sends_claims_its_own_address_but_for_a_probe() {
+        assert_eq!(claim(&gratuitous_arp(VIP, PEER)), Some((VIP, PEER)));
+        assert_eq!(claim(&KNOWN_REPLY), Some((VIP, OWN)));
+        assert_eq!(claim(&request()), Some((CLIENT, PEER)));
+        let mut probe = request();
+        probe[28..32].fill(0);
+        assert_eq!(claim(&probe), None);
+        assert_eq!(claim(&gratuitous_arp(VIP, Mac([1; 6]))), None, "no station has a group's address");
     }
 
     #[test]

@@ -88,6 +88,45 @@ pub fn unsolicited_na(vip: Ipv6Addr, own: Mac) -> Vec<u8> {
     advertisement(vip, own, (ALL_NODES, all_nodes()), &[], FLAG_OVERRIDE)
 }
 
+/// The address that an advertisement says is its sender's, and where (RFC 4861 section 7.1.2).
+#[must_use]
+pub fn claim(frame: &[u8]) -> Option<(Ipv6Addr, Mac)> {
+    let frame = frame::split(frame).filter(|frame| frame.ethertype == ETHERTYPE)?;
+    let (header, message) = message(frame.payload, ADVERTISEMENT).ok()?;
+    let fixed: &[u8; FIXED] = message.first_chunk()?;
+    let (target, is_solicited) = (address(fixed, 8), fixed[4] & FLAG_SOLICITED != 0);
+    if target.is_multicast() || is_solicited && address(header, 24).is_multicast() {
+        return None;
+    }
+    let mac = link_layer(TARGET_LINK_LAYER, &message[FIXED..]).ok()?.unwrap_or(frame.source);
+    frame::is_station(mac).then_some((target, mac))
+}
+
+/// What RFC 4861 section 7.1 demands of every message: its IPv6 header, and itself with its fixed part.
+fn message(packet: &[u8], kind: u8) -> Result<(&[u8; 40], &[u8]), Silence> {
+    let (header, rest) = packet.split_first_chunk::<40>().ok_or(Silence::Truncated)?;
+    // RFC 6980: extension headers have no business in front of neighbour discovery.
+    if header[0] >> 4 != 6 || header[6] != ICMPV6 {
+        return Err(Silence::NotSolicitation);
+    }
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    let message = rest.get(..length).ok_or(Silence::Truncated)?;
+    let fixed: &[u8; FIXED] = message.first_chunk().ok_or(Silence::Truncated)?;
+    if fixed[0] != kind {
+        return Err(Silence::NotSolicitation);
+    }
+    if header[7] != HOP_LIMIT {
+        return Err(Silence::HopLimit);
+    }
+    if icmpv6_checksum(address(header, 8), address(header, 24), message) != 0 {
+        return Err(Silence::Checksum);
+    }
+    if fixed[1] != 0 {
+        return Err(Silence::Code);
+    }
+    Ok((header, message))
+}
+
 /// A neighbour solicitation that has passed every check of RFC 4861 section 7.1.1.
 struct Solicitation {
     source: Ipv6Addr,
@@ -97,32 +136,14 @@ struct Solicitation {
 
 impl Solicitation {
     fn parse(packet: &[u8]) -> Result<Self, Silence> {
-        let (header, rest) = packet.split_first_chunk::<40>().ok_or(Silence::Truncated)?;
-        // RFC 6980: extension headers have no business in front of neighbour discovery.
-        if header[0] >> 4 != 6 || header[6] != ICMPV6 {
-            return Err(Silence::NotSolicitation);
-        }
-        let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
-        let message = rest.get(..length).ok_or(Silence::Truncated)?;
+        let (header, message) = message(packet, SOLICITATION)?;
         let fixed: &[u8; FIXED] = message.first_chunk().ok_or(Silence::Truncated)?;
-        if fixed[0] != SOLICITATION {
-            return Err(Silence::NotSolicitation);
-        }
-        if header[7] != HOP_LIMIT {
-            return Err(Silence::HopLimit);
-        }
         let (source, destination) = (address(header, 8), address(header, 24));
-        if icmpv6_checksum(source, destination, message) != 0 {
-            return Err(Silence::Checksum);
-        }
-        if fixed[1] != 0 {
-            return Err(Silence::Code);
-        }
         let target = address(fixed, 8);
         if target.is_multicast() {
             return Err(Silence::BadTarget);
         }
-        let link_layer = source_link_layer(&message[FIXED..])?;
+        let link_layer = link_layer(SOURCE_LINK_LAYER, &message[FIXED..])?;
         let forbidden = link_layer.is_some() || destination != solicited_node(target);
         if source.is_multicast() || source.is_unspecified() && forbidden {
             return Err(Silence::BadSource);
@@ -133,14 +154,14 @@ impl Solicitation {
 
 /// Walks the options: each has a length in units of 8 bytes, zero is forbidden (RFC 4861
 /// section 4.6), so the walk ends. Options of other types are ignored, as section 7.1.1 demands.
-fn source_link_layer(mut options: &[u8]) -> Result<Option<Mac>, Silence> {
+fn link_layer(wanted: u8, mut options: &[u8]) -> Result<Option<Mac>, Silence> {
     let mut found = None;
     while !options.is_empty() {
         let [kind, units, ..] = *options else { return Err(Silence::BadOption) };
         let (option, rest) = options.split_at_checked(8 * usize::from(units)).ok_or(Silence::BadOption)?;
         match *option {
             [] => return Err(Silence::BadOption),
-            [_, _, a, b, c, d, e, f] if kind == SOURCE_LINK_LAYER => found = Some(Mac([a, b, c, d, e, f])),
+            [_, _, a, b, c, d, e, f] if kind == wanted => found = Some(Mac([a, b, c, d, e, f])),
             _ => {}
         }
         options = rest;

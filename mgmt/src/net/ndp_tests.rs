@@ -139,10 +139,25 @@ fn padding_behind_the_packet_and_unknown_options_do_not_matter() {
     );
 }
 
+#[test]
+fn an_advertisement_claims_its_target_for_the_link_layer_address_in_it() {
+    let vip: Ipv6Addr = "fd00::100".parse().unwrap();
+    let claimed = unsolicited_na(vip, OWN);
+    assert_eq!(claim(&claimed), Some((vip, OWN)));
+    assert_eq!(claim(&asked()), None, "a solicitation asks");
+    for (at, byte) in [(21, 254), (55, 1), (58, FLAG_SOLICITED), (85, 0xff)] {
+        let mut wrong = claimed.clone();
+        wrong[at] = byte;
+        assert_eq!(claim(&wrong), None, "{at}");
+    }
+    assert_eq!(claim(&claimed[..80]), None);
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = respond(&bytes, |_, _| Some(OWN));
+        let _ = claim(&bytes);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Sessions of BFD: who asks for which, and what becomes of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Supervisor;
 use crate::api::view;
@@ -50,6 +50,11 @@ impl Supervisor {
             view::BfdSession { peer: wanted.peer.address, state, said }
         };
         of_vrrp(instance).map(session).collect()
+    }
+
+    pub(super) fn bfd_refused(&self) -> BTreeMap<String, u64> {
+        let refused = self.bfd.thread.board().refused();
+        refused.map(|(why, count)| (why.code().to_owned(), count)).collect()
     }
 
     pub(super) fn hear_bfd(&mut self) {

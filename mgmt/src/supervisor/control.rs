@@ -6,8 +6,8 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use dataplane::ControlFrame;
 use dataplane::types::{InterfaceId, Mac, Mode};
-use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
 use crate::compile::ports;
@@ -57,19 +57,18 @@ fn is_due<K: Hash + Eq>(asked: &mut HashMap<K, Instant>, id: K, now: Instant) ->
 impl Supervisor {
     pub(super) async fn take_punts(&mut self) {
         self.dataplane.clear_punt_event();
+        self.watch_for_dead_workers();
         for _ in 0..BURST {
             match self.dataplane.punted() {
                 None => return,
-                Some(Punt::Frame(frame)) => self.control_frame(&frame),
-                Some(Punt::NeighbourMissing { interface, address }) => self.resolve(interface, address).await,
-                Some(Punt::Station { interface, mac }) => self.heard(interface, mac).await,
+                Some(punt) => self.take_punt(punt).await,
             }
         }
         // More may wait, and no worker will say so again.
         self.dataplane.ring_punt_event();
     }
 
-    fn control_frame(&self, frame: &ControlFrame) {
+    pub(super) fn control_frame(&self, frame: &ControlFrame) {
         let Some(mac) = self.mac_of(frame.interface) else { return };
         let bytes = frame.bytes();
         let snapshot = self.dataplane.snapshot();
@@ -96,7 +95,7 @@ impl Supervisor {
         }
     }
 
-    fn send(&self, interface: InterfaceId, bytes: &[u8]) {
+    pub(super) fn send(&self, interface: InterfaceId, bytes: &[u8]) {
         let sent = ControlFrame::new(interface, bytes).is_some_and(|frame| self.dataplane.transmit(frame));
         if !sent {
             tracing::debug!(%interface, "a control frame found no way out");
@@ -157,7 +156,7 @@ impl Supervisor {
         }
     }
 
-    async fn resolve(&mut self, interface: InterfaceId, address: IpAddr) {
+    pub(super) async fn resolve(&mut self, interface: InterfaceId, address: IpAddr) {
         if !self.asked.is_due((interface, address), crate::clock::now()) {
             return;
         }
@@ -168,7 +167,7 @@ impl Supervisor {
     }
 
     /// A port's bridge learns of a station whose packets it never sees.
-    async fn heard(&mut self, interface: InterfaceId, mac: Mac) {
+    pub(super) async fn heard(&mut self, interface: InterfaceId, mac: Mac) {
         if !is_due(&mut self.asked.stations, (interface, mac), crate::clock::now()) {
             return;
         }

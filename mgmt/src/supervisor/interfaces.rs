@@ -1,8 +1,8 @@
 //! Interfaces that vanish and come back.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-use dataplane::types::{InterfaceId, WorkerId};
+use dataplane::types::InterfaceId;
 
 use super::{Supervisor, pools};
 use crate::compile::{Conflict, conflicts};
@@ -18,7 +18,6 @@ pub(super) struct Watch {
     refused: HashMap<InterfaceId, Refused>,
     /// A port of a bridge that is back as another device is no port any more.
     strayed: BTreeSet<InterfaceId>,
-    dead: HashSet<WorkerId>,
 }
 
 /// A try that failed.
@@ -126,23 +125,5 @@ impl Supervisor {
             tracing::warn!("{message}");
         }
         self.said = wrong;
-    }
-
-    /// Tells systemd that all is well, if it wants to know. A worker that has ended does not come back but by a
-    /// restart.
-    pub(super) fn pet_watchdog(&self) {
-        if self.interfaces.dead.is_empty()
-            && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Watchdog])
-        {
-            tracing::debug!(%error, "systemd was not told");
-        }
-    }
-
-    pub(super) fn report_dead_workers(&mut self) {
-        for worker in self.dataplane.dead_workers() {
-            if self.interfaces.dead.insert(worker) {
-                tracing::error!(%worker, "has ended by a defect: its queues are not served; restart penstockd");
-            }
-        }
     }
 }

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | a request on the control socket | an answer; a new snapshot where it changes something |
 //! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back, and virtual IPs announced on them |
-//! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP |
+//! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP; a word if another station claims it |
 //! | a worker misses a neighbour | the kernel is asked to find it |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | the kernel has a packet of a check that takes the data path | a worker sends it as it sends a client's |
@@ -23,6 +23,7 @@ mod announce;
 mod bfd;
 mod change;
 mod choice;
+mod claims;
 mod control;
 mod failover;
 mod forecast;
@@ -38,6 +39,7 @@ mod side_way;
 mod start;
 mod transaction;
 mod views;
+mod workers;
 
 pub use start::{StartFailure, start};
 
@@ -111,6 +113,8 @@ pub struct Supervisor {
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
+    claims: claims::Claims,
+    health_of_workers: workers::Workers,
     transaction: transaction::Transaction,
     announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
@@ -244,7 +248,8 @@ impl Supervisor {
         self.announce(Due::Repeated);
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
-        self.report_dead_workers();
+        self.watch_workers();
+        self.settle_claims();
         self.follow_vrrp();
         self.pet_watchdog();
         self.forget_clients();

@@ -10,8 +10,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{
-    Supervisor, announce, bfd, control, failover, interfaces, observe, pools, pressure, quorum, side_way,
-    transaction,
+    Supervisor, announce, bfd, claims, control, failover, interfaces, observe, pools, pressure, quorum,
+    side_way, transaction, workers,
 };
 use crate::bfd::engine::Bfd;
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
@@ -135,6 +135,8 @@ pub async fn start(
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
+        claims: claims::Claims::default(),
+        health_of_workers: workers::Workers::default(),
         transaction,
         announced: announce::Announced::default(),
         groups: Groups::new().ok(),

@@ -33,6 +33,7 @@ impl Supervisor {
             },
             services: self.config.services.len(),
             vrrp: self.vrrp_states(),
+            disputes: self.dispute_views(),
         }
     }
 
@@ -261,6 +262,7 @@ impl Supervisor {
                 .collect(),
             rings: rings.collect(),
             client_address_omitted: workers.iter().map(|worker| worker.toa_omitted).sum(),
+            bfd_refused: self.bfd_refused(),
         }
     }
 }

@@ -139,6 +139,17 @@ impl Fleet {
         was_master
     }
 
+    /// Announces the addresses again, as far as they are here.
+    pub fn announce(&mut self, name: &str) {
+        let named = |instance: &&Instance| instance.wanted.config.name == name;
+        let Some(instance) = self.instances.iter().find(named) else { return };
+        if instance.router().state() == State::Master {
+            let config = Arc::clone(&instance.wanted.config);
+            let effects = instance.announce(config.announce.repeats).into_iter().collect();
+            self.note(&config, effects);
+        }
+    }
+
     /// A peer is dead, as BFD has found: who waits for it as master waits no longer than after its last word.
     pub fn peer_died(&mut self, peer: IpAddr, now: Instant) {
         for id in 0..self.instances.len() {

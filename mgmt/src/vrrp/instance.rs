@@ -246,7 +246,7 @@ impl Instance {
         config.peers.iter().filter_map(to_peer).collect()
     }
 
-    fn announce(&self, repeats: Repeats) -> Option<Effect> {
+    pub(super) fn announce(&self, repeats: Repeats) -> Option<Effect> {
         let Place { link, mac, .. } = self.place?;
         let mac = self.wanted.config.virtual_mac().unwrap_or(mac);
         Some(Effect::Announce(link, mac, Arc::clone(&self.wanted.config), repeats))

@@ -18,12 +18,14 @@
 //!   long nobody answers. Here the one that leaves goes on answering until it hears the other.
 //! - **A last advert before yielding.** A master that learns of a better one says once that it was there, so that
 //!   the better one knows, and announces the addresses again: the segment may have learnt the loser's.
-//! - **Fault.** Without link, or with a tracker that says so, a router takes no part.
+//! - **Fault.** Without link, or with a tracker that says so, a router takes no part. One that fails as master again
+//!   and again takes over from the next master later each time.
 //!
 //! Who calls this must hand over the adverts that have come before it hands over a timer: a process that was not
 //! scheduled for a while would otherwise take over from a master that it only has not listened to.
 
 mod action;
+mod flaps;
 mod phase;
 mod steps;
 
@@ -35,6 +37,7 @@ use std::time::Instant;
 use super::group::Member;
 use super::timing::{AdvertInterval, master_down};
 use super::{Priority, timing};
+use flaps::Flaps;
 use phase::{Duty, Leave, Phase, Waiting};
 
 /// One virtual router of this box.
@@ -45,6 +48,7 @@ pub struct VirtualRouter {
     /// Adjusted by what is tracked.
     priority: Priority,
     faults: Faults,
+    flaps: Flaps,
     /// Has handed over on demand: takes over from nobody before it was master again.
     has_stood_down: bool,
     actions: Vec<Action>,
@@ -68,6 +72,7 @@ impl VirtualRouter {
             phase: Phase::Init,
             priority,
             faults: Faults::default(),
+            flaps: Flaps::default(),
             has_stood_down: false,
             actions: Vec::new(),
         }

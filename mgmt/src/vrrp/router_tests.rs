@@ -217,6 +217,31 @@ fn preemption_is_by_the_settings() {
 }
 
 #[test]
+fn who_fails_as_master_again_and_again_lets_a_worse_one_be_for_longer_each_time() {
+    let mut router = Station::master(settings());
+    let waits: Vec<_> = (0..4)
+        .map(|_| {
+            router.tell(Event::Link(Link::Down));
+            router.tell(Event::Link(Link::Up));
+            let begin = router.now;
+            while router.router.state() == State::Backup {
+                router.now += 10 * MS;
+                router.tell(heard(50, HIGHER));
+                router.tell(Event::Timer);
+            }
+            router.now - begin
+        })
+        .collect();
+    let usual = master_down(interval(100), Priority(100)) + 10 * MS;
+    assert!(waits[..2].iter().all(|wait| *wait < usual), "{waits:?}");
+    assert_eq!(waits[2..], [1010 * MS, 2010 * MS]);
+    // With nobody there, none of this counts.
+    router.tell(Event::Link(Link::Down));
+    router.tell(Event::Link(Link::Up));
+    assert_eq!(router.until_due().0, master_down(interval(100), Priority(100)));
+}
+
+#[test]
 fn a_delayed_preemption_does_not_delay_the_takeover_from_a_dead_master() {
     let mut router = Station::started(Settings { preempt_delay: 60_000 * MS, ..settings() });
     router.tell(heard(50, HIGHER));

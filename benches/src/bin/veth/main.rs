@@ -9,6 +9,7 @@
 
 mod contestant;
 mod device;
+mod flood;
 mod forward;
 mod generator;
 mod kind;
@@ -48,12 +49,15 @@ enum Role {
     Measure(measure::Options),
     /// Be the bare forwarder, inside the box, until standard input ends
     Forward(forward::Options),
+    /// Generate, and measure nothing
+    Flood(flood::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().role {
         Role::Measure(options) => measure::run(&options),
         Role::Forward(options) => forward::run(&options),
+        Role::Flood(options) => flood::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,8 +15,8 @@ pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
 pub use config::{Applied, Checked, Confirmed, Forecast, Planned, Refused, ServiceForecast, SnatForecast};
 pub use handshakes::{Handshakes, Within};
 pub use node::{
-    BfdSession, Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState, Worker,
-    WorkerFrames, xdp_word,
+    BfdSession, Dispute, Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState,
+    Worker, WorkerFrames, xdp_word,
 };
 pub use service::{
     Admin, Backend, BackendChange, BackendState, Backup, DrainView, Flow, Service, SnatPool, SynProxy,

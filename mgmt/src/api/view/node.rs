@@ -27,6 +27,22 @@ pub struct Status {
     pub services: usize,
     /// Names and states.
     pub vrrp: Vec<VrrpState>,
+    /// Addresses of this box that another station claims.
+    #[serde(default)]
+    pub disputes: Vec<Dispute>,
+}
+
+/// An address of this box that another station has claimed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dispute {
+    /// The virtual IP, or one of a pool.
+    pub address: IpAddr,
+    /// Who did last.
+    pub mac: String,
+    /// How often.
+    pub claims: u64,
+    /// When last.
+    pub last_seconds: f64,
 }
 
 /// An interface that carries service traffic: an item of `GET /v1/interfaces`.
@@ -185,6 +201,9 @@ pub struct Stats {
     /// First segments of flows with `client_address = "toa"` that had no room for the option: their
     /// backends take the box for the client.
     pub client_address_omitted: u64,
+    /// Packets of BFD that were not listened to, by reason.
+    #[serde(default)]
+    pub bfd_refused: BTreeMap<String, u64>,
 }
 
 /// Where frames went: received = forwarded + to Linux + to management + dropped, those in flight

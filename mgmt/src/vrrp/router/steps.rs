@@ -99,10 +99,13 @@ impl VirtualRouter {
             waiting.down_at = waiting.down_at.min(now + timing::skew(waiting.interval, self.priority));
         } else if heard.priority >= self.priority || !self.preempts() {
             waiting = Waiting { down_at, interval: heard.interval, preempt_at: None, ..waiting };
-        } else if !self.settings.preempt_delay.is_zero() {
-            let preempt_at = *waiting.preempt_at.get_or_insert(now + self.settings.preempt_delay);
-            if now < preempt_at {
-                waiting = Waiting { down_at, interval: heard.interval, ..waiting };
+        } else {
+            let delay = self.settings.preempt_delay + self.flaps.pause(now);
+            if !delay.is_zero() {
+                let preempt_at = *waiting.preempt_at.get_or_insert(now + delay);
+                if now < preempt_at {
+                    waiting = Waiting { down_at, interval: heard.interval, ..waiting };
+                }
             }
         }
         // Else the timer runs on, and this router takes over from the worse one.
@@ -244,6 +247,7 @@ impl VirtualRouter {
                     self.advertise(Priority::RELEASE);
                 }
                 self.act(Action::Release);
+                self.flaps.failed(now);
                 self.fail();
             }
             (Phase::Leaving(leave), true) => {

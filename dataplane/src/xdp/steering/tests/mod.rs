@@ -40,6 +40,7 @@ const OTHER_INTERFACE: Mac = Mac([2, 0, 0, 0, 0, 3]);
 const STRANGER: Mac = Mac([2, 0, 0, 0, 0, 9]);
 /// Where IPv4's VRRP goes: a multicast address by its group bit.
 const VRRP_GROUP: Mac = Mac([1, 0, 0x5e, 0, 0, 18]);
+const ALL_NODES: Mac = Mac([0x33, 0x33, 0, 0, 0, 1]);
 const SOLICITED: Mac = Mac([0x33, 0x33, 0xff, 0, 1, 0]);
 const ICMP: u8 = 1;
 const TCP: u8 = 6;

@@ -117,7 +117,17 @@ pub(super) fn neighbour_rows() -> Vec<Row> {
         ("a solicitation to the VIP's group", neighbour(135, "ff02::1:ff00:100", VIP6), Worker),
         ("a solicitation to the VIP itself", neighbour(135, VIP6, VIP6), Worker),
         ("a solicitation for the box", neighbour(135, "ff02::1:ff00:1", OWN6), Linux),
-        ("an advertisement of a VIP to all nodes", neighbour(136, "ff02::1", VIP6), Linux),
+        (
+            "an advertisement of a VIP to all nodes",
+            to_mac(ALL_NODES, neighbour(136, "ff02::1", VIP6)),
+            Worker,
+        ),
+        (
+            "an advertisement of another address to all nodes",
+            to_mac(ALL_NODES, neighbour(136, "ff02::1", OWN6)),
+            Linux,
+        ),
+        ("an advertisement of a VIP to the box", neighbour(136, OWN6, VIP6), Linux),
         ("a solicitation that is cut", neighbour(135, "ff02::1:ff00:100", VIP6)[..77].to_vec(), Linux),
     ]
 }
