@@ -54,6 +54,6 @@ pub(super) async fn guard(
     };
     let Caller { uid, pid } = caller;
     let status = response.status().as_u16();
-    tracing::info!(uid, pid, %method, path, status, "a change was asked for");
+    tracing::info!(event = "admin", uid, pid, %method, path, status, "a change was asked for");
     response
 }

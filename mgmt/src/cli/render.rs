@@ -1,6 +1,7 @@
 //! The daemon's answers as text for operators.
 
 mod choice;
+mod drops;
 mod services;
 
 use std::fmt::Write;

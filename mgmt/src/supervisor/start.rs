@@ -15,6 +15,7 @@ use super::{
 use crate::bfd::engine::Bfd;
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
+use crate::events::Events;
 use crate::failover::Failover;
 use crate::failover::notify::Notifier;
 use crate::health::check::script::Launcher;
@@ -74,6 +75,7 @@ pub async fn start(
     (file, text): (PathBuf, String),
     machine: Machine,
     config: Config,
+    events: Arc<Events>,
 ) -> Result<Supervisor, StartFailure> {
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
@@ -134,6 +136,7 @@ pub async fn start(
         groups: Groups::new().ok(),
         said: BTreeSet::new(),
         started: now,
+        events,
     };
     supervisor.follow_checks();
     supervisor.follow_side_way().await;
