@@ -17,6 +17,8 @@ use tracing_subscriber::layer::{Context, Layer};
 pub const KEPT: usize = 1024;
 /// The longest text that is kept, in bytes: what is in it comes from files and from the network.
 const LONGEST: usize = 1024;
+/// What the line about a request that changes something is of: who has asked, and how it was answered.
+pub const REQUEST: &str = "request";
 /// What a line without the field `event` is of.
 pub const OTHER: &str = "other";
 

@@ -29,6 +29,7 @@ pub mod import;
 pub mod inventory;
 pub mod net;
 pub mod pcapng;
+pub mod rights;
 pub mod save;
 pub mod supervisor;
 pub mod vrrp;

@@ -185,6 +185,15 @@ fn forecast() -> view::Forecast {
         table_bytes: 86 << 20,
         table_bytes_planned: 172 << 20,
         snat: vec![view::SnatForecast { service: "tls".to_owned(), capacity: 64_512, used: 60_000 }],
+        mtu: vec![view::MtuForecast {
+            service: "far".to_owned(),
+            backend: "10.9.0.1".to_owned(),
+            interface: "eth0".to_owned(),
+            mtu: 1500,
+            overhead: 24,
+            fits: 1476,
+            mss_clamp: 1436,
+        }],
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::request::{Refusal, Request};
 use super::{handlers, metrics, view};
-use crate::events::{Events, OTHER};
+use crate::events::{Events, OTHER, REQUEST};
 
 /// Connections at a time: the daemon needs its file descriptors for other things.
 const CONNECTIONS: usize = 32;
@@ -96,13 +96,13 @@ async fn page() -> Response {
     ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response()
 }
 
-/// The last of those that have a name: what else is in the log is for who has the log.
+/// The last of those that have a name: what else is in the log, and who has asked for what, is for who has the log.
 async fn events(
     State(Figures { requests, events, .. }): State<Figures>,
 ) -> Result<Json<Vec<view::Event>>, Refusal> {
     let events = events.get_or_try_init(|| handlers::ask(&requests, Request::Events)).await?;
     let mut named = super::events::list(events, 0);
-    named.retain(|event| event.kind != OTHER);
+    named.retain(|event| event.kind != OTHER && event.kind != REQUEST);
     Ok(Json(named.split_off(named.len().saturating_sub(SHOWN))))
 }
 

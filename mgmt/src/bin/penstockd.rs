@@ -12,7 +12,7 @@ use mgmt::config::{self, Machine};
 use mgmt::events::{Events, Recording};
 use mgmt::failover::guardian;
 use mgmt::health::check::script;
-use mgmt::supervisor;
+use mgmt::{rights, supervisor};
 use sd_notify::NotifyState;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -76,6 +76,11 @@ async fn run(file: &Path, events: Arc<Events>) -> Result<(), String> {
         Some(address) => Some(PublicServer::bind(address).await?),
         None => None,
     };
+    // Sockets are bound, and there is no other thread yet.
+    rights::give_up().map_err(|error| format!("cannot give up rights that are not needed: {error}"))?;
+    // A reload would come too late to find out.
+    config::read_file(file)
+        .map_err(|errors| format!("cannot start: a reload could not read the file:\n{errors}"))?;
     let started = supervisor::start((file.to_owned(), text), machine, config, Arc::clone(&events)).await;
     let mut supervisor = started.map_err(|error| format!("cannot start: {error}"))?;
     let (sender, requests) = request::channel();

@@ -151,6 +151,11 @@ pub enum Verb {
         #[arg(long, value_name = "CODE")]
         code: Option<String>,
     },
+    /// Services, backends, rates, clients and drops on the whole terminal, as they change
+    ///
+    /// q leaves, ? shows the keys.
+    #[command(after_help = "Example:\n  penstock top")]
+    Top,
     /// What has happened: configurations, backends, virtual routers, interfaces
     ///
     /// The last thousand lines of the daemon's log, from `info` on, whatever its filter leaves out.

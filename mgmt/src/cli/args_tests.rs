@@ -39,6 +39,7 @@ fn every_verb_of_the_contract_is_understood() {
         "interfaces",
         "neighbours",
         "--socket /tmp/s stats",
+        "top",
         "drops --code no-flow",
         "events --follow --after 7",
         "capture --service web --client 10.0.0.1 --drop no-flow --limit 5 --duration 3s -w -",

@@ -13,6 +13,7 @@ mod import;
 mod pages;
 mod render;
 mod table;
+mod top;
 mod trace;
 mod transaction;
 mod watch;
@@ -146,6 +147,7 @@ async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -
             let query = code.map(|code| format!("?code={}", encoded(&code))).unwrap_or_default();
             session.show::<Vec<view::Dropped>>(&format!("/v1/drops{query}")).await
         }
+        Verb::Top => session.top().await,
         Verb::Events { follow, after } => session.events(after, follow).await,
         Verb::Capture(arguments) => session.capture(&arguments).await,
         Verb::Backend(verb) => session.backend(verb).await,

@@ -163,7 +163,9 @@ async fn a_plan_is_told_with_what_it_means_for_the_traffic() {
     let expected = "  service web: 12.5 % of new flows go elsewhere\n  3 of 1000 established flows are ended\n  \
                     40 flows of backends that leave go on until they end\n  \
                     the flow table takes 172 MiB instead of 86 MiB\n  \
-                    service tls: its pool has room for 64512 flows to each backend; 60000 is the most that one has now\n";
+                    service tls: its pool has room for 64512 flows to each backend; 60000 is the most that one has now\n  \
+                    service far: packets of clients over 1476 bytes do not fit on the way to 10.9.0.1 (eth0 carries 1500, and \
+                    the box adds 24): they are cut, or their senders told; mss_clamp = 1436 keeps TCP below\n";
     assert_eq!(forecast, expected);
 }
 

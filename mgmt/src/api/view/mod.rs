@@ -14,7 +14,9 @@ mod trace;
 
 pub use check::{Change, Check};
 pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
-pub use config::{Applied, Checked, Confirmed, Forecast, Planned, Refused, ServiceForecast, SnatForecast};
+pub use config::{
+    Applied, Checked, Confirmed, Forecast, MtuForecast, Planned, Refused, ServiceForecast, SnatForecast,
+};
 pub use drops::{Dropped, DroppedFrame};
 pub use events::Event;
 pub use handshakes::{Handshakes, Within};
