@@ -88,7 +88,8 @@ pub fn statistics(interface: u32, nanos: u64, lost: u64) -> Vec<u8> {
 }
 
 fn halves(nanos: u64) -> [u32; 2] {
-    [(nanos & u64::from(u32::MAX)) as u32, (nanos >> 32) as u32]
+    let [a, b, c, d, high @ ..] = nanos.to_le_bytes();
+    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes(high)]
 }
 
 fn padded(bytes: &[u8]) -> Vec<u8> {

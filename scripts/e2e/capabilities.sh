@@ -6,7 +6,8 @@
 # NET_ADMIN NET_RAW BPF PERFMON IPC_LOCK SYS_NICE SETUID SETGID KILL, as bits of capability.h.
 mask=0
 for bit in 12 13 39 38 14 23 7 6 5; do mask=$((mask | 1 << bit)); done
-readonly MASK=$(printf '%016x' "$mask")
+MASK=$(printf '%016x' "$mask")
+readonly MASK
 
 # has_only PID FIELD: in all threads of a process.
 has_only() {
@@ -36,6 +37,7 @@ vrid = 51
 advert_interval = "100ms"
 addresses = ["$VIP4"]
 TOML
+# shellcheck disable=SC2016 # the script's own
 sed -i 's/^name = "web4"$/&\nhealth = { check = "script", command = ["\/bin\/sh", "-c", "test $(id -u) != 0"], interval = "200ms", timeout = "2s" }/' "$(config_file)"
 start_penstockd
 wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer"
@@ -43,7 +45,8 @@ pid=$(lab_pid penstockd)
 for field in CapEff CapPrm CapBnd; do has_only "$pid" "$field"; done
 expect "there is a guardian" guardian
 for field in CapEff CapBnd; do has_only "$(guardian)" "$field"; done
-say "$(ls /proc/"$pid"/task | wc -l) threads and the guardian have $MASK"
+tasks=(/proc/"$pid"/task/*)
+say "${#tasks[@]} threads and the guardian have $MASK"
 wait_for 5 "a script's result" services_show '.[] | select(.name == "web4") | all(.backends[]; .checks[0].results > 2 and .checks[0].failures == 0)' >/dev/null ||
   refute "scripts do not run"
 sed -i 's/weight = 100/weight = 99/' "$(config_file)"

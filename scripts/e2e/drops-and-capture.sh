@@ -57,7 +57,6 @@ frame=$(penstock --json drops | jq -r '.[] | select(.code == "unknown-port") | .
 expect "trace takes it as it stands" jq -e '.reason == "unknown-port"' < <(penstock --json trace --hex "$frame")
 if penstock drops --code unknown-prot 2>"$LAB_DIR/log/nearest.log"; then refute "there is no such code"; fi
 expect "the nearest code is named" grep -q 'the nearest is unknown-port' "$LAB_DIR/log/nearest.log"
-lab_in client timeout 3 ping -c 1 -W 1 -M do -s 1400 "$VIP4" >/dev/null || refute "the VIP answers no echo"
 
 # A client's connection, by the service and by the client: each packet before and after, to its limit.
 capture_into web --service web4 --limit 8

@@ -128,7 +128,9 @@ impl Reel {
 
     #[inline(never)]
     fn write(&self, turn: u64, ingress: InterfaceId, seen: &Glimpse, now: Tick) {
-        if let Some(slot) = self.slots.get((turn % RECORDED as u64) as usize) {
+        if let Some(slot) =
+            usize::try_from(turn % RECORDED as u64).ok().and_then(|place| self.slots.get(place))
+        {
             slot.write(ingress, seen, now);
         }
     }
@@ -166,7 +168,9 @@ impl Slot {
     /// `None`: nothing was ever written, or it is being written to all the time.
     fn read(&self, reason: DropReason, now: Tick) -> Option<Recorded> {
         let (label, words) = (0..TRIES).find_map(|_| self.copy())?;
-        let (at, ingress, length) = (Tick((label >> 32) as u32), (label >> 16) as u16, label as u16);
+        let [l0, l1, i0, i1, at @ ..] = label.to_le_bytes();
+        let (ingress, length) = (u16::from_le_bytes([i0, i1]), u16::from_le_bytes([l0, l1]));
+        let at = Tick(u32::from_le_bytes(at));
         let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
         bytes.truncate(length.into());
         let ingress = Some(InterfaceId(ingress)).filter(|id| *id != InterfaceId::NOWHERE);
@@ -183,7 +187,7 @@ impl Slot {
         // If a word is of a later frame, the number below is later, too.
         fence(Ordering::Acquire);
         let after = self.version.load(Ordering::Relaxed);
-        (before == after && before != 0 && before % 2 == 0).then_some((label, words))
+        (before == after && before != 0 && before.is_multiple_of(2)).then_some((label, words))
     }
 }
 

@@ -13,8 +13,8 @@ fn lengths(recorder: &Recorder, now: Tick) -> Vec<u16> {
 fn the_last_frames_stay_with_their_beginning_and_whole_length() {
     let recorder = Recorder::new();
     assert_eq!(recorder.read(WHY, Tick(0)).count(), 0);
-    for n in 0..20 {
-        recorder.record(WHY, ETH0, &vec![n as u8; 100 + n], Tick(n as u32));
+    for n in 0..20_u8 {
+        recorder.record(WHY, ETH0, &vec![n; 100 + usize::from(n)], Tick(n.into()));
     }
     let newest = u16::try_from(RECORDED).unwrap();
     assert_eq!(lengths(&recorder, Tick(20)), (120 - newest..120).collect::<Vec<_>>());

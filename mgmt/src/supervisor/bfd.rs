@@ -59,7 +59,7 @@ impl Supervisor {
                     tracing::warn!(event = "bfd", peer = %peer.address, %status, "bfd");
                 }
                 News::Changed(peer, status) => {
-                    tracing::info!(event = "bfd", peer = %peer.address, %status, "bfd")
+                    tracing::info!(event = "bfd", peer = %peer.address, %status, "bfd");
                 }
                 News::Refused(from, why) => tracing::warn!(%from, %why, "packet of BFD refused"),
                 News::Trouble(trouble) => tracing::warn!(event = "bfd", trouble, "bfd"),

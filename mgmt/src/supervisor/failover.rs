@@ -168,7 +168,7 @@ fn report(config: &Vrrp, incident: Incident) {
             tracing::error!(event = "vrrp", vrrp, %other, "says that the addresses are its own, as this box does: correct one priority");
         }
         Incident::NobodyTookOver => {
-            tracing::warn!(event = "vrrp", vrrp, "nobody has taken over; this box goes on")
+            tracing::warn!(event = "vrrp", vrrp, "nobody has taken over; this box goes on");
         }
     }
 }

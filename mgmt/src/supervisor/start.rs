@@ -85,13 +85,12 @@ pub async fn start(
     }
     provide_bridges(&mut netlink, &config).await?;
     let now = crate::clock::now();
-    let mut inventory = Inventory::default();
+    let (mut inventory, mut compiler) = (Inventory::default(), Compiler::default());
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
-    let mut compiler = Compiler::default();
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
-    let facts =
-        Facts { config: &config, inventory: &inventory, net: netlink.state(), rss: &rss, workers, now };
+    let net = netlink.state();
+    let facts = Facts { config: &config, inventory: &inventory, net, rss: &rss, workers, now };
     // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     compiler.build_on(cores);
@@ -100,7 +99,6 @@ pub async fn start(
     let dataplane = Dataplane::start(&setup, first)?;
     let punt_event = punt_event(&dataplane)?;
     let resolver = netlink.resolver();
-    raise_descriptors();
     let (failover, bfd, checks) = threads(&dataplane)?;
     let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
@@ -155,6 +153,7 @@ fn punt_event(dataplane: &Dataplane) -> std::io::Result<AsyncFd<OwnedFd>> {
 
 /// Whatever has a thread of its own. What BFD finds goes straight to the others.
 fn threads(dataplane: &Dataplane) -> Result<(Failover, bfd::Sessions, Checks), StartFailure> {
+    raise_descriptors();
     let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
     let thread = Bfd::start(Box::new(failover.messenger())).map_err(StartFailure::Bfd)?;
     let checks = Checks::start(Launcher::own(), Arc::clone(thread.board())).map_err(StartFailure::Checks)?;
