@@ -18,6 +18,7 @@
 pub mod admission;
 #[cfg(feature = "bench")]
 pub mod bench;
+pub mod capture;
 mod clock;
 mod engine;
 mod error;
@@ -29,6 +30,7 @@ mod mem;
 mod mode;
 pub mod persistence;
 mod pipeline;
+mod recorder;
 pub mod schedule;
 pub mod snapshot;
 mod stats;
@@ -46,6 +48,7 @@ mod xdp;
 pub use engine::{Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
 pub use error::{StartError, SteeringError};
 pub use pipeline::{DropReason, Explained, Why, explain, trace};
+pub use recorder::Recorded;
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
 };

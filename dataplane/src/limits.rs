@@ -51,6 +51,19 @@ pub const DESTINATIONS: usize = 1024;
 /// Full: the frame is dropped and counted, nobody waits.
 pub const PUNT_QUEUE: usize = 1024;
 
+/// Frames that one worker remembers of each reason for a drop, their beginnings, and how many of them it may take
+/// from one millisecond.
+pub(crate) const RECORDED: usize = 8;
+#[cfg(not(loom))]
+pub(crate) const RECORDED_BYTES: usize = 128;
+/// Few: the models try all orders in which they can be read and written.
+#[cfg(loom)]
+pub(crate) const RECORDED_BYTES: usize = 16;
+pub(crate) const RECORDED_PER_MILLI: u64 = 2;
+
+/// Packets that a capture keeps for who has not read them yet: four megabytes.
+pub const SHOTS: usize = 1024;
+
 /// IPv6 extension headers that are walked before a packet is refused.
 pub const MAX_EXTENSION_HEADERS: usize = 8;
 
@@ -106,6 +119,7 @@ pub(crate) const RATE_TRIES: usize = 16;
 /// How often an insert is tried again because another worker inserted the same flow.
 pub(crate) const INSERT_TRIES: usize = 4;
 
+const _: () = assert!(RECORDED_BYTES.is_multiple_of(8), "recorded in words");
 const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
 const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
 const _: () = assert!(MAX_BACKENDS <= 1 << 24, "a flow entry keeps a backend in 24 bits");

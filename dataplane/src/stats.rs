@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::MAX_BACKENDS;
 use crate::pipeline::DropReason;
+use crate::recorder::Recorder;
 use crate::types::{BackendId, InterfaceId, QueueId, WorkerId};
 
 /// A number that one thread writes and all may read.
@@ -42,6 +43,8 @@ pub(crate) struct WorkerCounters {
     pub(crate) punted: Counter,
     pub(crate) originated: Counter,
     pub(crate) drops: [Counter; DropReason::COUNT],
+    /// The last frames that these counters have counted.
+    pub(crate) recorder: Recorder,
     pub(crate) batches: Counter,
     /// Nanoseconds spent on batches, and since the worker began.
     pub(crate) busy_nanos: Counter,
@@ -76,6 +79,7 @@ impl WorkerCounters {
             punted: Counter::default(),
             originated: Counter::default(),
             drops: std::array::from_fn(|_| Counter::default()),
+            recorder: Recorder::new(),
             batches: Counter::default(),
             busy_nanos: Counter::default(),
             total_nanos: Counter::default(),

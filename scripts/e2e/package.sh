@@ -39,6 +39,9 @@ everything >"$work/before"
 
 say "installed"
 inside dpkg -i "/tmp/$(basename "$first")"
+for file in grafana/penstock.json prometheus/penstock.rules.yml; do
+  expect "dashboard and alerts are there" test -s "$root/usr/share/doc/penstock/examples/$file"
+done
 expect "the programs run" inside penstock --version
 expect "the daemon runs" inside penstockd --help >/dev/null
 for example in "$ROOT"/configs/*.toml; do

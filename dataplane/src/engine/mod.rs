@@ -1,5 +1,6 @@
 //! The data plane as its owner sees it: start, publish, ask, stop.
 
+mod capture;
 mod ports;
 mod setup;
 mod threads;
@@ -16,7 +17,9 @@ use crate::error::{StartError, SteeringError};
 use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
 use crate::mem::PageKind;
+use crate::pipeline::DropReason;
 use crate::pipeline::trace::{Question, Traced, Tracer};
+use crate::recorder::Recorded;
 use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
 use crate::syn_proxy::Secret;
@@ -25,6 +28,7 @@ use crate::types::{BackendId, InterfaceId, WorkerId};
 use crate::worker::{Channel, ControlFrame, Punt};
 use crate::xdp::{Program, Wake};
 
+use capture::Running;
 use ports::{Patience, Ports};
 use threads::Thread;
 
@@ -35,6 +39,7 @@ pub struct Dataplane {
     ports: Ports,
     threads: Vec<Thread>,
     publisher: Publisher,
+    capture: Running,
     table: Arc<FlowTable>,
     punts: Arc<Channel<Punt>>,
     punt_event: Arc<Wake>,
@@ -77,12 +82,14 @@ impl Dataplane {
         for id in ports.ids() {
             ports.attach(id, &threads, Patience::Waits)?;
         }
-        Ok(Self { ports, threads, publisher, table, punts, punt_event, clock, tracer: None })
+        let capture = Running(None);
+        Ok(Self { ports, threads, publisher, capture, table, punts, punt_event, clock, tracer: None })
     }
 
     /// Puts a new snapshot in force: what it adds is steered to the workers first, what it leaves
     /// out is steered away last, so that no frame meets a worker that does not know its service.
-    pub fn publish(&mut self, next: Snapshot) -> Result<(), SteeringError> {
+    pub fn publish(&mut self, mut next: Snapshot) -> Result<(), SteeringError> {
+        next.capture.clone_from(&self.capture.0);
         self.ports.program.steering.add(&next)?;
         apportion(&next, self.table.capacity());
         self.publisher.publish(next);
@@ -91,7 +98,8 @@ impl Dataplane {
 
     /// Puts a snapshot in force that differs from the present one in the choice of backends and in what becomes
     /// of flows alone: nothing is steered anew.
-    pub fn publish_choice(&mut self, next: Snapshot) {
+    pub fn publish_choice(&mut self, mut next: Snapshot) {
+        next.capture.clone_from(&self.capture.0);
         self.publisher.publish(next);
     }
 
@@ -163,6 +171,16 @@ impl Dataplane {
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerStats> {
         self.threads.iter().map(Thread::stats).collect()
+    }
+
+    /// The last frames that workers dropped for a reason, the latest first; of each worker a few.
+    #[must_use]
+    pub fn recorded(&self, reason: DropReason) -> Vec<Recorded> {
+        let now = Clock::tick(self.clock.nanos());
+        let of_workers = self.threads.iter().flat_map(|thread| thread.counters().recorder.read(reason, now));
+        let mut recorded: Vec<_> = of_workers.collect();
+        recorded.sort_by_key(|frame| frame.age);
+        recorded
     }
 
     /// Workers that have ended, which only a defect makes them do.

@@ -48,9 +48,12 @@ impl Held {
         Some((waiting.ingress, waiting.frame))
     }
 
-    pub(super) fn take_late(&mut self, now: Tick) -> Option<Frame> {
+    pub(super) fn take_late(&mut self, now: Tick) -> Option<(InterfaceId, Frame)> {
         // The oldest is in front.
         let is_late = self.0.first().is_some_and(|waiting| now.millis_since(waiting.since) >= MILLIS);
-        is_late.then(|| self.0.remove(0).frame)
+        is_late.then(|| {
+            let waiting = self.0.remove(0);
+            (waiting.ingress, waiting.frame)
+        })
     }
 }

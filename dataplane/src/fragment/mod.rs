@@ -105,7 +105,7 @@ impl Fragments {
     }
 
     /// A fragment whose first one has not come in time.
-    pub(crate) fn take_late(&mut self, now: Tick) -> Option<Frame> {
+    pub(crate) fn take_late(&mut self, now: Tick) -> Option<(InterfaceId, Frame)> {
         self.held.take_late(now)
     }
 }

@@ -38,7 +38,7 @@ fn what_came_too_early_is_released_by_the_first_fragment_in_its_order() {
     let ready: Vec<_> = std::iter::from_fn(|| fragments.take_ready()).map(|(_, f)| f.bytes()[0]).collect();
     assert_eq!(ready, *b"ca");
     assert!(fragments.take_late(Tick(499)).is_none());
-    assert_eq!(fragments.take_late(Tick(500)).map(|f| f.bytes()[0]), Some(b'b'));
+    assert_eq!(fragments.take_late(Tick(500)).map(|(_, f)| f.bytes()[0]), Some(b'b'));
     assert!(fragments.take_late(Tick(9999)).is_none());
 }
 

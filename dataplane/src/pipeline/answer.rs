@@ -12,6 +12,7 @@ use crate::limits::ANSWERS_PER_SECOND;
 use crate::mode::icmp_reply::{self, IcmpError};
 use crate::mode::refusal::Refusal;
 use crate::mode::reset;
+use crate::recorder::Glimpse;
 use crate::tick::Tick;
 use crate::types::Mac;
 use crate::wire::WireError;
@@ -105,6 +106,9 @@ pub(super) fn verdict(
         Stop::Reset => DropReason::NoFlow,
     };
     let (network, length) = (usize::from(headers.network), usize::from(headers.packet_length));
+    // An answer is written into the frame.
+    let is_answerable = !matches!(stop, Stop::Drop(reason) if reason != DropReason::TtlExceeded);
+    let seen = is_answerable.then(|| Glimpse::of(packet.frame.bytes()));
     let answered = match stop {
         Stop::TooBig { mtu } => error(packet, context, headers, IcmpError::TooBig { mtu }),
         Stop::Drop(DropReason::TtlExceeded) => error(packet, context, headers, IcmpError::TimeExceeded),
@@ -115,6 +119,9 @@ pub(super) fn verdict(
     };
     match answered {
         Some(()) => {
+            if let Some(seen) = seen {
+                context.counters.recorder.record_glimpse(reason, packet.ingress, &seen, context.now);
+            }
             own_source(packet, context);
             Verdict::Answer(packet.ingress, reason)
         }

@@ -142,6 +142,11 @@ impl Batch {
         (self.undecided, self.unusual, self.flowless) = (Set(all), Set(0), Set(0));
     }
 
+    /// All frames.
+    pub(crate) fn packets(&self) -> impl Iterator<Item = &Packet> {
+        self.packets.iter()
+    }
+
     /// Takes all frames out, each with its headers.
     #[inline(always)]
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Packet, &Headers)> {

@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use hashbrown::HashMap;
 
+use crate::capture::Capture;
 use crate::schedule::{Load, Loads};
 use crate::types::{BackendId, BridgeId, InterfaceId, Mac};
 #[cfg(doc)]
@@ -70,6 +71,8 @@ pub struct Snapshot {
     pub timeouts: FlowTimeouts,
     /// What becomes of flows whose backend is on its way out.
     pub fates: Fates,
+    /// Who wants to see packets.
+    pub capture: Option<Arc<Capture>>,
 }
 
 impl Snapshot {

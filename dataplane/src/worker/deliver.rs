@@ -2,10 +2,12 @@
 
 use super::Worker;
 use super::punt::{Channel, ControlFrame, Punt};
+use crate::capture::{Became, Capture};
 use crate::fragment::Fragments;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::BATCH;
 use crate::pipeline::{self, DropReason, Headers, Packet, Verdict, key_of_waiting};
+use crate::recorder::Recorder;
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
 use crate::types::InterfaceId;
@@ -37,6 +39,9 @@ struct Delivery<'w, I> {
     io: &'w mut I,
     fragments: &'w mut Fragments,
     punts: &'w Channel<Punt>,
+    recorder: &'w Recorder,
+    capture: Option<&'w Capture>,
+    nanos: u64,
     now: Tick,
     tally: Tally,
 }
@@ -47,7 +52,7 @@ impl<I: PacketIo> Delivery<'_, I> {
         if let Verdict::Transmit(interface) = verdict {
             match self.io.transmit(interface, frame) {
                 Ok(()) => self.tally.forwarded += 1,
-                Err((frame, refused)) => self.drop(frame, reason_of(refused)),
+                Err((frame, refused)) => self.drop_after_all(frame, ingress, reason_of(refused)),
             }
         } else {
             self.other(frame, ingress, verdict, headers);
@@ -63,10 +68,10 @@ impl<I: PacketIo> Delivery<'_, I> {
                     self.io.recycle(frame);
                     self.tally.punted += 1;
                 } else {
-                    self.drop(frame, DropReason::PuntQueueFull);
+                    self.drop_after_all(frame, ingress, DropReason::PuntQueueFull);
                 }
             }
-            Verdict::Drop(reason) => self.drop(frame, reason),
+            Verdict::Drop(reason) => self.drop(frame, ingress, reason),
             Verdict::Answer(interface, reason) => {
                 match self.io.transmit(interface, frame) {
                     Ok(()) => self.tally.originated += 1,
@@ -81,15 +86,25 @@ impl<I: PacketIo> Delivery<'_, I> {
                 };
                 // One that waits is counted when its time has come.
                 if let Some(frame) = refused {
-                    self.drop(frame, DropReason::Fragment);
+                    self.drop_after_all(frame, ingress, DropReason::Fragment);
                 }
             }
             // The last stage decides about everything that reaches it.
-            Verdict::Transmit(_) | Verdict::Undecided => self.drop(frame, DropReason::NotOurs),
+            Verdict::Transmit(_) | Verdict::Undecided => self.drop(frame, ingress, DropReason::NotOurs),
         }
     }
 
-    fn drop(&mut self, frame: Frame, reason: DropReason) {
+    /// Who looks has been told of another fate.
+    #[inline(never)]
+    fn drop_after_all(&mut self, frame: Frame, ingress: InterfaceId, reason: DropReason) {
+        if let Some(capture) = self.capture {
+            capture.show(self.nanos, Some(ingress), Became::Dropped(reason), frame.bytes());
+        }
+        self.drop(frame, ingress, reason);
+    }
+
+    fn drop(&mut self, frame: Frame, ingress: InterfaceId, reason: DropReason) {
+        self.recorder.record(reason, ingress, frame.bytes(), self.now);
         self.io.recycle(frame);
         self.tally.drops[reason.index()] += 1;
     }
@@ -100,7 +115,9 @@ impl<I: PacketIo> Worker<I> {
     pub(super) fn deliver(&mut self, now: Tick) {
         let tally = Tally { forwarded: 0, punted: 0, originated: 0, drops: [0; DropReason::COUNT] };
         let (io, fragments, punts) = (&mut self.io, &mut self.own.fragments, &*self.links.punts);
-        let mut delivery = Delivery { io, fragments, punts, now, tally };
+        let (capture, nanos) = (self.links.snapshots.load().capture.as_deref(), self.last_round);
+        let recorder = &self.links.counters.recorder;
+        let mut delivery = Delivery { io, fragments, punts, recorder, capture, nanos, now, tally };
         let mut frames = 0;
         for (packet, headers) in self.batch.drain() {
             delivery.one(packet, headers);
@@ -114,6 +131,9 @@ impl<I: PacketIo> Worker<I> {
     /// Sends the copies that the stages have made.
     pub(super) fn send_copies(&mut self) {
         while let Some((interface, copy)) = self.own.spares.take_copy() {
+            if let Some(capture) = &self.links.snapshots.load().capture {
+                capture.show(self.last_round, None, Became::Made(interface), copy.bytes());
+            }
             match self.io.transmit(interface, copy) {
                 Ok(()) => self.links.counters.originated.add(1),
                 Err((frame, _)) => self.io.recycle(frame),
@@ -123,9 +143,14 @@ impl<I: PacketIo> Worker<I> {
 
     /// Gives up fragments that have waited for long enough.
     pub(super) fn drop_late_fragments(&mut self, now: Tick) {
-        while let Some(frame) = self.own.fragments.take_late(now) {
+        while let Some((ingress, frame)) = self.own.fragments.take_late(now) {
+            let reason = DropReason::Fragment;
+            self.links.counters.recorder.record(reason, ingress, frame.bytes(), now);
+            if let Some(capture) = &self.links.snapshots.load().capture {
+                capture.show(self.last_round, Some(ingress), Became::Dropped(reason), frame.bytes());
+            }
             self.io.recycle(frame);
-            self.links.counters.drops[DropReason::Fragment.index()].add(1);
+            self.links.counters.drops[reason.index()].add(1);
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::capture::Lens;
 use crate::clock::Clock;
 use crate::engine::Poll;
 use crate::flow::{FlowTable, Keeper, Timeouts};
@@ -58,6 +59,7 @@ pub(crate) struct Worker<I> {
     io: I,
     links: Links,
     batch: Batch,
+    lens: Lens,
     own: Own,
     began: u64,
     last_frame: u64,
@@ -121,6 +123,7 @@ impl<I: PacketIo> Worker<I> {
             io,
             links,
             batch: Batch::new(),
+            lens: Lens::new(),
             began: now,
             last_frame: now,
             last_round: now,
@@ -212,7 +215,15 @@ impl<I: PacketIo> Worker<I> {
     fn run_stages(&mut self, now: Tick) {
         self.fill_spares();
         let mut context = self.own.context(&mut self.links, now);
+        // Nearly always nobody looks.
+        let capture = context.snapshot.capture.as_deref();
+        if let Some(capture) = capture {
+            self.lens.before(&self.batch, capture);
+        }
         pipeline::run(&mut self.batch, &mut context);
+        if let Some(capture) = capture {
+            self.lens.after(&self.batch, capture, self.last_round);
+        }
         let (missing, station) = (context.missing, context.station);
         self.deliver(now);
         self.send_copies();

@@ -9,6 +9,7 @@ use axum::serve::IncomingStream;
 use tokio::net::UnixListener;
 
 use super::request::{Refusal, RefusalKind};
+use crate::events::REQUEST;
 use crate::history::Caller;
 
 /// What the socket is for.
@@ -54,6 +55,6 @@ pub(super) async fn guard(
     };
     let Caller { uid, pid } = caller;
     let status = response.status().as_u16();
-    tracing::info!(uid, pid, %method, path, status, "a change was asked for");
+    tracing::info!(event = REQUEST, uid, pid, %method, path, status, "a change was asked for");
     response
 }

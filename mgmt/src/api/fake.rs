@@ -1,9 +1,11 @@
 //! A daemon of one service behind a real control socket, for the tests of server and CLI.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dataplane::capture::{Capture, Filter};
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +17,7 @@ use super::view;
 use crate::cli::{Call, send};
 use crate::config::plan::Plan;
 use crate::config::{self, Machine};
+use crate::events::Events;
 
 pub(crate) struct FakeDaemon {
     dir: PathBuf,
@@ -88,6 +91,21 @@ pub(crate) async fn supervise(mut inbox: mpsc::Receiver<Request>) {
             Request::Interfaces(reply) => _ = reply.send(Ok(status().interfaces)),
             Request::Neighbours(reply) => _ = reply.send(Ok(vec![neighbour()])),
             Request::Stats(reply) => _ = reply.send(Ok(stats())),
+            Request::Drops(code, reply) => {
+                let dropped =
+                    dropped().into_iter().filter(|d| code.as_ref().is_none_or(|code| d.code == *code));
+                _ = reply.send(Ok(dropped.collect()));
+            }
+            Request::Events(reply) => _ = reply.send(Ok(events())),
+            Request::Capture(query, reply) => {
+                // Is over as soon as somebody reads it.
+                let capture = Arc::new(Capture::new(Filter::default(), 0));
+                capture.end();
+                let interfaces = vec!["eth0".to_owned()];
+                let capturing = request::Capturing { capture, interfaces, epoch_nanos: 0 };
+                let unknown = query.service.filter(|name| *name != service.name);
+                _ = reply.send(unknown.map_or(Ok(capturing), |name| Err(Refusal::unknown_service(&name))));
+            }
             Request::Check(text, reply) => _ = reply.send(check(&text)),
             Request::Plan(text, reply) => _ = reply.send(planned(&text)),
             Request::Apply(text, confirm, _, reply) => {
@@ -167,6 +185,15 @@ fn forecast() -> view::Forecast {
         table_bytes: 86 << 20,
         table_bytes_planned: 172 << 20,
         snat: vec![view::SnatForecast { service: "tls".to_owned(), capacity: 64_512, used: 60_000 }],
+        mtu: vec![view::MtuForecast {
+            service: "far".to_owned(),
+            backend: "10.9.0.1".to_owned(),
+            interface: "eth0".to_owned(),
+            mtu: 1500,
+            overhead: 24,
+            fits: 1476,
+            mss_clamp: 1436,
+        }],
     }
 }
 
@@ -388,4 +415,47 @@ pub(crate) fn stats() -> view::Stats {
         client_address_omitted: 4,
         bfd_refused: [("auth-key".to_owned(), 7)].into(),
     }
+}
+
+pub(crate) fn dropped() -> Vec<view::Dropped> {
+    let frame = view::DroppedFrame {
+        seconds_ago: 0.42,
+        interface: Some("eth0".to_owned()),
+        service: Some("web".to_owned()),
+        source: "10.0.0.2:40112".to_owned(),
+        destination: "10.0.0.100:80".to_owned(),
+        protocol: "tcp".to_owned(),
+        detail: Some("syn".to_owned()),
+        vlan: 7,
+        length: 74,
+        frame: "0200000000b0".to_owned(),
+    };
+    let none = stats().drops.into_iter().map(|view::Drop { code, count, meaning }| view::Dropped {
+        frames: if count > 0 { vec![frame.clone()] } else { Vec::new() },
+        code,
+        count,
+        meaning,
+    });
+    none.collect()
+}
+
+/// Three, and no more to come.
+pub(crate) fn events() -> Arc<Events> {
+    let events = Arc::<Events>::default();
+    let at = std::time::UNIX_EPOCH + Duration::from_millis(1_767_323_045_678);
+    events.add(
+        at,
+        tracing::Level::INFO,
+        Some("vrrp".to_owned()),
+        "is now vrrp=outside state=master".to_owned(),
+    );
+    events.add(
+        at,
+        tracing::Level::WARN,
+        Some("backend".to_owned()),
+        "backend is down service=web".to_owned(),
+    );
+    events.add(at, tracing::Level::INFO, None, "nobody else's".to_owned());
+    events.end();
+    events
 }

@@ -9,7 +9,10 @@
 //! A refusal is a status of 400 or above and a body `{"error": "...", "details": [...]}`.
 
 mod caller;
+mod capture;
 mod choice;
+mod drops;
+mod events;
 #[cfg(test)]
 pub(crate) mod fake;
 mod handlers;
@@ -49,6 +52,9 @@ fn routes(requests: mpsc::Sender<Request>, rights: Rights) -> Router {
         .route("/v1/interfaces", get(handlers::interfaces))
         .route("/v1/neighbours", get(handlers::neighbours))
         .route("/v1/stats", get(handlers::stats))
+        .route("/v1/drops", get(drops::drops))
+        .route("/v1/capture", post(capture::capture))
+        .route("/v1/events", get(events::events))
         .route("/v1/trace", get(trace::trace))
         .route("/v1/config/check", post(handlers::check))
         .route("/v1/config/plan", post(handlers::plan))

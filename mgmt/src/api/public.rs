@@ -8,24 +8,28 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
+use axum::{Json, Router};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::request::{Refusal, Request};
-use super::{handlers, metrics};
+use super::{handlers, metrics, view};
+use crate::events::{Events, OTHER, REQUEST};
 
 /// Connections at a time: the daemon needs its file descriptors for other things.
 const CONNECTIONS: usize = 32;
 
 /// Figures are as old as this at most: many who ask are no more work than one.
 const FRESH: Duration = Duration::from_millis(500);
+
+/// Events on the page.
+const SHOWN: usize = 50;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -45,6 +49,8 @@ struct Figures {
     requests: mpsc::Sender<Request>,
     last: Arc<Mutex<Option<(Instant, String)>>>,
     fresh: Duration,
+    /// Asked for once.
+    events: Arc<OnceCell<Arc<Events>>>,
 }
 
 impl PublicServer {
@@ -72,9 +78,15 @@ impl PublicServer {
         let routes = Router::new()
             .route("/", get(page))
             .route("/metrics", get(figures))
+            .route("/events", get(events))
             .fallback(handlers::no_such_path)
             .method_not_allowed_fallback(handlers::no_such_method)
-            .with_state(Figures { requests, last: Arc::default(), fresh: self.fresh });
+            .with_state(Figures {
+                requests,
+                last: Arc::default(),
+                fresh: self.fresh,
+                events: Arc::default(),
+            });
         let free = Arc::new(Semaphore::new(CONNECTIONS));
         axum::serve(Few { listener: self.listener, free }, routes).with_graceful_shutdown(stop).await
     }
@@ -84,7 +96,17 @@ async fn page() -> Response {
     ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(PAGE)).into_response()
 }
 
-async fn figures(State(Figures { requests, last, fresh }): State<Figures>) -> Result<Response, Refusal> {
+/// The last of those that have a name: what else is in the log, and who has asked for what, is for who has the log.
+async fn events(
+    State(Figures { requests, events, .. }): State<Figures>,
+) -> Result<Json<Vec<view::Event>>, Refusal> {
+    let events = events.get_or_try_init(|| handlers::ask(&requests, Request::Events)).await?;
+    let mut named = super::events::list(events, 0);
+    named.retain(|event| event.kind != OTHER && event.kind != REQUEST);
+    Ok(Json(named.split_off(named.len().saturating_sub(SHOWN))))
+}
+
+async fn figures(State(Figures { requests, last, fresh, .. }): State<Figures>) -> Result<Response, Refusal> {
     // Whoever comes meanwhile waits, and gets the same.
     let mut last = last.lock().await;
     let now = crate::clock::now();

@@ -36,10 +36,13 @@ async fn figures_and_the_page_are_there_and_nothing_else_is() {
     let page = call(address, "GET", "/").await;
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("content-security-policy: default-src 'none'"));
     assert!(page.contains("<title>Penstock"), "{page}");
-    for path in ["/v1/status", "/v1/flows", "/v1/config/history", "/v1/trace"] {
+    let events = call(address, "GET", "/events").await;
+    assert!(events.starts_with("HTTP/1.1 200") && events.contains("\"kind\":\"vrrp\""), "{events}");
+    assert!(!events.contains("nobody else's"), "what has no name is for who has the log: {events}");
+    for path in ["/v1/status", "/v1/events", "/v1/flows", "/v1/config/history", "/v1/trace"] {
         assert!(call(address, "GET", path).await.starts_with("HTTP/1.1 404"), "{path}");
     }
-    for (method, path) in [("POST", "/metrics"), ("DELETE", "/"), ("PUT", "/metrics")] {
+    for (method, path) in [("POST", "/metrics"), ("DELETE", "/"), ("PUT", "/metrics"), ("POST", "/events")] {
         assert!(call(address, method, path).await.starts_with("HTTP/1.1 405"), "{method} {path}");
     }
     assert!(call(address, "POST", "/v1/reload").await.starts_with("HTTP/1.1 404"));

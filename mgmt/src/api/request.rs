@@ -7,12 +7,15 @@
 use std::fmt::Display;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use dataplane::capture::Capture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::view;
 use crate::config::{Diagnostic, Errors};
+use crate::events::Events;
 use crate::history::Caller;
 
 /// Requests that may wait for the supervisor.
@@ -48,6 +51,12 @@ pub enum Request {
     Neighbours(Reply<Vec<view::Neighbour>>),
     /// Frames, drops and rings.
     Stats(Reply<view::Stats>),
+    /// What was dropped last, for all reasons or the one with that code.
+    Drops(Option<String>, Reply<Vec<view::Dropped>>),
+    /// What has happened lately, and what will.
+    Events(Reply<Arc<Events>>),
+    /// Show packets; [`Refusal::conflict`] if somebody looks already.
+    Capture(CaptureQuery, Reply<Capturing>),
     /// Whether a configuration is right.
     Check(ConfigText, Reply<view::Checked>),
     /// What a configuration would change.
@@ -84,6 +93,28 @@ pub struct FlowQuery {
     pub service: Option<String>,
     /// At most so many.
     pub limit: usize,
+}
+
+/// Which packets: those for which all that is said is true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptureQuery {
+    /// Of the service of that name.
+    pub service: Option<String>,
+    /// From or to that address.
+    pub client: Option<IpAddr>,
+    /// Dropped for the reason with that code.
+    pub drop: Option<String>,
+}
+
+/// A capture that has begun. Whoever reads it ends it.
+#[derive(Debug)]
+pub struct Capturing {
+    /// Where packets come out.
+    pub capture: Arc<Capture>,
+    /// The interfaces' names, by number.
+    pub interfaces: Vec<String>,
+    /// When the data plane's clock was zero, in nanoseconds since 1970.
+    pub epoch_nanos: u64,
 }
 
 /// A configuration that was sent instead of being read from the daemon's file.

@@ -247,7 +247,8 @@ async fn configurations_are_applied_for_a_time_confirmed_and_taken_back() {
 async fn a_plan_has_a_forecast_and_what_was_applied_has_none() {
     let daemon = FakeDaemon::start();
     let (_, planned) = daemon.call("POST", "/v1/config/plan", GOOD).await;
-    let fields = "flows flows_cut flows_of_leaving_backends services snat table_bytes table_bytes_planned";
+    let fields =
+        "flows flows_cut flows_of_leaving_backends mtu services snat table_bytes table_bytes_planned";
     assert_eq!(keys(&planned["forecast"]), fields.split_whitespace().collect::<Vec<_>>());
     let (_, applied) = daemon.call("POST", "/v1/config/apply", GOOD).await;
     assert!(

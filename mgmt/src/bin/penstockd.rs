@@ -2,17 +2,21 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use mgmt::api::{Rights, public::PublicServer, request, server::Server};
 use mgmt::cli::daemon::{DaemonArguments, LogFormat};
 use mgmt::config::{self, Machine};
+use mgmt::events::{Events, Recording};
 use mgmt::failover::guardian;
 use mgmt::health::check::script;
-use mgmt::supervisor;
+use mgmt::{rights, supervisor};
 use sd_notify::NotifyState;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
 
 /// Requests under way may take this long to finish when the daemon ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
@@ -28,10 +32,11 @@ fn main() -> ExitCode {
         return ExitCode::from(127);
     }
     let arguments = DaemonArguments::parse();
-    set_up_log(arguments.log_format);
+    let events = Arc::<Events>::default();
+    set_up_log(arguments.log_format, &events);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(&arguments.config)),
+        Ok(runtime) => runtime.block_on(run(&arguments.config, events)),
         Err(error) => Err(format!("cannot start the management thread: {error}")),
     };
     match outcome {
@@ -43,19 +48,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn set_up_log(format: LogFormat) {
+/// What is kept for who asks does not depend on what the filter lets into the log.
+fn set_up_log(format: LogFormat, events: &Arc<Events>) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => {
-            let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            log.with_target(false).with_ansi(colours).init();
-        }
-        LogFormat::Json => log.json().init(),
-    }
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let log = match format {
+        LogFormat::Text => log.with_target(false).with_ansi(colours).with_filter(filter).boxed(),
+        LogFormat::Json => log.json().with_filter(filter).boxed(),
+    };
+    tracing_subscriber::registry().with(log).with(Recording(Arc::clone(events))).init();
 }
 
-async fn run(file: &Path) -> Result<(), String> {
+async fn run(file: &Path, events: Arc<Events>) -> Result<(), String> {
     let machine = Machine::this();
     let refused = |errors: config::Errors| format!("cannot start:\n{errors}");
     let text = config::read_file(file).map_err(refused)?;
@@ -71,7 +76,12 @@ async fn run(file: &Path) -> Result<(), String> {
         Some(address) => Some(PublicServer::bind(address).await?),
         None => None,
     };
-    let started = supervisor::start((file.to_owned(), text), machine, config).await;
+    // Sockets are bound, and there is no other thread yet.
+    rights::give_up().map_err(|error| format!("cannot give up rights that are not needed: {error}"))?;
+    // A reload would come too late to find out.
+    config::read_file(file)
+        .map_err(|errors| format!("cannot start: a reload could not read the file:\n{errors}"))?;
+    let started = supervisor::start((file.to_owned(), text), machine, config, Arc::clone(&events)).await;
     let mut supervisor = started.map_err(|error| format!("cannot start: {error}"))?;
     let (sender, requests) = request::channel();
     let (stop, stopped) = tokio::sync::watch::channel(());
@@ -86,12 +96,13 @@ async fn run(file: &Path) -> Result<(), String> {
     }
     let serving = tokio::spawn(server.run(sender, until_stopped(stopped)));
     notify(&[NotifyState::Ready]);
-    tracing::info!(socket = %socket.display(), "ready");
+    tracing::info!(event = "daemon", socket = %socket.display(), "ready");
 
     let end = supervisor.run(requests).await;
     notify(&[NotifyState::Stopping]);
-    tracing::info!("stopping");
+    tracing::info!(event = "daemon", "stopping");
     supervisor.stop().await;
+    events.end();
     drop(stop);
     // Whoever still waits for an answer gets none: the daemon ends.
     let served = async { (serving.await, viewing.await) };

@@ -139,6 +139,42 @@ pub enum Verb {
     /// Where frames went, and why some were dropped
     #[command(after_help = "Examples:\n  penstock stats --watch=2s\n  penstock --json stats | jq .drops")]
     Stats,
+    /// What was dropped last, and why
+    ///
+    /// Of each reason the count, what it means, and the last frames' headers. Reasons without a frame are left out, unless
+    /// --json asks for all or --code for one.
+    #[command(
+        after_help = "Examples:\n  penstock drops\n  penstock drops --code no-flow --watch\n  penstock --json drops | jq -r '.[].frames[].frame'    what 'penstock trace --hex' takes"
+    )]
+    Drops {
+        /// Only this reason
+        #[arg(long, value_name = "CODE")]
+        code: Option<String>,
+    },
+    /// Services, backends, rates, clients and drops on the whole terminal, as they change
+    ///
+    /// q leaves, ? shows the keys.
+    #[command(after_help = "Example:\n  penstock top")]
+    Top,
+    /// What has happened: configurations, backends, virtual routers, interfaces
+    ///
+    /// The last thousand lines of the daemon's log, from `info` on, whatever its filter leaves out.
+    #[command(
+        after_help = "Examples:\n  penstock events\n  penstock events --follow\n  penstock --json events --follow | jq -r 'select(.kind == \"backend\") | .text'"
+    )]
+    Events {
+        /// Go on with what happens
+        #[arg(long, short)]
+        follow: bool,
+        /// Only those after this number
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: u64,
+    },
+    /// Write packets into a file: as they came, as they left, and what became of them
+    ///
+    /// The file is pcapng, for Wireshark and tshark. Each packet is in it twice, before and after the rewrite, the first
+    /// time with its fate as a comment. One capture at a time is possible; Ctrl-C ends it.
+    Capture(super::CaptureArguments),
     /// Enable, disable or drain a backend, or change its weight
     ///
     /// Holds until the daemon stops, or for good with --save.

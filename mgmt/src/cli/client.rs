@@ -114,10 +114,66 @@ fn unreachable_at(socket: &Path, error: io::Error) -> ClientError {
     ClientError::Unreachable { path: socket.to_owned(), error, advice }
 }
 
-async fn exchange(
-    stream: UnixStream,
-    call: Call,
-) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+/// An answer that comes bit by bit, for as long as the daemon has something to say.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// The HTTP status.
+    pub status: StatusCode,
+    body: hyper::body::Incoming,
+    connection: tokio::task::JoinHandle<Result<(), hyper::Error>>,
+    path: PathBuf,
+}
+
+impl Stream {
+    /// The next bit; `None`: that was all.
+    ///
+    /// # Errors
+    /// The daemon breaks off.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        let protocol = |error| ClientError::Protocol { path: self.path.clone(), error: Box::new(error) };
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(data) = frame.map_err(protocol)?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// All that is still to come, of an answer that is a refusal.
+    ///
+    /// # Errors
+    /// The daemon breaks off.
+    pub(super) async fn rest(mut self) -> Result<Vec<u8>, ClientError> {
+        let mut rest = Vec::new();
+        while let Some(data) = self.next().await? {
+            rest.extend(data);
+        }
+        Ok(rest)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+/// Sends `call` to the daemon at `socket` and waits for the beginning of its answer.
+pub(super) async fn listen(socket: &Path, call: Call) -> Result<Stream, ClientError> {
+    let path = || socket.to_owned();
+    let begin = async {
+        let stream = connect(socket, &call).await.map_err(|error| unreachable_at(socket, error))?;
+        let began = begin(stream, call).await;
+        let (response, connection) = began.map_err(|error| ClientError::Protocol { path: path(), error })?;
+        Ok(Stream { status: response.status(), body: response.into_body(), connection, path: path() })
+    };
+    let timed = tokio::time::timeout(PATIENCE, begin).await;
+    timed.unwrap_or_else(|_| Err(ClientError::Timeout { path: path() }))
+}
+
+type Begun = (hyper::Response<hyper::body::Incoming>, tokio::task::JoinHandle<Result<(), hyper::Error>>);
+
+async fn begin(stream: UnixStream, call: Call) -> Result<Begun, Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let request = Request::builder()
@@ -125,7 +181,14 @@ async fn exchange(
         .uri(call.path)
         .header("host", "localhost")
         .body(Full::new(Bytes::from(call.body)))?;
-    let response = sender.send_request(request).await?;
+    Ok((sender.send_request(request).await?, connection))
+}
+
+async fn exchange(
+    stream: UnixStream,
+    call: Call,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let (response, connection) = begin(stream, call).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes().to_vec();
     connection.abort();

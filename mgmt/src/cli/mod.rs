@@ -4,13 +4,16 @@
 //! standard output gets the body as served, that of a refusal too.
 
 mod args;
+mod capture;
 mod client;
 pub mod daemon;
 mod doctor;
+mod events;
 mod import;
 mod pages;
 mod render;
 mod table;
+mod top;
 mod trace;
 mod transaction;
 mod watch;
@@ -25,6 +28,7 @@ use crate::api::request::{BackendRef, Refusal};
 use crate::api::view;
 use crate::config::{self, Machine};
 pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb, VrrpVerb};
+pub use capture::CaptureArguments;
 pub use client::{Answer, Call, ClientError, encoded, send};
 pub use doctor::DoctorArguments;
 pub use import::ImportVerb;
@@ -139,6 +143,13 @@ async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -
         Verb::Interfaces => session.show::<Vec<view::Interface>>("/v1/interfaces").await,
         Verb::Neighbours => session.show::<Vec<view::Neighbour>>("/v1/neighbours").await,
         Verb::Stats => session.show::<view::Stats>("/v1/stats").await,
+        Verb::Drops { code } => {
+            let query = code.map(|code| format!("?code={}", encoded(&code))).unwrap_or_default();
+            session.show::<Vec<view::Dropped>>(&format!("/v1/drops{query}")).await
+        }
+        Verb::Top => session.top().await,
+        Verb::Events { follow, after } => session.events(after, follow).await,
+        Verb::Capture(arguments) => session.capture(&arguments).await,
         Verb::Backend(verb) => session.backend(verb).await,
         Verb::Persistence { what: None, service } => {
             let query = service.map(|name| format!("?service={}", encoded(&name))).unwrap_or_default();

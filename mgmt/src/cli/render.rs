@@ -1,10 +1,13 @@
 //! The daemon's answers as text for operators.
 
 mod choice;
+mod drops;
 mod services;
 
 use std::fmt::Write;
 use std::time::Duration;
+
+pub(super) use services::state_word;
 
 use super::table::{Cell, Style, Table, Tone, row};
 use crate::api::view;
@@ -210,7 +213,7 @@ fn say(text: &mut String, what: std::fmt::Arguments<'_>) {
 }
 
 /// A length of time in one word: `0.4s`, `12s`, `3m20s`, `5h07m`, `12d03h`.
-fn time(seconds: f64) -> String {
+pub(super) fn time(seconds: f64) -> String {
     let whole = Duration::try_from_secs_f64(seconds).unwrap_or_default().as_secs();
     match whole {
         0..10 => format!("{:.1}s", seconds.max(0.0)),

@@ -163,7 +163,9 @@ async fn a_plan_is_told_with_what_it_means_for_the_traffic() {
     let expected = "  service web: 12.5 % of new flows go elsewhere\n  3 of 1000 established flows are ended\n  \
                     40 flows of backends that leave go on until they end\n  \
                     the flow table takes 172 MiB instead of 86 MiB\n  \
-                    service tls: its pool has room for 64512 flows to each backend; 60000 is the most that one has now\n";
+                    service tls: its pool has room for 64512 flows to each backend; 60000 is the most that one has now\n  \
+                    service far: packets of clients over 1476 bytes do not fit on the way to 10.9.0.1 (eth0 carries 1500, and \
+                    the box adds 24): they are cut, or their senders told; mss_clamp = 1436 keeps TCP below\n";
     assert_eq!(forecast, expected);
 }
 
@@ -184,4 +186,55 @@ async fn what_is_applied_for_a_time_says_how_it_stays() {
     assert_eq!((out.as_str(), done), (expected, true));
     assert_eq!(penstock(&daemon.socket, "history 3").await.0, "# number 3\n");
     assert!(!penstock(&daemon.socket, "rollback 9").await.2);
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_told_and_a_code_is_asked_for_alone() {
+    let daemon = FakeDaemon::start();
+    let (out, _, done) = penstock(&daemon.socket, "drops").await;
+    assert!(done && out.starts_with("no-backend: 2; ") && !out.contains("truncated"), "{out}");
+    let (out, _, _) = penstock(&daemon.socket, "drops --code truncated").await;
+    assert_eq!(out, "truncated: 0; the frame ends too early\n");
+}
+
+#[tokio::test]
+async fn packets_are_written_into_a_file_that_others_cannot_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let daemon = FakeDaemon::start();
+    let path = daemon.socket.with_file_name("web.pcapng");
+    let line = format!("capture --service web --limit 3 -w {}", path.display());
+    let (out, err, done) = penstock(&daemon.socket, &line).await;
+    assert!(done && out.is_empty(), "{err}");
+    assert_eq!(err, format!("0 frames in {}\n", path.display()));
+    let file = std::fs::read(&path).unwrap();
+    assert_eq!((crate::pcapng::Blocks::default().take(&file), file.is_empty()), (Ok(file.clone()), false));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let (_, err, done) =
+        penstock(&daemon.socket, &format!("capture --service wbe -w {}", path.display())).await;
+    assert!(!done && err.contains("there is no service \"wbe\""), "{err}");
+    assert_eq!(std::fs::read(&path).unwrap(), file, "what was captured before stays");
+}
+
+#[tokio::test]
+async fn a_capture_is_not_for_who_may_only_look() {
+    let daemon = FakeDaemon::start_with(crate::api::Rights::View);
+    let (_, err, done) = penstock(&daemon.socket, "capture -w /nowhere/x").await;
+    assert!(!done && err.contains("for looking only"), "{err}");
+}
+
+#[tokio::test]
+async fn events_are_listed_and_followed_until_the_daemon_ends() {
+    let daemon = FakeDaemon::start();
+    let (listed, _, done) = penstock(&daemon.socket, "events").await;
+    let expected = "2026-01-02T03:04:05.678Z  info   vrrp           is now vrrp=outside state=master\n\
+                    2026-01-02T03:04:05.678Z  warn   backend        backend is down service=web\n\
+                    2026-01-02T03:04:05.678Z  info   other          nobody else's\n";
+    assert_eq!((listed.as_str(), done), (expected, true));
+    assert_eq!(penstock(&daemon.socket, "events --follow").await.0, expected);
+    assert_eq!(penstock(&daemon.socket, "events --follow --after 1").await.0.lines().count(), 2);
+    let (lines, _, _) = penstock(&daemon.socket, "--json events --follow").await;
+    assert!(
+        lines.lines().all(|line| line.starts_with("{\"number\":")) && lines.lines().count() == 3,
+        "{lines}"
+    );
 }

@@ -131,6 +131,13 @@ fn told(forecast: &view::Forecast) -> String {
             "service {service}: its pool has room for {capacity} flows to each backend; {used} is the most that one has now"
         ));
     }
+    for view::MtuForecast { service, backend, interface, mtu, overhead, fits, mss_clamp } in &forecast.mtu {
+        let added = if *overhead > 0 { format!(", and the box adds {overhead}") } else { String::new() };
+        say(format!(
+            "service {service}: packets of clients over {fits} bytes do not fit on the way to {backend} ({interface} \
+             carries {mtu}{added}): they are cut, or their senders told; mss_clamp = {mss_clamp} keeps TCP below"
+        ));
+    }
     text
 }
 

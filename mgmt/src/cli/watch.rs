@@ -42,6 +42,8 @@ fn prints_state(verb: &Verb) -> bool {
             | Verb::Interfaces
             | Verb::Neighbours
             | Verb::Stats
+            | Verb::Drops { .. }
+            | Verb::Events { follow: false, .. }
             | Verb::History { number: None }
             | Verb::Explain { .. }
             | Verb::Trace(_)

@@ -8,6 +8,7 @@ mod choose;
 mod conflicts;
 mod forecast;
 mod meters;
+mod mtu;
 mod pools;
 mod select;
 mod served;
@@ -18,6 +19,7 @@ pub use choose::Outcome;
 pub use conflicts::{Conflict, conflicts};
 pub use forecast::{Moved, moved};
 pub use meters::Groups;
+pub use mtu::{Tight, tight};
 pub use pools::{Pools, Server, is_above};
 pub use served::Served;
 

@@ -164,13 +164,31 @@ fn take_in(
 fn tell(news: News) {
     match news {
         News::Changed { subject, up: true, why } => {
-            tracing::info!(service = subject.service, backend = subject.endpoint(), why, "backend is up");
+            tracing::info!(
+                event = "backend",
+                service = subject.service,
+                backend = subject.endpoint(),
+                why,
+                "backend is up"
+            );
         }
         News::Changed { subject, up: false, why } => {
-            tracing::warn!(service = subject.service, backend = subject.endpoint(), why, "backend is down");
+            tracing::warn!(
+                event = "backend",
+                service = subject.service,
+                backend = subject.endpoint(),
+                why,
+                "backend is down"
+            );
         }
         News::Warned { subject, warning } => {
-            tracing::warn!(service = subject.service, backend = subject.endpoint(), warning, "backend");
+            tracing::warn!(
+                event = "backend",
+                service = subject.service,
+                backend = subject.endpoint(),
+                warning,
+                "backend"
+            );
         }
     }
 }

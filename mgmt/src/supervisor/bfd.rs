@@ -61,11 +61,13 @@ impl Supervisor {
         for news in self.bfd.thread.board().take_news() {
             match news {
                 News::Changed(peer, status) if status.has_failed() == Some(true) => {
-                    tracing::warn!(peer = %peer.address, %status, "bfd");
+                    tracing::warn!(event = "bfd", peer = %peer.address, %status, "bfd");
                 }
-                News::Changed(peer, status) => tracing::info!(peer = %peer.address, %status, "bfd"),
+                News::Changed(peer, status) => {
+                    tracing::info!(event = "bfd", peer = %peer.address, %status, "bfd");
+                }
                 News::Refused(from, why) => tracing::warn!(%from, %why, "packet of BFD refused"),
-                News::Trouble(trouble) => tracing::warn!(trouble, "bfd"),
+                News::Trouble(trouble) => tracing::warn!(event = "bfd", trouble, "bfd"),
             }
         }
         self.follow_vrrp();

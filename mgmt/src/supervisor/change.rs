@@ -96,6 +96,7 @@ fn audit(before: &Member, after: &Member, saved: bool) {
     let (service, endpoint) = (&after.service, after.endpoint());
     let (was, is) = (before.admin.word(), after.admin.word());
     tracing::info!(
+        event = "admin",
         service,
         backend = endpoint,
         admin_before = was,

@@ -58,7 +58,7 @@ impl Supervisor {
                 && query.client.is_none_or(|meant| is_client(client, meant))
         });
         let service = query.service.as_deref().unwrap_or("all");
-        tracing::info!(service, client = ?query.client, forgotten, "clients forgotten by hand");
+        tracing::info!(event = "admin", service, client = ?query.client, forgotten, "clients forgotten by hand");
         Ok(view::Forgotten { forgotten })
     }
 

@@ -131,7 +131,7 @@ impl Supervisor {
         self.claims = claims;
         for Answer { address, interface, by, is_said, is_defended } in answers {
             if is_said {
-                tracing::warn!(%address, %by, %interface, "another station claims an address of this box");
+                tracing::warn!(event = "claim", %address, %by, %interface, "another station claims an address of this box");
             }
             if is_defended {
                 self.defend(address, interface);

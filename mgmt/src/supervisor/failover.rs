@@ -114,12 +114,12 @@ impl Supervisor {
         for news in self.failover.board().take_news() {
             match news {
                 News::State(config, state, priority) => {
-                    tracing::info!(vrrp = config.name, state = state.word(), %priority, "is now");
+                    tracing::info!(event = "vrrp", vrrp = config.name, state = state.word(), %priority, "is now");
                     self.notifier.tell_state(&config, state, priority);
                 }
                 News::Incident(config, incident) => report(&config, incident),
                 News::Remark(config, from, remark) => remark_on(&config, from, remark),
-                News::Trouble(trouble) => tracing::warn!(trouble, "vrrp"),
+                News::Trouble(trouble) => tracing::warn!(event = "vrrp", trouble, "vrrp"),
             }
         }
     }
@@ -149,7 +149,7 @@ impl Supervisor {
             return Err(Refusal::conflict(format!("{name} is {state} here: only the master can hand over")));
         }
         self.failover.hand_over(name);
-        tracing::info!(vrrp = name, "hands over by hand");
+        tracing::info!(event = "vrrp", vrrp = name, "hands over by hand");
         Ok(view::VrrpState { name: name.to_owned(), state: report.state.word().to_owned() })
     }
 }
@@ -162,12 +162,14 @@ fn report(config: &Vrrp, incident: Incident) {
     let vrrp = &config.name;
     match incident {
         Incident::SecondMaster(other) => {
-            tracing::warn!(vrrp, %other, "is master too; this box is the better one, and has announced its addresses");
+            tracing::warn!(event = "vrrp", vrrp, %other, "is master too; this box is the better one, and has announced its addresses");
         }
         Incident::SecondOwner(other) => {
-            tracing::error!(vrrp, %other, "says that the addresses are its own, as this box does: correct one priority");
+            tracing::error!(event = "vrrp", vrrp, %other, "says that the addresses are its own, as this box does: correct one priority");
         }
-        Incident::NobodyTookOver => tracing::warn!(vrrp, "nobody has taken over; this box goes on"),
+        Incident::NobodyTookOver => {
+            tracing::warn!(event = "vrrp", vrrp, "nobody has taken over; this box goes on");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use dataplane::snapshot::{CAPACITY, Fate};
 use super::Supervisor;
 use crate::api::request::{ConfigText, Refusal};
 use crate::api::view;
-use crate::compile::{Facts, moved};
+use crate::compile::{Facts, Tight, moved, tight};
 use crate::config::plan::{self, Plan};
 use crate::config::{Config, Forwarding};
 use crate::inventory::Member;
@@ -73,7 +73,22 @@ impl Supervisor {
             table_bytes: bytes(&self.config),
             table_bytes_planned: bytes(config),
             snat: self.snat_forecast(config),
+            mtu: self.mtu_forecast(config),
         }
+    }
+
+    fn mtu_forecast(&self, config: &Config) -> Vec<view::MtuForecast> {
+        let name = |place: usize| self.config.interfaces.get(place).map(|interface| interface.name.clone());
+        let view = |tight: Tight| view::MtuForecast {
+            interface: name(tight.interface).unwrap_or_default(),
+            service: tight.service,
+            backend: tight.backend,
+            mtu: tight.mtu,
+            overhead: tight.overhead,
+            fits: tight.fits,
+            mss_clamp: tight.mss,
+        };
+        tight(config, &self.dataplane.snapshot()).into_iter().map(view).collect()
     }
 
     /// By service: a pool holds so many flows towards each backend, and the one that has most has so many.

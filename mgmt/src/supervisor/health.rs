@@ -23,7 +23,7 @@ impl Supervisor {
         if !services.is_empty()
             && let Err(error) = self.try_publish_choice(&services)
         {
-            tracing::error!(%error, "the data plane cannot follow what checks have found");
+            tracing::error!(event = "worker", %error, "the data plane cannot follow what checks have found");
         }
         self.follow_vrrp();
     }

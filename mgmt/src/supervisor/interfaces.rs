@@ -66,6 +66,7 @@ impl Supervisor {
             }
             if in_use.is_some() {
                 tracing::error!(
+                    event = "interface",
                     interface = interface.name,
                     "has vanished; its services rest until it is back"
                 );
@@ -82,7 +83,7 @@ impl Supervisor {
             }
             match self.dataplane.attach(id, link.index) {
                 Ok(()) => {
-                    tracing::info!(interface = interface.name, "is back");
+                    tracing::info!(event = "interface", interface = interface.name, "is back");
                     self.interfaces.in_use[id.index()] = Some(link.index);
                     self.interfaces.refused.remove(&id);
                     self.rss[id.index()] = pools::rss(&interface.name);
@@ -93,7 +94,7 @@ impl Supervisor {
                 Err(error) => {
                     let reason = error.to_string();
                     if before.is_none_or(|refused| refused.reason != reason) {
-                        tracing::error!(%error, "is back but cannot be used; tried again each second");
+                        tracing::error!(event = "interface", %error, "is back but cannot be used; tried again each second");
                     }
                     self.interfaces.refused.insert(id, Refused { link: tried(link), reason });
                 }
@@ -107,7 +108,7 @@ impl Supervisor {
             let Some(interface) = self.config.interfaces.get(id.index()) else { continue };
             let Some(bridge) = &interface.bridge else { continue };
             if let Err(error) = self.netlink.provide_bridge(bridge, &[&interface.name]).await {
-                tracing::error!(%error, interface = interface.name, "is back, but not in its bridge");
+                tracing::error!(event = "interface", %error, interface = interface.name, "is back, but not in its bridge");
             }
         }
     }

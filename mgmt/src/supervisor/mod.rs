@@ -21,10 +21,12 @@
 
 mod announce;
 mod bfd;
+mod capture;
 mod change;
 mod choice;
 mod claims;
 mod control;
+mod drops;
 mod failover;
 mod forecast;
 mod health;
@@ -45,6 +47,7 @@ pub use start::{StartFailure, start};
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dataplane::Dataplane;
@@ -58,6 +61,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 use crate::api::request::Request;
 use crate::compile::{Compiler, Served};
 use crate::config::{Config, Machine};
+use crate::events::Events;
 use crate::failover::Failover;
 use crate::failover::notify::Notifier;
 use crate::failover::watch::Watch;
@@ -122,6 +126,7 @@ pub struct Supervisor {
     /// What is wrong with the network around the box, and was said.
     said: BTreeSet<String>,
     started: Instant,
+    events: Arc<Events>,
 }
 
 /// What ends the daemon.
@@ -253,5 +258,6 @@ impl Supervisor {
         self.follow_vrrp();
         self.pet_watchdog();
         self.forget_clients();
+        self.dataplane.end_capture_that_is_over();
     }
 }

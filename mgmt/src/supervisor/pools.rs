@@ -51,7 +51,7 @@ impl Supervisor {
             if self.crowded.follow((address, server), used) {
                 let backend = backend_name(server.address, server.port);
                 tracing::warn!(
-                    %address,
+                    event = "capacity", %address,
                     backend,
                     used,
                     "pool address has few ports left towards this backend: add addresses to `snat_pool`"

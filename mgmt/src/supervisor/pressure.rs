@@ -74,6 +74,7 @@ impl Supervisor {
             }
             match self.pressures.follow(name, meter.counts().pressed()) {
                 Some(Change::Begins) => tracing::warn!(
+                    event = "capacity",
                     service = name,
                     flows = meter.flows(),
                     guaranteed = meter.own_room(),
@@ -82,6 +83,7 @@ impl Supervisor {
                 ),
                 Some(Change::Ends) => {
                     tracing::warn!(
+                        event = "capacity",
                         service = name,
                         flows = meter.flows(),
                         "back to normal: there is room again"
@@ -101,12 +103,14 @@ fn tell_of_cookies(cookies: &mut Pressures, name: &str, meter: &ServiceMeter) {
     let counts = meter.counts();
     match cookies.follow(name, counts.cookies_sent) {
         Some(Change::Begins) => tracing::warn!(
+            event = "capacity",
             service = name,
             half_open = meter.half_open(),
             guaranteed = meter.own_room(),
             "many handshakes that nobody finishes: SYNs are answered by cookie"
         ),
         Some(Change::Ends) => tracing::warn!(
+            event = "capacity",
             service = name,
             cookies_sent = counts.cookies_sent,
             cookies_taken = counts.cookies_taken,

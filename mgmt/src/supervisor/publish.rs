@@ -43,7 +43,7 @@ impl Supervisor {
     pub(super) fn warm_up(&mut self) {
         let services: Vec<_> = self.compiler.warming_up().map(str::to_owned).collect();
         if let Err(error) = self.try_publish_choice(&services) {
-            tracing::error!(%error, "the data plane cannot follow, and goes on as it was");
+            tracing::error!(event = "worker", %error, "the data plane cannot follow, and goes on as it was");
         }
     }
 
@@ -62,7 +62,7 @@ impl Supervisor {
     /// The same where nobody waits for an answer.
     pub(super) fn publish(&mut self) {
         if let Err(error) = self.try_publish() {
-            tracing::error!(%error, "the data plane cannot follow, and goes on as it was");
+            tracing::error!(event = "worker", %error, "the data plane cannot follow, and goes on as it was");
         }
     }
 }

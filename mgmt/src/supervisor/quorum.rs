@@ -31,10 +31,16 @@ impl Supervisor {
             }
             let (service_name, quorum) = (&service.name, service.choice.quorum.weight);
             if outcome.has_quorum {
-                tracing::info!(service = service_name, quorum, "has its quorum again");
+                tracing::info!(event = "quorum", service = service_name, quorum, "has its quorum again");
             } else {
                 let on_backup = outcome.on_backup;
-                tracing::warn!(service = service_name, quorum, on_backup, "has lost its quorum");
+                tracing::warn!(
+                    event = "quorum",
+                    service = service_name,
+                    quorum,
+                    on_backup,
+                    "has lost its quorum"
+                );
             }
             self.notifier.tell_quorum(service, outcome.has_quorum);
         }

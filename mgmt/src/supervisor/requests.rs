@@ -1,6 +1,7 @@
 //! Requests of the control socket.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use dataplane::SteeringError;
 use tokio::sync::oneshot;
@@ -29,6 +30,12 @@ impl Supervisor {
             Request::Interfaces(to) => reply(to, Ok(self.interface_views())),
             Request::Neighbours(to) => reply(to, Ok(self.neighbours())),
             Request::Stats(to) => reply(to, Ok(self.stats())),
+            Request::Drops(code, to) => reply(to, self.drops(code.as_deref())),
+            Request::Events(to) => reply(to, Ok(Arc::clone(&self.events))),
+            Request::Capture(query, to) => {
+                let answer = self.capture(&query);
+                reply(to, answer);
+            }
             Request::Check(text, to) => reply(to, self.check(&text)),
             Request::Plan(text, to) => reply(to, self.plan(&text)),
             Request::Apply(text, confirm, caller, to) => {
@@ -154,10 +161,18 @@ impl Supervisor {
                 for warning in planned.diagnostics {
                     tracing::warn!("{warning}");
                 }
-                tracing::info!(generation = planned.config_generation, "configuration reloaded");
+                tracing::info!(
+                    event = "configuration",
+                    generation = planned.config_generation,
+                    "configuration reloaded"
+                );
             }
             Err(refusal) => {
-                tracing::error!("{}; the running configuration goes on", refusal.message);
+                tracing::error!(
+                    event = "configuration",
+                    "{}; the running configuration goes on",
+                    refusal.message
+                );
                 for detail in refusal.details {
                     tracing::error!("{detail}");
                 }

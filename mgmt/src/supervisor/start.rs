@@ -16,6 +16,7 @@ use super::{
 use crate::bfd::engine::Bfd;
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
 use crate::config::{Config, Machine};
+use crate::events::Events;
 use crate::failover::Failover;
 use crate::failover::notify::Notifier;
 use crate::health::check::script::Launcher;
@@ -75,6 +76,7 @@ pub async fn start(
     (file, text): (PathBuf, String),
     machine: Machine,
     config: Config,
+    events: Arc<Events>,
 ) -> Result<Supervisor, StartFailure> {
     tracing::debug!("the configuration is read");
     let mut netlink = Netlink::open().await?;
@@ -85,14 +87,13 @@ pub async fn start(
     }
     provide_bridges(&mut netlink, &config).await?;
     let now = crate::clock::now();
-    let mut inventory = Inventory::default();
+    let (mut inventory, mut compiler) = (Inventory::default(), Compiler::default());
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
     tracing::debug!("the kernel's tables are read");
-    let mut compiler = Compiler::default();
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
-    let facts =
-        Facts { config: &config, inventory: &inventory, net: netlink.state(), rss: &rss, workers, now };
+    let net = netlink.state();
+    let facts = Facts { config: &config, inventory: &inventory, net, rss: &rss, workers, now };
     // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     compiler.build_on(cores);
@@ -103,7 +104,6 @@ pub async fn start(
     tracing::debug!("workers run");
     let punt_event = punt_event(&dataplane)?;
     let resolver = netlink.resolver();
-    raise_descriptors();
     let (failover, bfd, checks) = threads(&dataplane)?;
     let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
@@ -142,6 +142,7 @@ pub async fn start(
         groups: Groups::new().ok(),
         said: BTreeSet::new(),
         started: now,
+        events,
     };
     supervisor.tell_quorums(|_| true);
     supervisor.follow_checks();
@@ -161,6 +162,7 @@ fn punt_event(dataplane: &Dataplane) -> std::io::Result<AsyncFd<OwnedFd>> {
 
 /// Whatever has a thread of its own. What BFD finds goes straight to the others.
 fn threads(dataplane: &Dataplane) -> Result<(Failover, bfd::Sessions, Checks), StartFailure> {
+    raise_descriptors();
     let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
     let thread = Bfd::start(Box::new(failover.messenger())).map_err(StartFailure::Bfd)?;
     let checks = Checks::start(Launcher::own(), Arc::clone(thread.board())).map_err(StartFailure::Checks)?;

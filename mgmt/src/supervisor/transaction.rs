@@ -48,8 +48,10 @@ impl Transaction {
 
     /// What is in force now.
     fn record(&mut self, by: Caller, how: impl Into<String>, ConfigText { name, text }: ConfigText) {
+        let how = how.into();
+        tracing::info!(event = "configuration", how, name, uid = by.uid, "in force is now");
         let at = crate::clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (number, written) = self.history.record(Entry { number: 0, at, by, how: how.into(), name, text });
+        let (number, written) = self.history.record(Entry { number: 0, at, by, how, name, text });
         if let Err(error) = written {
             tracing::warn!(%error, "the history of configurations cannot be written, and ends with the daemon");
         }
@@ -101,7 +103,7 @@ impl Supervisor {
         let before = (Box::new(self.config.clone()), self.transaction.in_force, self.transaction.before);
         self.put_in_force(config).await?;
         for change in &planned.plan.changes {
-            tracing::info!(change, "configuration");
+            tracing::info!(event = "configuration", change, "configuration");
         }
         if !planned.plan.is_empty() || confirm.is_some() {
             self.transaction.record(caller, how, text.clone());
@@ -112,7 +114,11 @@ impl Supervisor {
             let name = text.name.clone();
             self.transaction.pending = deadline.map(|deadline| Pending { deadline, name, before });
             planned.confirm_within_seconds = Some(time.as_secs());
-            tracing::info!(seconds = time.as_secs(), "is taken back unless it is confirmed");
+            tracing::info!(
+                event = "configuration",
+                seconds = time.as_secs(),
+                "is taken back unless it is confirmed"
+            );
         }
         planned.config_generation = self.config_generation;
         Ok(planned)
@@ -122,14 +128,17 @@ impl Supervisor {
         let nothing =
             || Refusal::conflict("nothing waits to be confirmed: `penstock history` has what happened");
         let Pending { name, .. } = self.transaction.pending.take().ok_or_else(nothing)?;
-        tracing::info!(name, uid = caller.uid, "configuration confirmed");
+        tracing::info!(event = "configuration", name, uid = caller.uid, "configuration confirmed");
         Ok(view::Confirmed { number: self.transaction.in_force, name })
     }
 
     /// Nobody has confirmed in time.
     pub(super) async fn take_back(&mut self) {
         match self.put_back(Caller::default(), "not confirmed").await {
-            Ok(_) => tracing::warn!("the configuration was not confirmed in time, and was taken back"),
+            Ok(_) => tracing::warn!(
+                event = "configuration",
+                "the configuration was not confirmed in time, and was taken back"
+            ),
             Err(refusal) => tracing::error!("{}", refusal.message),
         }
     }
@@ -166,7 +175,7 @@ impl Supervisor {
         let plan = config::plan::plan(&self.config, &config);
         self.put_in_force(*config).await?;
         for change in &plan.changes {
-            tracing::info!(change, "configuration");
+            tracing::info!(event = "configuration", change, "configuration");
         }
         if let Some(entry) = self.transaction.history.get(number) {
             let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };

@@ -56,9 +56,9 @@ impl Supervisor {
         for WorkerStats { id, total_nanos, .. } in self.dataplane.workers() {
             match self.health_of_workers.look(id, total_nanos) {
                 Some(Change::Stuck) => {
-                    tracing::error!(worker = %id, "stands still: its queues are not served")
+                    tracing::error!(event = "worker", worker = %id, "stands still: its queues are not served")
                 }
-                Some(Change::GoesOn) => tracing::warn!(worker = %id, "goes on"),
+                Some(Change::GoesOn) => tracing::warn!(event = "worker", worker = %id, "goes on"),
                 None => {}
             }
         }
@@ -70,7 +70,7 @@ impl Supervisor {
         for worker in self.dataplane.dead_workers() {
             if self.health_of_workers.dead.insert(worker) {
                 is_new = true;
-                tracing::error!(%worker, "has ended by a defect: its queues are not served; restart penstockd");
+                tracing::error!(event = "worker", %worker, "has ended by a defect: its queues are not served; restart penstockd");
             }
         }
         if is_new {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Ends, Question};
+use super::{Detail, Ends, Question};
 use crate::types::{Mac, Protocol};
 use crate::wire::checksum::{fold, sum};
 use crate::wire::compose::{self, Payload};
@@ -64,9 +64,11 @@ pub fn ends(frame: &[u8]) -> Option<Ends> {
     let (link, _) = Ethernet::new_checked(frame).ok()?;
     let payload = ethernet::payload(frame).ok()?;
     let packet = frame.get(payload.offset..)?;
+    let mut is_later = false;
     let (addresses, traffic_class, protocol, rest): ((IpAddr, IpAddr), _, _, _) = match payload.ethertype {
         ethertype::IPV4 => {
             let (ip, rest) = Ipv4::new_quoted(packet).ok()?;
+            is_later = ip.fragment().is_some_and(|fragment| fragment.offset > 0);
             ((ip.source().into(), ip.destination().into()), ip.traffic_class(), ip.protocol(), rest)
         }
         ethertype::IPV6 => {
@@ -75,9 +77,19 @@ pub fn ends(frame: &[u8]) -> Option<Ends> {
         }
         _ => return None,
     };
-    let has_ports = [Protocol::Tcp, Protocol::Udp].iter().any(|p| p.number() == protocol);
+    let has_ports = !is_later && [Protocol::Tcp, Protocol::Udp].iter().any(|p| p.number() == protocol);
     let port = |at: usize| Some(u16::from_be_bytes(*rest.get(at..)?.first_chunk()?));
     let ports = if has_ports { port(0).zip(port(2)) } else { None };
     let (source_mac, destination_mac) = (link.source(), link.destination());
-    Some(Ends { source_mac, destination_mac, addresses, ports, traffic_class, protocol })
+    let byte = |at: usize| rest.get(at).copied();
+    let detail = match protocol {
+        _ if is_later => Detail::LaterFragment,
+        6 => byte(13).map_or(Detail::None, Detail::Flags),
+        ICMP | ICMPV6 => {
+            byte(0).zip(byte(1)).map_or(Detail::None, |(kind, code)| Detail::Message(kind, code))
+        }
+        _ => Detail::None,
+    };
+    let vlan = payload.vlan;
+    Some(Ends { source_mac, destination_mac, addresses, ports, traffic_class, protocol, detail, vlan })
 }

@@ -152,6 +152,23 @@ pub struct Ends {
     pub traffic_class: u8,
     /// The protocol's number.
     pub protocol: u8,
+    /// What the first byte of interest behind the outermost header says.
+    pub detail: Detail,
+    /// Of the outermost VLAN tag; 0: none.
+    pub vlan: VlanId,
+}
+
+/// What a frame says of its packet beside its ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing that anybody asks for, or it is not there.
+    None,
+    /// The flags of a TCP segment.
+    Flags(u8),
+    /// Type and code of an ICMP message.
+    Message(u8, u8),
+    /// It is not the first fragment of its packet.
+    LaterFragment,
 }
 
 pub use frame::ends;

@@ -12,6 +12,7 @@ mod life;
 mod malformed;
 mod pieces;
 mod pools;
+mod recorded;
 mod retire;
 mod router;
 mod shares;

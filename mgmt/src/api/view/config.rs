@@ -51,6 +51,28 @@ pub struct Forecast {
     pub table_bytes_planned: u64,
     /// The source-NAT pools.
     pub snat: Vec<SnatForecast>,
+    /// Services whose clients may send longer packets than fit.
+    #[serde(default)]
+    pub mtu: Vec<MtuForecast>,
+}
+
+/// A service whose clients may send longer packets than its narrowest way takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MtuForecast {
+    /// The service.
+    pub service: String,
+    /// The address of the backend at the end of that way.
+    pub backend: String,
+    /// The interface that the way begins at.
+    pub interface: String,
+    /// What that carries.
+    pub mtu: u16,
+    /// What the box adds to a packet.
+    pub overhead: u16,
+    /// The longest packet that fits.
+    pub fits: u16,
+    /// The `mss_clamp` with which TCP's packets fit.
+    pub mss_clamp: u16,
 }
 
 /// What a plan would mean for the new flows of a service.

@@ -5,6 +5,8 @@
 mod check;
 mod choice;
 mod config;
+mod drops;
+mod events;
 mod handshakes;
 mod node;
 mod service;
@@ -12,7 +14,11 @@ mod trace;
 
 pub use check::{Change, Check};
 pub use choice::{Candidate, Client, Explained, FlushQuery, Forgotten};
-pub use config::{Applied, Checked, Confirmed, Forecast, Planned, Refused, ServiceForecast, SnatForecast};
+pub use config::{
+    Applied, Checked, Confirmed, Forecast, MtuForecast, Planned, Refused, ServiceForecast, SnatForecast,
+};
+pub use drops::{Dropped, DroppedFrame};
+pub use events::Event;
 pub use handshakes::{Handshakes, Within};
 pub use node::{
     BfdSession, Dispute, Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState,

@@ -210,7 +210,7 @@ fn backend_row(service: &str, backend: &view::Backend) -> Vec<Cell> {
     ]
 }
 
-fn state_word(state: view::BackendState) -> &'static str {
+pub(in crate::cli) fn state_word(state: view::BackendState) -> &'static str {
     match state {
         view::BackendState::Up => "up",
         view::BackendState::Down => "down",

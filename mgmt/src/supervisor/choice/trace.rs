@@ -155,7 +155,7 @@ impl Supervisor {
         }
     }
 
-    fn interface_name(&self, id: InterfaceId) -> String {
+    pub(in super::super) fn interface_name(&self, id: InterfaceId) -> String {
         self.config.interfaces.get(id.index()).map_or_else(|| id.to_string(), |found| found.name.clone())
     }
 

@@ -6,10 +6,12 @@ use super::tree::Tree;
 
 const PURE: &[&str] = &[
     "dataplane/src/admission/",
+    "dataplane/src/capture/",
     "dataplane/src/flow/",
     "dataplane/src/mode/",
     "dataplane/src/persistence/",
     "dataplane/src/pipeline/",
+    "dataplane/src/recorder/",
     "dataplane/src/schedule/",
     "dataplane/src/syn_proxy/",
     "dataplane/src/wire/",
@@ -18,6 +20,8 @@ const PURE: &[&str] = &[
     "mgmt/src/bfd/packet.rs",
     "mgmt/src/bfd/session.rs",
     "mgmt/src/bfd/session/",
+    "mgmt/src/cli/top/screen.rs",
+    "mgmt/src/cli/top/state.rs",
     "mgmt/src/compile.rs",
     "mgmt/src/compile/",
     "mgmt/src/config/",
@@ -37,6 +41,7 @@ const PURE: &[&str] = &[
     "mgmt/src/net/arp.rs",
     "mgmt/src/net/ndp.rs",
     "mgmt/src/net/state.rs",
+    "mgmt/src/pcapng.rs",
     "mgmt/src/vrrp/",
 ];
 
