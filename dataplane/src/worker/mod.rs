@@ -4,8 +4,10 @@
 //! call per batch where the driver needs to be told of frames to send, and none per frame.
 
 mod deliver;
+mod end;
 mod punt;
 
+use end::AtEnd;
 pub(crate) use punt::Channel;
 pub use punt::{ControlFrame, Punt};
 
@@ -139,14 +141,14 @@ impl<I: PacketIo> Worker<I> {
         &mut self.io
     }
 
+    #[cfg(test)]
+    fn signs_of_life(&self) -> (Arc<AtomicBool>, Arc<Wake>) {
+        (Arc::clone(&self.links.has_ended), Arc::clone(&self.links.punt_event))
+    }
+
     /// Runs until `stop`.
     pub(crate) fn run(&mut self, poll: Poll, stop: &AtomicBool) {
-        let _end = AtEnd {
-            table: Arc::clone(&self.links.table),
-            worker: self.own.keeper.worker(),
-            has_ended: Arc::clone(&self.links.has_ended),
-            punt_event: Arc::clone(&self.links.punt_event),
-        };
+        let _end = AtEnd::of(&self.links, self.own.keeper.worker());
         while !stop.load(Ordering::Relaxed) {
             self.round();
             let idle = self.last_round.saturating_sub(self.last_frame) > SPIN_NANOS;
@@ -277,21 +279,5 @@ impl<I: PacketIo> Worker<I> {
         self.own.keeper.reclaim(table);
         self.own.fragments.sweep(now);
         self.drop_late_fragments(now);
-    }
-}
-
-/// A worker that ends, in whatever way, holds no memory back, and management hears of it at once.
-struct AtEnd {
-    table: Arc<FlowTable>,
-    worker: WorkerId,
-    has_ended: Arc<AtomicBool>,
-    punt_event: Arc<Wake>,
-}
-
-impl Drop for AtEnd {
-    fn drop(&mut self) {
-        self.table.quiescence().leave(self.worker);
-        self.has_ended.store(true, Ordering::Release);
-        self.punt_event.wake();
     }
 }
