@@ -14,14 +14,9 @@ pub(super) fn examine(sight: &Sight, dataplane: &Dataplane) -> Vec<Finding> {
 
 fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
     const WHAT: &str = "huge pages";
-    let info = sight.text("/proc/meminfo").unwrap_or_default();
-    let of = |name: &str| {
-        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let size = of("Hugepagesize").filter(|size| *size > 0).unwrap_or(2048) * 1024;
+    let of = |name| memory(sight, name);
     let free = of("HugePages_Free").unwrap_or(0);
-    let needed = (dataplane.flows as u64 * BYTES_PER_FLOW).div_ceil(size);
+    let needed = needed(sight, dataplane);
     let found = format!("{free} free, the flow table takes {needed}");
     let total = of("HugePages_Total").unwrap_or(0) + needed.saturating_sub(free);
     let advice = format!("sysctl vm.nr_hugepages={total}, early after boot");
@@ -31,6 +26,19 @@ fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
         HugePages::Auto => Finding::advice(WHAT, found, advice),
         HugePages::Require => Finding::problem(WHAT, found, advice),
     }
+}
+
+/// How many of its huge pages the flow table takes.
+pub(super) fn needed(sight: &Sight, dataplane: &Dataplane) -> u64 {
+    let size = memory(sight, "Hugepagesize").filter(|size| *size > 0).unwrap_or(2048) * 1024;
+    (dataplane.flows as u64 * BYTES_PER_FLOW).div_ceil(size)
+}
+
+/// A line of `/proc/meminfo`.
+fn memory(sight: &Sight, name: &str) -> Option<u64> {
+    let info = sight.text("/proc/meminfo")?;
+    let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Rings and frames of AF_XDP are locked memory.

@@ -19,7 +19,6 @@ const DRIVERS: &[(&str, bool)] = &[
     ("nfp", true),
     ("qede", false),
     ("sfc", false),
-    ("virtio_net", false),
     ("vmxnet3", false),
     ("hv_netvsc", false),
     ("veth", false),
@@ -64,6 +63,9 @@ fn driver(sight: &Sight, name: &str, what: String) -> Finding {
     let Some(driver) = sight.link(&format!("/sys/class/net/{name}/device/driver")) else {
         return Finding::advice(what, "a virtual interface", "for tests: a NIC's own driver is far faster");
     };
+    if driver == VIRTIO {
+        return virtio(sight, name, what);
+    }
     match DRIVERS.iter().find(|(known, _)| *known == driver) {
         Some((_, true)) => Finding::ok(what, format!("{driver}: native XDP, zero-copy")),
         Some((_, false)) => Finding::advice(
@@ -75,6 +77,32 @@ fn driver(sight: &Sight, name: &str, what: String) -> Finding {
             what,
             format!("{driver}: not known"),
             "penstock interfaces shows how it is driven: generic XDP costs nine tenths of the rate",
+        ),
+    }
+}
+
+const VIRTIO: &str = "virtio_net";
+
+/// What a virtual NIC has to offer for zero-copy: frames of our memory take the kernel's mapping of DMA, and a queue is
+/// stopped alone to be given to a worker.
+const OFFERED: &[(usize, &str)] = &[(33, "iommu_platform"), (40, "queue_reset")];
+
+/// The driver of virtual NICs: zero-copy since 6.13, where the hypervisor plays along.
+fn virtio(sight: &Sight, name: &str, what: String) -> Finding {
+    let copied = |why: String, advice: String| {
+        Finding::advice(what.clone(), format!("{VIRTIO}: native XDP, frames are copied: {why}"), advice)
+    };
+    if super::kernel::release(sight) < (6, 13) {
+        return copied("the kernel is older than 6.13".to_owned(), "a newer kernel, as of backports".to_owned());
+    }
+    let features = sight.text(&format!("/sys/class/net/{name}/device/features")).unwrap_or_default();
+    let lacks = |(bit, _): &&(usize, &str)| features.as_bytes().get(*bit) != Some(&b'1');
+    let lacks: Vec<_> = OFFERED.iter().filter(lacks).map(|(_, word)| *word).collect();
+    match lacks.is_empty() {
+        true => Finding::ok(what, format!("{VIRTIO}: native XDP, zero-copy")),
+        false => copied(
+            format!("the hypervisor does not offer {}", lacks.join(", ")),
+            "QEMU: -device virtio-net-pci,iommu_platform=on,queue_reset=on; libvirt: <driver iommu='on'/>".to_owned(),
         ),
     }
 }
@@ -122,10 +150,13 @@ fn rp_filter(sight: &Sight, name: &str, what: String) -> Finding {
 /// Those of the queues should be served by the cores of the workers, where the frames are wanted.
 fn interrupts(sight: &Sight, name: &str, cores: &[usize], what: String) -> Option<Finding> {
     let table = sight.text("/proc/interrupts").unwrap_or_default();
+    // Virtual ones have the device's name; what tells of changes in their configuration is no queue's.
+    let device = sight.link(&format!("/sys/class/net/{name}/device")).unwrap_or_default();
+    let queues = [format!("{name}-"), format!("{device}-input."), format!("{device}-output.")];
     let is_its = |line: &&str| {
         line.split_whitespace()
             .next_back()
-            .is_some_and(|last| last == name || last.starts_with(&format!("{name}-")))
+            .is_some_and(|last| last == name || queues.iter().any(|queue| last.starts_with(queue)))
     };
     let numbers =
         table.lines().filter(is_its).filter_map(|line| line.split(':').next()?.trim().parse::<u32>().ok());
