@@ -19,6 +19,7 @@ dialogue() {
   reply "A virtual IP" "$DIALOGUE_VIP"
   reply "The interface that carries it" ''
   reply "The box's own address there" 10.0.0.23/24
+  reply "An address that it speaks" 10.0.0.113
   reply "Backends as" "10.0.0.13:80 10.0.0.14:80"
   reply "Write this" ''
 }

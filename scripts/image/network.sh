@@ -7,7 +7,7 @@
 #   br-back    box N 10.0.1.2N; be1 and be2 10.0.1.11, .12, whose gateway is 10.0.1.1
 
 # shellcheck disable=SC2034 # for who sources this
-readonly ROUTER_VIP=10.0.0.100 DSR_VIP=10.0.0.101 ONE_ARM_VIP=10.0.0.102
+readonly ROUTER_VIP=10.0.0.100 DSR_VIP=10.0.0.101 ONE_ARM_VIP=10.0.0.102 POOL=10.0.0.112
 readonly MGMT=10.9.0.1
 
 # image_plug BRIDGE NAMESPACE MAC ADDRESS

@@ -25,7 +25,7 @@ name = "outside"
 interface = "front0"
 vrid = 51
 priority = $((201 - $1))
-addresses = ["$ROUTER_VIP", "$DSR_VIP", "$ONE_ARM_VIP"]
+addresses = ["$ROUTER_VIP", "$DSR_VIP", "$ONE_ARM_VIP", "$POOL"]
 sync_group = "gateway"
 
 [[vrrp]]
@@ -39,7 +39,7 @@ TOML
   for service in "router $ROUTER_VIP 10.0.1.11 10.0.1.12" "dsr $DSR_VIP 10.0.0.13 10.0.0.14" "one-arm $ONE_ARM_VIP 10.0.0.13 10.0.0.14"; do
     read -r mode vip first second <<<"$service"
     printf '\n[[service]]\nname = "%s"\naddress = "%s"\nport = 80\nmode = "%s"\nscheduler = "rr"\n' "$mode" "$vip" "$mode"
-    [[ $mode != one-arm ]] || printf 'snat_pool = ["%s"]\n' "$vip"
+    [[ $mode != one-arm ]] || printf 'snat_pool = ["%s"]\n' "$POOL"
     for n in "$first" "$second"; do printf '\n[[service.backend]]\naddress = "%s"\n' "$n"; done
   done
 }

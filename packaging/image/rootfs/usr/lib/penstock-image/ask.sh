@@ -49,7 +49,7 @@ ask_once() {
 
 # A first service, in one-arm mode: it asks nothing of the network but an address.
 ask_service() {
-  local vip front backends backend
+  local vip front pool backends backend
   question "A virtual IP to begin with, or none" none '^(none|[0-9.]+)$'
   vip=$answer
   [[ $vip != none && ${#others[@]} -gt 0 ]] || return 0
@@ -57,11 +57,13 @@ ask_service() {
   front=$answer
   question "The box's own address there, with length" '' '^[0-9.]+/[0-9]+$'
   network_file "$front" "OriginalName=$front" no '' '' "$answer" ''
+  question "An address that it speaks to the backends from, of nobody else" '' '^[0-9.]+$'
+  pool=$answer
   question "Backends as ADDRESS:PORT, with spaces between" '' '^[0-9.]+:[0-9]+( +[0-9.]+:[0-9]+)*$'
   backends=$answer
   {
     printf '[node]\nname = "%s"\n\n[[interface]]\nname = "%s"\n\n' "$(<"$NEW/etc/hostname")" "$front"
-    printf '[[service]]\nname = "web"\naddress = "%s"\nport = 80\nmode = "one-arm"\nsnat_pool = ["%s"]\n' "$vip" "$vip"
+    printf '[[service]]\nname = "web"\naddress = "%s"\nport = 80\nmode = "one-arm"\nsnat_pool = ["%s"]\n' "$vip" "$pool"
     for backend in $backends; do
       printf '\n[[service.backend]]\naddress = "%s"\nport = %s\n' "${backend%:*}" "${backend#*:}"
     done
