@@ -59,16 +59,16 @@ META
 version: 2
 ethernets:
   mgmt0:
-    match: 
+    match:
       macaddress: "52:54:00:00:0$1:01"
     addresses: [10.9.0.1$1/24]
     gateway4: $MGMT
   front0:
-    match: 
+    match:
       macaddress: "52:54:00:00:0$1:02"
     addresses: [10.0.0.2$1/24]
   back0:
-    match: 
+    match:
       macaddress: "52:54:00:00:0$1:03"
     addresses: [10.0.1.2$1/24]
 NETWORK

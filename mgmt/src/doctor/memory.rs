@@ -8,6 +8,9 @@ use crate::config::Dataplane;
 /// `dataplane/src/flow` says what for.
 const BYTES_PER_FLOW: u64 = 86;
 
+/// What each worker has of the table in hand, at most.
+const BYTES_PER_WORKER: u64 = 1 << 20;
+
 pub(super) fn examine(sight: &Sight, dataplane: &Dataplane) -> Vec<Finding> {
     vec![huge_pages(sight, dataplane), locked(sight)]
 }
@@ -31,7 +34,7 @@ fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
 /// How many of its huge pages the flow table takes.
 pub(super) fn needed(sight: &Sight, dataplane: &Dataplane) -> u64 {
     let size = memory(sight, "Hugepagesize").filter(|size| *size > 0).unwrap_or(2048) * 1024;
-    (dataplane.flows as u64 * BYTES_PER_FLOW).div_ceil(size)
+    (dataplane.flows as u64 * BYTES_PER_FLOW + dataplane.cores.len() as u64 * BYTES_PER_WORKER).div_ceil(size)
 }
 
 /// A line of `/proc/meminfo`.
@@ -74,10 +77,10 @@ mod tests {
         };
         let with =
             |free, keys: &str| huge_pages(&Sight::of(&[("/proc/meminfo", &info(free))]), &dataplane(keys));
-        assert_eq!(with(42, "").state, Ok);
-        assert_eq!(with(41, "").state, Advice);
-        assert_eq!(with(40, "hugepages = \"require\"").state, Problem);
-        assert_eq!(with(40, "").advice, "sysctl vm.nr_hugepages=52, early after boot");
+        assert_eq!(with(43, "").state, Ok);
+        assert_eq!(with(42, "").state, Advice);
+        assert_eq!(with(41, "hugepages = \"require\"").state, Problem);
+        assert_eq!(with(41, "").advice, "sysctl vm.nr_hugepages=52, early after boot");
         assert_eq!(with(0, "hugepages = \"off\"").state, Ok);
     }
 

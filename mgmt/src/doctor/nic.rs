@@ -93,7 +93,10 @@ fn virtio(sight: &Sight, name: &str, what: String) -> Finding {
         Finding::advice(what.clone(), format!("{VIRTIO}: native XDP, frames are copied: {why}"), advice)
     };
     if super::kernel::release(sight) < (6, 13) {
-        return copied("the kernel is older than 6.13".to_owned(), "a newer kernel, as of backports".to_owned());
+        return copied(
+            "the kernel is older than 6.13".to_owned(),
+            "a newer kernel, as of backports".to_owned(),
+        );
     }
     let features = sight.text(&format!("/sys/class/net/{name}/device/features")).unwrap_or_default();
     let lacks = |(bit, _): &&(usize, &str)| features.as_bytes().get(*bit) != Some(&b'1');
@@ -102,7 +105,8 @@ fn virtio(sight: &Sight, name: &str, what: String) -> Finding {
         true => Finding::ok(what, format!("{VIRTIO}: native XDP, zero-copy")),
         false => copied(
             format!("the hypervisor does not offer {}", lacks.join(", ")),
-            "QEMU: -device virtio-net-pci,iommu_platform=on,queue_reset=on; libvirt: <driver iommu='on'/>".to_owned(),
+            "QEMU: -device virtio-net-pci,iommu_platform=on,queue_reset=on; libvirt: <driver iommu='on'/>"
+                .to_owned(),
         ),
     }
 }
@@ -230,6 +234,51 @@ mod tests {
             examined(&[("/sys/class/net/eth1/mtu", "1500")]),
             [("interface eth0".to_owned(), Problem)]
         );
+    }
+
+    /// A NIC of the hypervisor's, with these features and this kernel.
+    fn virtual_nic(kernel: &str, features: &str) -> Sight {
+        const DEVICE: &str = "/sys/devices/virtio1";
+        let sight = Sight::of(&[
+            ("/proc/sys/kernel/osrelease", kernel),
+            ("/sys/class/net/eth0/operstate", "up\n"),
+            (&format!("{DEVICE}/features"), features),
+            ("/sys/bus/drivers/virtio_net/uevent", ""),
+            (
+                "/proc/interrupts",
+                " 45: 1 MSI virtio1-input.0\n 46: 0 MSI virtio1-output.0\n 47: 0 MSI virtio1-config\n",
+            ),
+            ("/proc/irq/45/smp_affinity_list", "1\n"),
+            ("/proc/irq/46/smp_affinity_list", "1\n"),
+            ("/proc/irq/47/smp_affinity_list", "0\n"),
+        ]);
+        let device = sight.at(DEVICE);
+        std::os::unix::fs::symlink(sight.at("/sys/bus/drivers/virtio_net"), device.join("driver")).unwrap();
+        std::os::unix::fs::symlink(device, sight.at("/sys/class/net/eth0/device")).unwrap();
+        sight
+    }
+
+    #[test]
+    fn a_virtual_nic_needs_a_kernel_and_a_hypervisor_for_zero_copy() {
+        let features = |bits: &[usize]| -> String {
+            (0..64).map(|bit| if bits.contains(&bit) { '1' } else { '0' }).chain(['\n']).collect()
+        };
+        let both = features(&[32, 33, 40]);
+        let driver = |kernel, features: &str| driver(&virtual_nic(kernel, features), "eth0", String::new());
+        assert_eq!(driver("6.13.0", &both).state, Ok);
+        assert_eq!(driver("6.12.9", &both).state, Advice);
+        let refused = driver("7.3.4+deb13-amd64", &features(&[32]));
+        assert_eq!(refused.state, Advice);
+        assert!(refused.found.ends_with("does not offer iommu_platform, queue_reset"), "{}", refused.found);
+        assert_eq!(driver("7.0.0", "").state, Advice);
+    }
+
+    #[test]
+    fn interrupts_of_a_virtual_nic_are_found_by_its_device() {
+        let sight = virtual_nic("7.0.0", "");
+        assert_eq!(interrupts(&sight, "eth0", &[1], String::new()).unwrap().state, Ok);
+        let astray = interrupts(&sight, "eth0", &[2], String::new()).unwrap();
+        assert!(astray.found.starts_with("2 of 2 "), "what tells of changes is no queue's: {}", astray.found);
     }
 
     #[test]
