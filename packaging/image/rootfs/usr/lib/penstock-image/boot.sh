@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the boot loader remembers, and files that outlive a power cut. Sourced.
 
-readonly RUN=/run/penstock-image
+readonly RUN=${RUN:-/run/penstock-image} LIBRARY=${LIBRARY:-/usr/lib/penstock-image}
 
 fail() {
   printf 'penstock-image: %s\n' "$*" >&2

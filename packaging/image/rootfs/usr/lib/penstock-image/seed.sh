@@ -25,7 +25,7 @@ seed_leave() {
 }
 
 seed_values() {
-  [[ ! -e $SEED/$1 ]] || awk -f /usr/lib/penstock-image/yaml.awk "$SEED/$1"
+  [[ ! -e $SEED/$1 ]] || awk -f "$LIBRARY/yaml.awk" "$SEED/$1"
 }
 
 seed_instance() {
