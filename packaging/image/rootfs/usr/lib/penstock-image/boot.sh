@@ -40,14 +40,15 @@ replace() {
   sync "$(dirname "$1")"
 }
 
-# with_boot COMMAND...: with the boot partition mounted, and its grubenv as the last word.
+# with_boot COMMAND...: with the boot partition mounted, and its grubenv as the last word. One at a time.
 with_boot() {
-  local at=$RUN/boot status=0
-  mkdir -p "$at"
-  mountpoint -q "$at" || mount -t vfat -o umask=077 /dev/disk/by-partlabel/penstock-boot "$at"
-  "$@" "$at/grub/grubenv" || status=$?
-  umount "$at"
-  return "$status"
+  mkdir -p "$RUN/boot"
+  (
+    flock 9
+    mount -t vfat -o umask=077 /dev/disk/by-partlabel/penstock-boot "$RUN/boot"
+    trap 'umount "$RUN/boot"' EXIT
+    "$@" "$RUN/boot/grub/grubenv"
+  ) 9>"$RUN/lock"
 }
 
 env_get() {
