@@ -45,7 +45,7 @@ with_boot() {
   mkdir -p "$RUN/boot"
   (
     flock 9
-    mount -t vfat -o umask=077 /dev/disk/by-partlabel/penstock-boot "$RUN/boot"
+    mount -t vfat -o umask=077 /dev/disk/by-partlabel/penstock-boot "$RUN/boot" || exit
     trap 'umount "$RUN/boot"' EXIT
     "$@" "$RUN/boot/grub/grubenv"
   ) 9>"$RUN/lock"
