@@ -43,7 +43,7 @@ machine_start() {
   rm -f "$at/console" "$at/console.log"
   lab_start host "box$1" qemu-system-x86_64 -M q35 -accel tcg,thread=single -cpu max -smp "$CORES" -m 1024 -display none \
     -chardev "socket,id=console,path=$at/console,server=on,wait=off,logfile=$at/console.log" -serial chardev:console -monitor none \
-    -drive "file=$at/disk,format=qcow2,if=virtio,cache=writeback,discard=unmap" -device i6300esb -action watchdog=reset "${words[@]}"
+    -drive "id=disk,file=$at/disk,format=qcow2,if=none,cache=writeback,discard=unmap" -device virtio-blk-pci,drive=disk,bootindex=0 -device i6300esb -action watchdog=reset "${words[@]}"
 }
 
 machine_kill() {
