@@ -28,11 +28,7 @@ dialogue() {
   reply "Write this" ''
 }
 
-part_# One connection for all answers: what is not yet read when one ends is lost.
-dialogue() {
-  mkfifo "$LAB_DIR/box3/answers"
-  wait_for 10 "the console of box 3" test -S "$LAB_DIR/box3/console"
-  lab_start host answers socat -u "PIPE:$LAB_DIR/box3/answers" "UNIX-CONNECT:$LAB_DIR/box3/console"
+part_dialogue() {
   tell "box 3 is started without a seed, and asked on its console"
   machine_kill 1
   machine_kill 2
