@@ -6,12 +6,14 @@ readonly DIALOGUE_VIP=10.0.0.103
 # reply QUESTION ANSWER: once box 3 has asked.
 reply() {
   wait_for 900 "the question: $1" said 3 "$1" || return
-  printf '%s\n' "$2" >"$LAB_DIR/box3/answers"
+  printf '%s\n' "$2" >&"$answers"
 }
 
 # One connection for all answers: what is not yet read when one ends is lost.
 dialogue() {
+  local answers
   mkfifo "$LAB_DIR/box3/answers"
+  exec {answers}<>"$LAB_DIR/box3/answers"
   wait_for 10 "the console of box 3" test -S "$LAB_DIR/box3/console"
   lab_start host answers socat -u "PIPE:$LAB_DIR/box3/answers" "UNIX-CONNECT:$LAB_DIR/box3/console"
   reply "Name of the box" lb3
