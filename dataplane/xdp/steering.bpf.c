@@ -12,8 +12,7 @@
 //     return path of router and bridge mode): TCP and UDP from a backend's endpoint, fragments of that
 //     protocol from its address, which have no ports but in the first, and ICMP errors about a packet
 //     that was sent to the endpoint; all of it unless it is addressed to the box itself;
-//   - ARP requests and IPv6 neighbour solicitations that ask for a VIP, or claim it; advertisements to
-//     many that claim it;
+//   - ARP requests, neighbour solicitations, and advertisements to many, that are about a VIP;
 //   - VRRP and BFD, once somebody listens;
 // all of it also behind up to two VLAN tags, and only if it is addressed to a MAC of the box on that
 // interface; ARP, neighbour discovery and VRRP also to many. On a port of a bridge the box stands in the way

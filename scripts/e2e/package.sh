@@ -27,7 +27,7 @@ mirror=$(grep -rhoP '^(deb|URIs:).*?\Khttps?://\S+' /etc/apt/sources.list /etc/a
 kept=$ROOT/target/debian-$codename.tar
 if [[ ! -f $kept ]]; then
   say "a fresh Debian is fetched, once"
-  debootstrap --variant=minbase "$codename" "$work/fresh" "${mirror:-http://deb.debian.org/debian}" >"$work/log" 2>&1 ||
+  debootstrap --variant=minbase "$codename" "$work/fresh" ${mirror:+"$mirror"} >"$work/log" 2>&1 ||
     refute "no Debian can be had: $(tail -n 3 "$work/log")"
   tar -C "$work/fresh" -cf "$kept.new" .
   mv "$kept.new" "$kept"

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_worker_that_ends_by_a_panic_too_says_so_and_wakes_management() {
-        let mut rig = Rig::new(snapshot(&[11], &[21]));
+        let rig = Rig::new(snapshot(&[11], &[21]));
         let (has_ended, event) = rig.worker.signs_of_life();
         let is_ready = || {
             let mut watched = [Watched::new(event.as_fd())];

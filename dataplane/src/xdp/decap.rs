@@ -13,7 +13,7 @@ use aya::{Ebpf, EbpfLoader};
 
 use super::program::{explain, link, reason};
 use super::steering::{AddressKey, address_key};
-use super::sys;
+use super::{bpf, sys};
 use crate::engine::XdpPreference;
 use crate::stats::XdpAttachment;
 use crate::types::{Mac, Port};
@@ -81,7 +81,7 @@ pub struct Decapsulation {
 
 impl Drop for Decapsulation {
     fn drop(&mut self) {
-        sys::xdp_unlink(self.link.as_fd());
+        bpf::unlink(self.link.as_fd());
     }
 }
 

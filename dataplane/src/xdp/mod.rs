@@ -31,6 +31,7 @@
 
 #![allow(unsafe_code)]
 
+mod bpf;
 mod decap;
 mod link_socket;
 mod open;

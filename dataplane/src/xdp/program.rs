@@ -12,7 +12,7 @@ use aya::maps::{HashMap, PerCpuArray, XskMap};
 use aya::programs::Xdp;
 
 use super::steering::Steering;
-use super::sys;
+use super::{bpf, sys};
 use crate::engine::{InterfaceSetup, XdpPreference};
 use crate::error::{StartError, SteeringError};
 use crate::limits::{MAX_FRAME, MAX_INTERFACES, MAX_QUEUES};
@@ -43,7 +43,7 @@ struct Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        sys::xdp_unlink(self.link.as_fd());
+        bpf::unlink(self.link.as_fd());
     }
 }
 
@@ -178,7 +178,7 @@ pub(super) fn link(
     index: u32,
     preference: XdpPreference,
 ) -> io::Result<(OwnedFd, XdpAttachment)> {
-    let link = |generic| sys::xdp_link(program, index, generic);
+    let link = |generic| bpf::link(program, index, generic);
     match preference {
         XdpPreference::Generic => Ok((link(true)?, XdpAttachment::Generic)),
         preference => match link(false) {

@@ -19,6 +19,7 @@ fn every_verb_of_the_contract_is_understood() {
         "check lb.toml",
         "check --reference",
         "doctor --config lb.toml",
+        "doctor --needs",
         "services --watch",
         "services web --watch=500ms",
         "plan lb.toml",

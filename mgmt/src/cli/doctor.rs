@@ -1,7 +1,7 @@
 //! `penstock doctor`: what of this machine is in the way.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -9,7 +9,7 @@ use super::render::Render;
 use super::table::{Cell, Style, Table, Tone, row};
 use super::{Failure, Session, invalid};
 use crate::config::{self, Machine};
-use crate::doctor::{Finding, Sight, State, examine};
+use crate::doctor::{Finding, Needs, Sight, State, examine, listed, needs};
 
 /// Where a package puts the configuration.
 const USUAL: &str = "/etc/penstock/penstock.toml";
@@ -20,12 +20,23 @@ pub struct DoctorArguments {
     /// The configuration that it is to run
     #[arg(long, value_name = "FILE", default_value = USUAL)]
     pub config: PathBuf,
+    /// Print what the configuration needs of the machine, as a shell reads it, and look at nothing
+    #[arg(long)]
+    pub needs: bool,
 }
 
 impl<O: Write, E: Write> Session<'_, O, E> {
     /// Fails if something keeps the box from running.
-    pub(super) fn doctor(&mut self, file: &Path) -> Result<(), Failure> {
+    pub(super) fn doctor(&mut self, arguments: &DoctorArguments) -> Result<(), Failure> {
+        let file = arguments.config.as_path();
         let (config, _) = config::load(file, &Machine::this()).map_err(|errors| invalid(file, errors))?;
+        if arguments.needs {
+            let needs = needs(&Sight::default(), &config);
+            return match self.json {
+                true => self.print_json(&needs),
+                false => self.terminal.print(&needs.render(self.terminal.style)),
+            };
+        }
         let findings = examine(&Sight::default(), &config);
         match self.json {
             true => self.print_json(&findings)?,
@@ -38,6 +49,13 @@ impl<O: Write, E: Write> Session<'_, O, E> {
                 Err(Failure::refused(format!("{count} problems keep the box from running as configured")))
             }
         }
+    }
+}
+
+impl Render for Needs {
+    fn render(&self, _: Style) -> String {
+        let Self { cores, interfaces, huge_pages } = self;
+        format!("cores={}\ninterfaces='{}'\nhuge_pages={huge_pages}\n", listed(cores), interfaces.join(" "))
     }
 }
 

@@ -9,6 +9,8 @@ use super::{Finding, Sight};
 /// The oldest that the data plane knows.
 const NEEDED: (u32, u32) = (6, 1);
 
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
+
 /// `AF_XDP` of linux/socket.h.
 const AF_XDP: i32 = 44;
 
@@ -16,15 +18,20 @@ pub(super) fn examine(sight: &Sight) -> Vec<Finding> {
     vec![version(sight), sockets(Socket::new(Domain::from(AF_XDP), Type::RAW, None).map(drop)), jit(sight)]
 }
 
-fn version(sight: &Sight) -> Finding {
-    let release = sight.text("/proc/sys/kernel/osrelease").unwrap_or_default();
+/// Its version's first two numbers.
+pub(super) fn release(sight: &Sight) -> (u32, u32) {
+    let release = sight.text(RELEASE).unwrap_or_default();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|word| word.parse::<u32>().ok());
-    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    if version >= NEEDED {
-        return Finding::ok("kernel", release);
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+fn version(sight: &Sight) -> Finding {
+    let found = sight.text(RELEASE).unwrap_or_default();
+    if release(sight) >= NEEDED {
+        return Finding::ok("kernel", found);
     }
     let (major, minor) = NEEDED;
-    Finding::problem("kernel", release, format!("{major}.{minor} or newer is needed"))
+    Finding::problem("kernel", found, format!("{major}.{minor} or newer is needed"))
 }
 
 fn sockets(opened: std::io::Result<()>) -> Finding {

@@ -8,21 +8,24 @@ use crate::config::Dataplane;
 /// `dataplane/src/flow` says what for.
 const BYTES_PER_FLOW: u64 = 86;
 
+/// What each worker has of the table in hand, at most.
+const BYTES_PER_WORKER: u64 = 1 << 20;
+
 pub(super) fn examine(sight: &Sight, dataplane: &Dataplane) -> Vec<Finding> {
     vec![huge_pages(sight, dataplane), locked(sight)]
 }
 
 fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
     const WHAT: &str = "huge pages";
-    let info = sight.text("/proc/meminfo").unwrap_or_default();
-    let of = |name: &str| {
-        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
-        line.split_whitespace().next()?.parse::<u64>().ok()
-    };
-    let size = of("Hugepagesize").filter(|size| *size > 0).unwrap_or(2048) * 1024;
+    let of = |name| memory(sight, name);
     let free = of("HugePages_Free").unwrap_or(0);
-    let needed = (dataplane.flows as u64 * BYTES_PER_FLOW).div_ceil(size);
-    let found = format!("{free} free, the flow table takes {needed}");
+    let needed = needed(sight, dataplane);
+    let held = held(sight);
+    let found = match held {
+        0 => format!("{free} free, the flow table takes {needed}"),
+        held => format!("{free} free, penstockd has {held}, the flow table takes {needed}"),
+    };
+    let free = free + held;
     let total = of("HugePages_Total").unwrap_or(0) + needed.saturating_sub(free);
     let advice = format!("sysctl vm.nr_hugepages={total}, early after boot");
     match dataplane.huge_pages {
@@ -31,6 +34,34 @@ fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
         HugePages::Auto => Finding::advice(WHAT, found, advice),
         HugePages::Require => Finding::problem(WHAT, found, advice),
     }
+}
+
+/// How many of its huge pages the flow table takes.
+pub(super) fn needed(sight: &Sight, dataplane: &Dataplane) -> u64 {
+    let size = memory(sight, "Hugepagesize").filter(|size| *size > 0).unwrap_or(2048) * 1024;
+    (dataplane.flows as u64 * BYTES_PER_FLOW + dataplane.cores.len() as u64 * BYTES_PER_WORKER).div_ceil(size)
+}
+
+/// How many a daemon that runs has already.
+fn held(sight: &Sight) -> u64 {
+    let is_daemon =
+        |process: &String| sight.text(&format!("/proc/{process}/comm")).as_deref() == Some("penstockd");
+    let processes =
+        sight.names("/proc").into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let kilobytes = processes
+        .filter(is_daemon)
+        .filter_map(|process| line_of(&sight.text(&format!("/proc/{process}/status"))?, "HugetlbPages"));
+    kilobytes.sum::<u64>() / memory(sight, "Hugepagesize").filter(|size| *size > 0).unwrap_or(2048)
+}
+
+/// A line of `/proc/meminfo`.
+fn memory(sight: &Sight, name: &str) -> Option<u64> {
+    line_of(&sight.text("/proc/meminfo")?, name)
+}
+
+fn line_of(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// Rings and frames of AF_XDP are locked memory.
@@ -66,11 +97,30 @@ mod tests {
         };
         let with =
             |free, keys: &str| huge_pages(&Sight::of(&[("/proc/meminfo", &info(free))]), &dataplane(keys));
-        assert_eq!(with(42, "").state, Ok);
-        assert_eq!(with(41, "").state, Advice);
-        assert_eq!(with(40, "hugepages = \"require\"").state, Problem);
-        assert_eq!(with(40, "").advice, "sysctl vm.nr_hugepages=52, early after boot");
+        assert_eq!(with(43, "").state, Ok);
+        assert_eq!(with(42, "").state, Advice);
+        assert_eq!(with(41, "hugepages = \"require\"").state, Problem);
+        assert_eq!(with(41, "").advice, "sysctl vm.nr_hugepages=52, early after boot");
         assert_eq!(with(0, "hugepages = \"off\"").state, Ok);
+    }
+
+    #[test]
+    fn what_the_daemon_has_already_counts_as_free() {
+        let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+        let text = "[dataplane]\nflows = 65_536\n[[interface]]\nname = \"eth0\"\n";
+        let dataplane = load_str("lb.toml", text, &machine).unwrap().0.dataplane;
+        let sight = Sight::of(&[
+            ("/proc/meminfo", "HugePages_Total: 4\nHugePages_Free: 0\nHugepagesize: 2048 kB\n"),
+            ("/proc/77/comm", "penstockd\n"),
+            ("/proc/77/status", "Name: penstockd\nHugetlbPages:\t    8192 kB\n"),
+            ("/proc/78/comm", "other\n"),
+            ("/proc/78/status", "Name: other\nHugetlbPages:\t    8192 kB\n"),
+        ]);
+        let found = huge_pages(&sight, &dataplane);
+        assert_eq!(
+            (found.state, found.found.as_str()),
+            (Ok, "0 free, penstockd has 4, the flow table takes 4")
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod nic;
 use std::fs;
 use std::path::PathBuf;
 
+use dataplane::HugePages;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -131,6 +132,28 @@ pub fn examine(sight: &Sight, config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// What a machine is to set aside for a configuration, for whoever prepares it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// The cores of the workers.
+    pub cores: Vec<usize>,
+    /// The interfaces that carry packets of services.
+    pub interfaces: Vec<String>,
+    /// Huge pages for the flow table.
+    pub huge_pages: u64,
+}
+
+/// What this configuration needs.
+#[must_use]
+pub fn needs(sight: &Sight, config: &Config) -> Needs {
+    let huge_pages = match config.dataplane.huge_pages {
+        HugePages::Off => 0,
+        _ => memory::needed(sight, &config.dataplane),
+    };
+    let interfaces = config.interfaces.iter().map(|interface| interface.name.clone()).collect();
+    Needs { cores: config.dataplane.cores.clone(), interfaces, huge_pages }
+}
+
 /// The numbers of a list like `0-3,8`.
 fn list(text: &str) -> Vec<usize> {
     let range = |part: &str| {
@@ -141,7 +164,7 @@ fn list(text: &str) -> Vec<usize> {
 }
 
 /// As such a list.
-fn listed(numbers: &[usize]) -> String {
+pub(crate) fn listed(numbers: &[usize]) -> String {
     let words: Vec<_> = numbers.iter().map(usize::to_string).collect();
     words.join(",")
 }

@@ -26,6 +26,21 @@ fn a_machine_without_anything_is_told_what_keeps_it_from_running() {
 }
 
 #[test]
+fn what_a_configuration_needs_is_told() {
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let needs = |dataplane: &str| {
+        let text = format!(
+            "[dataplane]\n{dataplane}\n[[interface]]\nname = \"eth0\"\n[[interface]]\nname = \"eth1\"\n"
+        );
+        needs(&Sight::of(&[]), &load_str("lb.toml", &text, &machine).unwrap().0)
+    };
+    let found = needs("flows = 1_000_000");
+    assert_eq!((found.cores, found.huge_pages), (vec![1, 2, 3], 43));
+    assert_eq!(found.interfaces, ["eth0", "eth1"]);
+    assert_eq!(needs("hugepages = \"off\"").huge_pages, 0);
+}
+
+#[test]
 fn this_machine_can_be_looked_at() {
     let config = load_str("lb.toml", "[[interface]]\nname = \"lo0\"\n", &Machine::this()).unwrap().0;
     assert!(examine(&Sight::default(), &config).len() > 5);

@@ -109,7 +109,7 @@ impl Supervisor {
         };
         let is_ours = self.served.is_host(address) || snapshot.tenancies.of(address).is_some();
         if is_ours && !is_own() && self.holds(address, frame.interface).0 {
-            self.claims.heard(address, frame.interface, by, crate::clock::now());
+            self.watched.claims.heard(address, frame.interface, by, crate::clock::now());
         }
     }
 
@@ -121,14 +121,14 @@ impl Supervisor {
             claims: dispute.claims,
             last_seconds: now.saturating_duration_since(dispute.at).as_secs_f64(),
         };
-        self.claims.disputes.iter().map(view).collect()
+        self.watched.claims.disputes.iter().map(view).collect()
     }
 
     /// Tells of the claims that count, and answers them.
     pub(super) fn settle_claims(&mut self) {
-        let mut claims = std::mem::take(&mut self.claims);
+        let mut claims = std::mem::take(&mut self.watched.claims);
         let answers = claims.settle(crate::clock::now(), |address, at| self.holds(address, at).0);
-        self.claims = claims;
+        self.watched.claims = claims;
         for Answer { address, interface, by, is_said, is_defended } in answers {
             if is_said {
                 tracing::warn!(event = "claim", %address, %by, %interface, "another station claims an address of this box");

@@ -70,7 +70,7 @@ impl Supervisor {
         let tracks = self.config.vrrp.iter().filter(of_group).flat_map(|member| &member.track);
         let tracked =
             tracks.map(|track| Tracked { weight: track.weight, condition: self.condition(&track.what) });
-        if !self.health_of_workers.are_well() {
+        if !self.watched.workers.are_well() {
             return Standing::Unfit;
         }
         standing(instance.priority, tracked)

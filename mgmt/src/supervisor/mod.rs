@@ -107,18 +107,13 @@ pub struct Supervisor {
     crowded: pools::Crowded,
     /// The data plane has refused the last snapshot, or a part of it.
     is_behind: bool,
-    pressures: pressure::Pressures,
-    quorums: quorum::Quorums,
-    /// Services whose handshakes are answered by cookie.
-    cookies: pressure::Pressures,
+    watched: Watched,
     netlink: Netlink,
     resolver: Resolver,
     dataplane: Dataplane,
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
-    claims: claims::Claims,
-    health_of_workers: workers::Workers,
     transaction: transaction::Transaction,
     announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
@@ -154,6 +149,17 @@ fn every(pause: Duration) -> Interval {
     let mut interval = tokio::time::interval(pause);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
+}
+
+/// What was seen so far of what is looked at again and again.
+#[derive(Debug, Default)]
+struct Watched {
+    pressures: pressure::Pressures,
+    /// Services whose handshakes are answered by cookie.
+    cookies: pressure::Pressures,
+    quorums: quorum::Quorums,
+    claims: claims::Claims,
+    workers: workers::Workers,
 }
 
 impl Supervisor {

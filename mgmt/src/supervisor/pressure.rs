@@ -70,9 +70,9 @@ impl Supervisor {
             let meter = &compiled.admission.meter;
             let name = service.name.as_str();
             if compiled.syn_proxy == SynProxy::Auto {
-                tell_of_cookies(&mut self.cookies, name, meter);
+                tell_of_cookies(&mut self.watched.cookies, name, meter);
             }
-            match self.pressures.follow(name, meter.counts().pressed()) {
+            match self.watched.pressures.follow(name, meter.counts().pressed()) {
                 Some(Change::Begins) => tracing::warn!(
                     event = "capacity",
                     service = name,
@@ -93,8 +93,8 @@ impl Supervisor {
             }
         }
         let there: HashSet<_> = self.config.services.iter().map(|service| service.name.as_str()).collect();
-        self.pressures.0.retain(|name, _| there.contains(name.as_str()));
-        self.cookies.0.retain(|name, _| there.contains(name.as_str()));
+        self.watched.pressures.0.retain(|name, _| there.contains(name.as_str()));
+        self.watched.cookies.0.retain(|name, _| there.contains(name.as_str()));
     }
 }
 

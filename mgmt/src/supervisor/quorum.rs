@@ -26,7 +26,7 @@ impl Supervisor {
     pub(super) fn tell_quorums(&mut self, is_meant: impl Fn(&str) -> bool) {
         for service in self.config.services.iter().filter(|service| is_meant(&service.name)) {
             let Some(outcome) = self.compiler.outcome(&service.name) else { continue };
-            if !self.quorums.follow(&service.name, outcome.has_quorum) {
+            if !self.watched.quorums.follow(&service.name, outcome.has_quorum) {
                 continue;
             }
             let (service_name, quorum) = (&service.name, service.choice.quorum.weight);
@@ -49,7 +49,7 @@ impl Supervisor {
     /// Those that have left the configuration begin anew if they come back.
     pub(super) fn forget_quorums(&mut self) {
         let compiler = &self.compiler;
-        self.quorums.0.retain(|name, _| compiler.outcome(name).is_some());
+        self.watched.quorums.0.retain(|name, _| compiler.outcome(name).is_some());
     }
 }
 

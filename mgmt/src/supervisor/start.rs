@@ -10,8 +10,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{
-    Supervisor, announce, bfd, claims, control, failover, interfaces, observe, pools, pressure, quorum,
-    side_way, transaction, workers,
+    Supervisor, Watched, announce, bfd, control, failover, interfaces, observe, pools, side_way, transaction,
 };
 use crate::bfd::engine::Bfd;
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
@@ -78,7 +77,6 @@ pub async fn start(
     config: Config,
     events: Arc<Events>,
 ) -> Result<Supervisor, StartFailure> {
-    tracing::debug!("the configuration is read");
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
     let conflicts = conflicts(&config, netlink.state());
@@ -89,7 +87,6 @@ pub async fn start(
     let now = crate::clock::now();
     let (mut inventory, mut compiler) = (Inventory::default(), Compiler::default());
     inventory.follow(&config, now, |_| dataplane::BackendStats::default());
-    tracing::debug!("the kernel's tables are read");
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
     let workers = setup.cores.len();
     let net = netlink.state();
@@ -99,9 +96,7 @@ pub async fn start(
     compiler.build_on(cores);
     let first = compiler.compile(&facts);
     compiler.build_on(cores.saturating_sub(workers));
-    tracing::debug!("schedules are built");
     let dataplane = Dataplane::start(&setup, first)?;
-    tracing::debug!("workers run");
     let punt_event = punt_event(&dataplane)?;
     let resolver = netlink.resolver();
     let (failover, bfd, checks) = threads(&dataplane)?;
@@ -126,17 +121,13 @@ pub async fn start(
         rss,
         crowded: pools::Crowded::default(),
         is_behind: false,
-        pressures: pressure::Pressures::default(),
-        quorums: quorum::Quorums::default(),
-        cookies: pressure::Pressures::default(),
         netlink,
         resolver,
         dataplane,
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
-        claims: claims::Claims::default(),
-        health_of_workers: workers::Workers::default(),
+        watched: Watched::default(),
         transaction,
         announced: announce::Announced::default(),
         groups: Groups::new().ok(),

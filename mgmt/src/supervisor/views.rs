@@ -113,7 +113,7 @@ impl Supervisor {
             bytes_out: total.bytes_out,
             guaranteed_flows: meter.own_room().into(),
             half_open_flows: meter.half_open().into(),
-            pressure: self.pressures.is_pressed(&service.name),
+            pressure: self.watched.pressures.is_pressed(&service.name),
             stateless_packets: counts.stateless_packets,
             recycled_flows: counts.recycled_flows,
             syn_proxy: syn_proxy_view(compiled),

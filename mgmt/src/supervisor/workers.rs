@@ -54,7 +54,7 @@ impl Supervisor {
     pub(super) fn watch_workers(&mut self) {
         self.watch_for_dead_workers();
         for WorkerStats { id, total_nanos, .. } in self.dataplane.workers() {
-            match self.health_of_workers.look(id, total_nanos) {
+            match self.watched.workers.look(id, total_nanos) {
                 Some(Change::Stuck) => {
                     tracing::error!(event = "worker", worker = %id, "stands still: its queues are not served")
                 }
@@ -68,7 +68,7 @@ impl Supervisor {
     pub(super) fn watch_for_dead_workers(&mut self) {
         let mut is_new = false;
         for worker in self.dataplane.dead_workers() {
-            if self.health_of_workers.dead.insert(worker) {
+            if self.watched.workers.dead.insert(worker) {
                 is_new = true;
                 tracing::error!(event = "worker", %worker, "has ended by a defect: its queues are not served; restart penstockd");
             }
@@ -81,7 +81,7 @@ impl Supervisor {
     /// Tells systemd that all is well, if it wants to know. A worker that has ended does not come back but by a
     /// restart.
     pub(super) fn pet_watchdog(&self) {
-        if self.health_of_workers.are_well()
+        if self.watched.workers.are_well()
             && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Watchdog])
         {
             tracing::debug!(%error, "systemd was not told");

@@ -10,8 +10,8 @@ use hashbrown::HashMap;
 
 use super::keys::{AddressKey, PrefixKey};
 use crate::error::SteeringError;
+use crate::xdp::bpf;
 use crate::xdp::program::reason;
-use crate::xdp::sys;
 
 /// From keys to flags; of no use to who wants a set but for being there.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl<M: Kernel> Table<M> {
         let (keys, flags): (Vec<_>, Vec<_>) = new.into_iter().unzip();
         // A hundred thousand calls take a third of a second.
         let done = match &self.many {
-            Some(map) if keys.len() > 1 => sys::bpf_put(map.as_fd(), &keys, &flags).0,
+            Some(map) if keys.len() > 1 => bpf::put(map.as_fd(), &keys, &flags).0,
             _ => 0,
         };
         self.held.extend(keys.iter().copied().zip(flags.iter().copied()).take(done));
