@@ -56,9 +56,9 @@ impl Supervisor {
         for WorkerStats { id, total_nanos, .. } in self.dataplane.workers() {
             match self.watched.workers.look(id, total_nanos) {
                 Some(Change::Stuck) => {
-                    tracing::error!(event = "worker", worker = %id, "stands still: its queues are not served")
+                    tracing::error!(event = "worker", %id, "stands still: its queues are not served");
                 }
-                Some(Change::GoesOn) => tracing::warn!(event = "worker", worker = %id, "goes on"),
+                Some(Change::GoesOn) => tracing::warn!(event = "worker", %id, "goes on"),
                 None => {}
             }
         }
