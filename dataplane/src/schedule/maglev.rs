@@ -36,6 +36,9 @@ const EMPTY: u16 = u16::MAX;
 /// backend, one.
 const SORTED: usize = 12;
 
+/// Slots of a walk that are looked at at once: a power of two.
+const LOOK: usize = 16;
+
 impl Maglev {
     /// `candidates` are ordered by name, have weights above 0 when they are warm, and one of them has now.
     pub(super) fn new(candidates: &[Candidate], recipe: &Recipe) -> Self {
@@ -100,6 +103,7 @@ impl std::fmt::Debug for Maglev {
 fn fill(slots: &mut [u16], mut free: usize, turns: &mut [Turns], weight: impl Fn(&Turns) -> u32) {
     let heaviest = turns.iter().map(&weight).max().unwrap_or(0);
     let few = slots.len() / (SORTED * turns.len().max(1));
+    turns.iter_mut().for_each(Turns::begin);
     while free > 0 && heaviest > 0 {
         if free <= few && turns[0].last.is_none() {
             let empty: Vec<_> = (0..slots.len()).filter(|slot| slots[*slot] == EMPTY).collect();
@@ -129,6 +133,8 @@ struct Turns {
     slot: usize,
     skip: usize,
     taken: usize,
+    /// What its walk comes to next.
+    ahead: Ahead,
     /// The last free slots, in the order in which it comes to them.
     last: Option<std::vec::IntoIter<usize>>,
 }
@@ -147,8 +153,14 @@ impl Turns {
             slot: first,
             skip: reduce(skip, slots - 1) + 1,
             taken: 0,
+            ahead: Ahead::default(),
             last: None,
         }
+    }
+
+    /// Before a fill: slots may have been given away.
+    fn begin(&mut self) {
+        self.ahead = Ahead { slot: self.slot, ..Ahead::default() };
     }
 
     fn step(&self, slot: usize, slots: usize) -> usize {
@@ -158,15 +170,19 @@ impl Turns {
 
     /// Ends, because the number of slots is prime (the walk visits every slot) and one is free.
     fn next_free(&mut self, slots: &[u16]) -> usize {
-        let sorted = self.last.as_mut().and_then(|last| last.find(|slot| slots[*slot] == EMPTY));
-        self.slot = sorted.unwrap_or(self.slot);
-        loop {
-            let slot = self.slot;
-            self.slot = self.step(slot, slots.len());
-            if slots[slot] == EMPTY {
-                return slot;
+        let is_free = |slot: &usize| slots[*slot] == EMPTY;
+        let sorted = self.last.as_mut().and_then(|last| last.find(is_free));
+        let slot = sorted.unwrap_or_else(|| {
+            loop {
+                match self.ahead.next() {
+                    Some(slot) if is_free(&slot) => break slot,
+                    Some(_) => {}
+                    None => self.ahead.look(slots, self.skip),
+                }
             }
-        }
+        });
+        self.slot = self.step(slot, slots.len());
+        slot
     }
 
     /// Slots in the order in which the walk comes to them. Its n-th step from here is to `slot + n * skip` modulo the
@@ -202,6 +218,43 @@ impl Turns {
             slot = self.step(slot, slots.len());
         }
         given
+    }
+}
+
+/// Slots of a walk that were free when it was looked at last. Looking at several at once has no branch that could be
+/// guessed wrong, which is most of what a walk slot by slot takes.
+struct Ahead {
+    /// Where the walk is to be looked at next.
+    slot: usize,
+    free: [u32; LOOK],
+    next: usize,
+    found: usize,
+}
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self { slot: 0, free: [0; LOOK], next: 0, found: 0 }
+    }
+}
+
+impl Ahead {
+    fn next(&mut self) -> Option<usize> {
+        let slot = *self.free[..self.found].get(self.next)?;
+        self.next += 1;
+        Some(slot as usize)
+    }
+
+    fn look(&mut self, slots: &[u16], skip: usize) {
+        (self.next, self.found) = (0, 0);
+        for _ in 0..LOOK {
+            #[expect(clippy::cast_possible_truncation, reason = "there are less than a million slots")]
+            let slot = self.slot as u32;
+            // Never beyond the end: as many looks as there is room.
+            self.free[self.found % LOOK] = slot;
+            self.found += usize::from(slots[self.slot] == EMPTY);
+            let next = self.slot + skip;
+            self.slot = next.min(next.wrapping_sub(slots.len()));
+        }
     }
 }
 

@@ -110,10 +110,11 @@ fn the_table_is_the_same_in_every_version() {
 }
 const KNOWN: u64 = 0x1b81_85e3_e92e_c40c;
 
-/// The same without the shortcut for the last slots.
+/// The same slot by slot: nothing is looked at ahead, and there is no shortcut for the last ones.
 fn walked(slots: &mut [u16], mut free: usize, turns: &mut [Turns]) {
     let heaviest = turns.iter().map(|turn| turn.full).max().unwrap();
     while free > 0 {
+        turns.iter_mut().for_each(Turns::begin);
         for (place, turn) in (0_u16..).zip(&mut *turns) {
             turn.credit += turn.full;
             if turn.credit >= heaviest && free > 0 {
