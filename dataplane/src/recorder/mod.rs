@@ -7,9 +7,6 @@
 //! meanwhile. A flood costs little: of each reason, a worker records no more than a few frames in a millisecond.
 //! Ages are those of ticks, which wrap after 49 days.
 
-#[cfg(all(test, loom))]
-mod models;
-
 use std::time::Duration;
 
 use crate::limits::{RECORDED, RECORDED_BYTES, RECORDED_PER_MILLI};
