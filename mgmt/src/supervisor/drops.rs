@@ -9,6 +9,9 @@ use super::Supervisor;
 use crate::api::request::Refusal;
 use crate::api::view::{Dropped, DroppedFrame};
 
+/// Bytes shown of a frame without an IP packet, or without one that can be read: more than ARP has.
+const UNKNOWN: usize = 60;
+
 /// Frames shown of a reason; each worker has a few.
 const SHOWN: usize = 16;
 
@@ -80,6 +83,8 @@ fn in_words(recorded: &Recorded, ends: Option<&Ends>) -> DroppedFrame {
         }
         None => (mac(bytes, 6), mac(bytes, 0), ethertype(bytes), None, 0),
     };
+    let headers = ends.map_or(UNKNOWN, |ends| ends.headers);
+    let shown = bytes.iter().enumerate().map(|(place, byte)| if place < headers { *byte } else { 0 });
     DroppedFrame {
         seconds_ago: recorded.age.as_secs_f64(),
         interface: None,
@@ -90,7 +95,7 @@ fn in_words(recorded: &Recorded, ends: Option<&Ends>) -> DroppedFrame {
         detail,
         vlan,
         length: recorded.length,
-        frame: bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        frame: shown.map(|byte| format!("{byte:02x}")).collect(),
     }
 }
 
@@ -181,6 +186,37 @@ mod tests {
         let macs = ("02:00:00:00:00:02", "02:00:00:00:00:b0");
         assert_eq!(line(&whole[..30]), says(macs.0, macs.1, "0x0800", None, 0), "no whole header");
         assert_eq!(line(&whole[..7]), says("?", macs.1, "?", None, 0));
+    }
+
+    /// Whoever may look at the box is not thereby one who may read what its clients say.
+    #[test]
+    fn what_is_behind_a_frames_headers_is_not_shown() {
+        let shown = |frame: &[u8]| {
+            let recorded = Recorded {
+                reason: DropReason::NoBackend,
+                age: Duration::ZERO,
+                ingress: None,
+                length: 1514,
+                bytes: frame.to_vec(),
+            };
+            let shown = in_words(&recorded, ends(frame).as_ref()).frame;
+            assert_eq!(shown.len(), frame.len() * 2, "as long as it was: `trace --hex` takes it");
+            let zeros = shown.bytes().rev().take_while(|digit| *digit == b'0').count();
+            (shown.len() - zeros).div_ceil(2)
+        };
+        let secret = [b's'; 60];
+        let with = |fragment, protocol, header: &[u8]| {
+            packet(&[8, 0], fragment, protocol, &[header, &secret].concat())
+        };
+        let tcp = |words: u8| [&[0; 12][..], &[words << 4], &vec![7; usize::from(words) * 4 - 13]].concat();
+        assert_eq!(shown(&with([0, 0], 6, &tcp(5))), 34 + 20);
+        assert_eq!(shown(&with([0, 0], 6, &tcp(8))), 34 + 32);
+        assert_eq!(shown(&with([0, 0], 17, &[7; 8])), 34 + 8);
+        assert_eq!(shown(&with([0, 0], 1, &[8, 0, 7, 7, 7, 7, 7, 7])), 34 + 8, "an echo request");
+        assert_eq!(shown(&with([0, 0], 1, &[3, 4, 0, 0, 0, 0, 0, 0])), 34 + 8 + 28, "quotes");
+        assert_eq!(shown(&with([0, 185], 6, &[])), 34, "a later fragment");
+        assert_eq!(shown(&with([0, 0], 6, &tcp(5))[..50]), 50, "cut within a header");
+        assert_eq!(shown(&packet(&[0x88, 0xcc], [0, 0], 6, &secret)), UNKNOWN);
     }
 
     #[test]

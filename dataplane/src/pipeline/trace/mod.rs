@@ -156,6 +156,9 @@ pub struct Ends {
     pub detail: Detail,
     /// Of the outermost VLAN tag; 0: none.
     pub vlan: VlanId,
+    /// Bytes of the frame that are headers, those of a packet that an ICMP error quotes among them: what is behind them
+    /// is of the clients and servers alone.
+    pub headers: usize,
 }
 
 /// What a frame says of its packet beside its ends.

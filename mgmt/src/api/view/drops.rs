@@ -36,6 +36,7 @@ pub struct DroppedFrame {
     pub vlan: u16,
     /// Of the whole frame, in bytes.
     pub length: u16,
-    /// Its beginning in hexadecimal, from the Ethernet header on.
+    /// Its beginning in hexadecimal, from the Ethernet header on. What is behind the headers is shown as zeros: it is of
+    /// the clients and servers alone.
     pub frame: String,
 }
