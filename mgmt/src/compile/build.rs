@@ -41,26 +41,33 @@ impl Wanted {
     }
 }
 
-/// Builds all of them on up to so many threads.
-pub(super) fn build<'w>(wanted: impl Iterator<Item = &'w mut Wanted> + Send, threads: usize) {
-    let is_new = |wanted: &&mut Wanted| matches!(wanted.source, Source::New { .. });
-    let mut new = wanted.filter(is_new).peekable();
-    if new.peek().is_none() {
-        return;
-    }
-    let queue = Mutex::new(new);
+/// Plans and builds on up to so many threads; what they were planned for is in the same order as the plans. Planning
+/// goes on while others build: `plans` is asked for one at a time.
+pub(super) fn build<P: Send>(
+    plans: impl Iterator<Item = P> + Send,
+    build: impl Fn(&mut P) + Sync,
+    threads: usize,
+) -> Vec<P> {
+    let queue = Mutex::new(plans.enumerate());
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
-        while let Some(wanted) = next() {
-            wanted.schedule();
+        let mut built = Vec::new();
+        while let Some((place, mut plan)) = next() {
+            build(&mut plan);
+            built.push((place, plan));
         }
+        built
     };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
+    let mut all = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for other in others {
+            all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
-        work();
+        all
     });
+    all.sort_unstable_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, plan)| plan).collect()
 }
 
 #[cfg(test)]
@@ -92,8 +99,7 @@ mod tests {
 
     #[test]
     fn many_threads_build_what_one_does_and_each_its_own() {
-        let mut all: Vec<_> = (0..40).map(wanted).collect();
-        build(all.iter_mut(), 4);
+        let all = build((0..40).map(wanted), |wanted| drop(wanted.schedule()), 4);
         for (number, mut built) in (0..).zip(all) {
             assert!(matches!(built.source, Source::Ready(_)));
             let (many, one) = (built.schedule(), wanted(number).schedule());
@@ -107,7 +113,7 @@ mod tests {
     fn what_is_there_is_not_built_again() {
         let mut ready = wanted(0);
         let first = ready.schedule();
-        build(std::iter::once(&mut ready), 2);
-        assert!(Arc::ptr_eq(&first, &ready.schedule()));
+        let mut built = build(std::iter::once(ready), |wanted| drop(wanted.schedule()), 2);
+        assert!(Arc::ptr_eq(&first, &built[0].schedule()));
     }
 }

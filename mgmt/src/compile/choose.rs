@@ -39,8 +39,10 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn wanted(&mut self) -> impl Iterator<Item = &mut Wanted> {
-        std::iter::once(&mut self.wanted).chain(&mut self.fallback)
+    pub(super) fn build(&mut self) {
+        std::iter::once(&mut self.wanted)
+            .chain(&mut self.fallback)
+            .for_each(|wanted| drop(wanted.schedule()));
     }
 }
 

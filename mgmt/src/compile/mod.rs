@@ -123,8 +123,9 @@ impl Compiler {
             snapshot.vips.insert(Prefix::host(*address), vip);
         }
         let (mut schedules, mut outcomes) = (Schedules::new(), HashMap::new());
-        let mut plans: Vec<_> = config.services.iter().map(|service| self.plan(facts, service)).collect();
-        build::build(plans.iter_mut().flat_map(Plan::wanted), self.builders);
+        let threads = self.builders;
+        let planned = config.services.iter().map(|service| self.plan(facts, service));
+        let plans = build::build(planned, Plan::build, threads);
         for ((id, service), plan) in (0..).map(ServiceId).zip(&config.services).zip(plans) {
             let chosen = self.choose(facts, service, plan, &mut schedules);
             outcomes.insert(service.name.clone(), chosen.outcome);
