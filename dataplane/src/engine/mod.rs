@@ -54,10 +54,11 @@ impl Dataplane {
     pub fn start(setup: &Setup, first: Snapshot) -> Result<Self, StartError> {
         within("interfaces", setup.interfaces.len(), MAX_INTERFACES)?;
         within("workers", setup.cores.len(), MAX_WORKERS)?;
-        let mut program = Program::load()?;
-        let refused = |error: SteeringError| StartError::Program { reason: error.to_string() };
-        program.steering.add(&first).map_err(refused)?;
-        let table = Arc::new(FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages)?);
+        let (program, table) = threads::at_once(
+            || steering(&first),
+            || FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages),
+        );
+        let (program, table) = (program?, Arc::new(table?));
         announce(&table);
         apportion(&first, table.capacity());
         let publisher = Publisher::new(first);
@@ -275,6 +276,14 @@ fn within(what: &'static str, found: usize, limit: usize) -> Result<(), StartErr
 
 fn worker_error(worker: WorkerId, error: &dyn std::fmt::Display) -> StartError {
     StartError::Worker { worker: worker.0, reason: error.to_string() }
+}
+
+/// The program, which knows what it steers to the workers.
+fn steering(first: &Snapshot) -> Result<Program, StartError> {
+    let mut program = Program::load()?;
+    let refused = |error: SteeringError| StartError::Program { reason: error.to_string() };
+    program.steering.add(first).map_err(refused)?;
+    Ok(program)
 }
 
 fn announce(table: &FlowTable) {
