@@ -22,7 +22,7 @@ fn candidates(count: u32) -> Vec<Candidate> {
 
 fn build(c: &mut Criterion) {
     let mut group = c.benchmark_group("schedule/maglev_build");
-    for count in [3, 100, 1000] {
+    for count in [3, 10, 100, 1000] {
         let candidates = candidates(count);
         group.bench_function(format!("{count}-backends"), |b| {
             b.iter(|| Schedule::compile(Kind::Maglev, black_box(&candidates), 1, "edge-1"));

@@ -36,8 +36,8 @@ const EMPTY: u16 = u16::MAX;
 /// backend, one.
 const SORTED: usize = 12;
 
-/// Slots of a walk that are looked at at once: a power of two.
-const LOOK: usize = 16;
+/// Slots of a walk that are looked at at once: a power of two, of which each half is looked at by itself.
+const LOOK: usize = 32;
 
 impl Maglev {
     /// `candidates` are ordered by name, have weights above 0 when they are warm, and one of them has now.
@@ -246,15 +246,21 @@ impl Ahead {
 
     fn look(&mut self, slots: &[u16], skip: usize) {
         (self.next, self.found) = (0, 0);
-        for _ in 0..LOOK {
-            #[expect(clippy::cast_possible_truncation, reason = "there are less than a million slots")]
-            let slot = self.slot as u32;
-            // Never beyond the end: as many looks as there is room.
-            self.free[self.found % LOOK] = slot;
-            self.found += usize::from(slots[self.slot] == EMPTY);
-            let next = self.slot + skip;
-            self.slot = next.min(next.wrapping_sub(slots.len()));
+        // Two walks of every other slot: neither waits for the other's place.
+        let step = |slot: usize, by: usize| (slot + by).min((slot + by).wrapping_sub(slots.len()));
+        let double = step(skip, skip);
+        let mut places = [self.slot, step(self.slot, skip)];
+        for _ in 0..LOOK / 2 {
+            for slot in &mut places {
+                // Never beyond the end: as many looks as there is room.
+                #[expect(clippy::cast_possible_truncation, reason = "there are less than a million slots")]
+                let place = *slot as u32;
+                self.free[self.found % LOOK] = place;
+                self.found += usize::from(slots[*slot] == EMPTY);
+                *slot = step(*slot, double);
+            }
         }
+        self.slot = places[0];
     }
 }
 
