@@ -29,14 +29,7 @@ has_status() {
 begin router
 web_servers
 configure 100 100 100
-cat >>"$(config_file)" <<TOML
-[[vrrp]]
-name = "outside"
-interface = "eth0"
-vrid = 51
-advert_interval = "100ms"
-addresses = ["$VIP4"]
-TOML
+vrrp_alone
 # shellcheck disable=SC2016 # the script's own
 sed -i 's/^name = "web4"$/&\nhealth = { check = "script", command = ["\/bin\/sh", "-c", "test $(id -u) != 0"], interval = "200ms", timeout = "2s" }/' "$(config_file)"
 start_penstockd

@@ -109,6 +109,18 @@ penstock() {
 # shellcheck source-path=SCRIPTDIR source=configuration.sh
 . "$E2E/configuration.sh"
 
+# A virtual router for VIP4 that has no peer.
+vrrp_alone() {
+  cat >>"$(config_file)" <<TOML
+[[vrrp]]
+name = "outside"
+interface = "eth0"
+vrid = 51
+advert_interval = "100ms"
+addresses = ["$VIP4"]
+TOML
+}
+
 start_penstockd() {
   [[ -x $BIN/penstockd ]] || refute "there is no $BIN/penstockd: build it with cargo build --release"
   [[ -f $(config_file) ]] || configure 100 100 100

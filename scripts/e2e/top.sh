@@ -29,14 +29,7 @@ begin router
 command -v tmux >/dev/null || refute "there is no tmux: scripts/setup installs it"
 web_servers
 configure 100 100 100
-cat >>"$(config_file)" <<TOML
-[[vrrp]]
-name = "outside"
-interface = "eth0"
-vrid = 51
-advert_interval = "100ms"
-addresses = ["$VIP4"]
-TOML
+vrrp_alone
 start_penstockd
 wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer"
 
