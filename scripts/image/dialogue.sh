@@ -15,7 +15,8 @@ dialogue() {
   mkfifo "$LAB_DIR/box3/answers"
   exec {answers}<>"$LAB_DIR/box3/answers"
   wait_for 10 "the console of box 3" test -S "$LAB_DIR/box3/console"
-  lab_start host answers socat -u "PIPE:$LAB_DIR/box3/answers" "UNIX-CONNECT:$LAB_DIR/box3/console"
+  # What the console says is in its log already, but has to be read: the machine waits for who does not.
+  lab_start host answers socat "PIPE:$LAB_DIR/box3/answers!!OPEN:/dev/null,wronly" "UNIX-CONNECT:$LAB_DIR/box3/console"
   reply "Name of the box" lb3
   reply "Interface of management" ''
   reply "Its address with length" 10.9.0.13/24

@@ -72,7 +72,7 @@ impl Recorder {
         if let Some(reel) = self.0.get(reason.index())
             && let Some(place) = reel.turn(now)
         {
-            reel.write(place, ingress, &Glimpse::of(frame), now);
+            reel.write_frame(place, ingress, frame, now);
         }
     }
 
@@ -123,7 +123,13 @@ impl Reel {
         Some(count)
     }
 
+    /// Out of the way of a flood, of which next to no frame comes here.
+    #[cold]
     #[inline(never)]
+    fn write_frame(&self, turn: u64, ingress: InterfaceId, frame: &[u8], now: Tick) {
+        self.write(turn, ingress, &Glimpse::of(frame), now);
+    }
+
     fn write(&self, turn: u64, ingress: InterfaceId, seen: &Glimpse, now: Tick) {
         if let Some(slot) =
             usize::try_from(turn % RECORDED as u64).ok().and_then(|place| self.slots.get(place))
