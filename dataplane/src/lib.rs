@@ -54,5 +54,6 @@ pub use stats::{
 };
 pub use worker::{ControlFrame, Punt};
 pub use xdp::{
-    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, LinkSocket, go_first, queues, rss,
+    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, LinkSocket, MENDED_VIRTIO_NET,
+    go_first, queues, rss,
 };

@@ -33,6 +33,7 @@ load=$!
 lab_in client curl --silent --max-time 1 "http://$VIP4:81/" >/dev/null && refute "there is no service at port 81"
 
 # Four looks at least, and connections all the time.
+# shellcheck disable=SC2016 # JavaScript
 seen 'id("cps").textContent !== "0" && ["pps", "bps", "cps"].every(name => document.querySelector(`#plot-${name} polyline`)?.points.length > 3)'
 kill "$load"
 expect "it says whose page it is" shows 'Penstock\\s+(box|[a-z0-9-]+)'

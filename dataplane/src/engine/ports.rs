@@ -11,7 +11,7 @@ use crate::io::xsk::Command;
 use crate::limits::MAX_QUEUES;
 use crate::stats::{InterfaceStatus, RingStatus, XdpAttachment};
 use crate::types::{InterfaceId, QueueId, WorkerId};
-use crate::xdp::{Program, Queue, Socket, SocketHandle, queues};
+use crate::xdp::{Program, Queue, Socket, SocketHandle, queues, zero_copy_loses_frames};
 
 /// What to do about a queue that another socket still has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +111,7 @@ impl Ports {
     ) -> Result<Vec<Vec<Socket>>, StartError> {
         let port = &mut self.ports[id.index()];
         let setup = &port.setup;
+        let wanted = mode(setup);
         let mut dealt: Vec<Vec<Socket>> = threads.iter().map(|_| Vec::new()).collect();
         port.sockets.clear();
         for queue in 0..queues {
@@ -121,8 +122,8 @@ impl Ports {
                 Patience::Waits => Socket::open_when_free,
                 Patience::TriesOnce => Socket::open,
             };
-            let socket = open(threads[owner].region(), at, setup.xdp)
-                .map_err(|error| refused(explain(&error, setup)))?;
+            let socket =
+                open(threads[owner].region(), at, wanted).map_err(|error| refused(explain(&error, setup)))?;
             let placed = self.program.set_socket(id, QueueId(queue), socket.as_fd());
             placed.map_err(|error| refused(error.to_string()))?;
             port.sockets.push(socket.handle());
@@ -195,6 +196,28 @@ fn too_few_queues(setup: &InterfaceSetup, queues: u16, workers: usize) -> StartE
             "it has {queues} queues for {workers} workers, and each worker needs one: \
              'ethtool -L {name} combined {workers}', or name at most {queues} cores in [dataplane] cores"
         ),
+    }
+}
+
+/// What is asked of the driver: not what loses frames, unless the operator insists.
+fn mode(setup: &InterfaceSetup) -> XdpPreference {
+    if !zero_copy_loses_frames(&setup.name) {
+        return setup.xdp;
+    }
+    let interface = &setup.name;
+    match setup.xdp {
+        XdpPreference::Auto => {
+            tracing::warn!(interface, "this virtio_net loses frames with zero-copy, which is left alone");
+            XdpPreference::Copy
+        }
+        XdpPreference::ZeroCopy => {
+            tracing::error!(
+                interface,
+                "this virtio_net may lose all frames with zero-copy: see `penstock doctor`"
+            );
+            XdpPreference::ZeroCopy
+        }
+        other => other,
     }
 }
 

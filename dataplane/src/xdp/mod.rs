@@ -33,6 +33,7 @@
 
 mod bpf;
 mod decap;
+mod flaws;
 mod link_socket;
 mod open;
 mod program;
@@ -48,6 +49,8 @@ mod umem;
 mod wake;
 
 pub use decap::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup};
+pub use flaws::MENDED_VIRTIO_NET;
+pub(crate) use flaws::zero_copy_loses_frames;
 pub use link_socket::{LinkSocket, go_first};
 pub(crate) use open::Queue;
 pub(crate) use program::Program;

@@ -7,6 +7,7 @@ mod cpu;
 mod kernel;
 mod memory;
 mod nic;
+mod virtio;
 
 use std::fs;
 use std::path::PathBuf;

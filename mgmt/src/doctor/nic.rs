@@ -1,7 +1,7 @@
 //! An interface that carries packets of services: its driver, its queues, their interrupts, and what else works on its
 //! packets.
 
-use super::{Finding, Sight, list, listed};
+use super::{Finding, Sight, list, listed, virtio};
 use crate::config::{Config, Interface};
 
 /// Drivers with native XDP, and whether they give workers frames without a copy (kernel 6.1).
@@ -63,8 +63,8 @@ fn driver(sight: &Sight, name: &str, what: String) -> Finding {
     let Some(driver) = sight.link(&format!("/sys/class/net/{name}/device/driver")) else {
         return Finding::advice(what, "a virtual interface", "for tests: a NIC's own driver is far faster");
     };
-    if driver == VIRTIO {
-        return virtio(sight, name, what);
+    if driver == virtio::NAME {
+        return virtio::driver(sight, name, what);
     }
     match DRIVERS.iter().find(|(known, _)| *known == driver) {
         Some((_, true)) => Finding::ok(what, format!("{driver}: native XDP, zero-copy")),
@@ -77,36 +77,6 @@ fn driver(sight: &Sight, name: &str, what: String) -> Finding {
             what,
             format!("{driver}: not known"),
             "penstock interfaces shows how it is driven: generic XDP costs nine tenths of the rate",
-        ),
-    }
-}
-
-const VIRTIO: &str = "virtio_net";
-
-/// What a virtual NIC has to offer for zero-copy: frames of our memory take the kernel's mapping of DMA, and a queue is
-/// stopped alone to be given to a worker.
-const OFFERED: &[(usize, &str)] = &[(33, "iommu_platform"), (40, "queue_reset")];
-
-/// The driver of virtual NICs: zero-copy since 6.13, where the hypervisor plays along.
-fn virtio(sight: &Sight, name: &str, what: String) -> Finding {
-    let copied = |why: String, advice: String| {
-        Finding::advice(what.clone(), format!("{VIRTIO}: native XDP, frames are copied: {why}"), advice)
-    };
-    if super::kernel::release(sight) < (6, 13) {
-        return copied(
-            "the kernel is older than 6.13".to_owned(),
-            "a newer kernel, as of backports".to_owned(),
-        );
-    }
-    let features = sight.text(&format!("/sys/class/net/{name}/device/features")).unwrap_or_default();
-    let lacks = |(bit, _): &&(usize, &str)| features.as_bytes().get(*bit) != Some(&b'1');
-    let lacks: Vec<_> = OFFERED.iter().filter(lacks).map(|(_, word)| *word).collect();
-    match lacks.is_empty() {
-        true => Finding::ok(what, format!("{VIRTIO}: native XDP, zero-copy")),
-        false => copied(
-            format!("the hypervisor does not offer {}", lacks.join(", ")),
-            "QEMU: -device virtio-net-pci,iommu_platform=on,queue_reset=on; libvirt: <driver iommu='on'/>"
-                .to_owned(),
         ),
     }
 }
@@ -236,46 +206,9 @@ mod tests {
         );
     }
 
-    /// A NIC of the hypervisor's, with these features and this kernel.
-    fn virtual_nic(kernel: &str, features: &str) -> Sight {
-        const DEVICE: &str = "/sys/devices/virtio1";
-        let sight = Sight::of(&[
-            ("/proc/sys/kernel/osrelease", kernel),
-            ("/sys/class/net/eth0/operstate", "up\n"),
-            (&format!("{DEVICE}/features"), features),
-            ("/sys/bus/drivers/virtio_net/uevent", ""),
-            (
-                "/proc/interrupts",
-                " 45: 1 MSI virtio1-input.0\n 46: 0 MSI virtio1-output.0\n 47: 0 MSI virtio1-config\n",
-            ),
-            ("/proc/irq/45/smp_affinity_list", "1\n"),
-            ("/proc/irq/46/smp_affinity_list", "1\n"),
-            ("/proc/irq/47/smp_affinity_list", "0\n"),
-        ]);
-        let device = sight.at(DEVICE);
-        std::os::unix::fs::symlink(sight.at("/sys/bus/drivers/virtio_net"), device.join("driver")).unwrap();
-        std::os::unix::fs::symlink(device, sight.at("/sys/class/net/eth0/device")).unwrap();
-        sight
-    }
-
-    #[test]
-    fn a_virtual_nic_needs_a_kernel_and_a_hypervisor_for_zero_copy() {
-        let features = |bits: &[usize]| -> String {
-            (0..64).map(|bit| if bits.contains(&bit) { '1' } else { '0' }).chain(['\n']).collect()
-        };
-        let both = features(&[32, 33, 40]);
-        let driver = |kernel, features: &str| driver(&virtual_nic(kernel, features), "eth0", String::new());
-        assert_eq!(driver("6.13.0", &both).state, Ok);
-        assert_eq!(driver("6.12.9", &both).state, Advice);
-        let refused = driver("7.3.4+deb13-amd64", &features(&[32]));
-        assert_eq!(refused.state, Advice);
-        assert!(refused.found.ends_with("does not offer iommu_platform, queue_reset"), "{}", refused.found);
-        assert_eq!(driver("7.0.0", "").state, Advice);
-    }
-
     #[test]
     fn interrupts_of_a_virtual_nic_are_found_by_its_device() {
-        let sight = virtual_nic("7.0.0", "");
+        let sight = virtio::tests::virtual_nic("7.0.0", "");
         assert_eq!(interrupts(&sight, "eth0", &[1], String::new()).unwrap().state, Ok);
         let astray = interrupts(&sight, "eth0", &[2], String::new()).unwrap();
         assert!(astray.found.starts_with("2 of 2 "), "what tells of changes is no queue's: {}", astray.found);
