@@ -2,11 +2,11 @@
 # The virtio_net module of the image's kernel, with one flaw mended: packaging/image/driver says which. Sourced by
 # scripts/build-image.
 
-# driver KERNEL VERSION PATCH WORK: of Debian's kernel and of its package; a folder to work in. Prints the module's file,
+# driver KERNEL VERSION PATCH INTO: of Debian's kernel and of its package; a folder to work in. Prints the module's file,
 # which is kept there.
 driver() {
-  local kernel=$1 version=$2 patch=$3 work=$4 kept builder=$4/builder source
-  kept=$work/virtio_net-$version-$(sha256sum "$patch" | cut -c1-12).ko
+  local kernel=$1 version=$2 patch=$3 into=$4 kept builder=$4/builder source
+  kept=$into/virtio_net-$version-$(sha256sum "$patch" | cut -c1-12).ko
   if [[ ! -e $kept ]]; then
     source=linux-source-$(cut -d. -f1,2 <<<"$kernel")
     rm -rf "$builder"
@@ -18,7 +18,7 @@ driver() {
       fail "the patch of virtio_net does not fit kernel $kernel: is the flaw mended there? See packaging/image/driver/README.md"
     echo 'obj-m := virtio_net.o' >"$builder/usr/src/driver/Kbuild"
     root=$builder inside sh -ec "make -C /usr/src/linux-headers-$kernel M=/usr/src/driver modules && strip --strip-debug /usr/src/driver/virtio_net.ko" \
-      >"$work/driver.log" 2>&1 || fail "virtio_net cannot be built: see $work/driver.log"
+      >"$into/driver.log" 2>&1 || fail "virtio_net cannot be built: see $into/driver.log"
     mv "$builder/usr/src/driver/virtio_net.ko" "$kept"
     rm -rf "$builder"
   fi
