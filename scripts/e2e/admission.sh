@@ -44,7 +44,7 @@ start_penstockd
 wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer"
 (CURL_TIME=120 curl_ --limit-rate 20M "$(url "$VIP4")/200M" | lab_digest >"$LAB_DIR/downloaded") &
 download=$!
-wait_for 5 "the download to begin" services_show "$WEB | .active_flows > 0"
+wait_for 5 "the download to begin" services_show "$WEB | .packets_in > 200"
 
 say "the client's network is denied, but for the client"
 with "deny = [\"10.0.0.0/24\"]" "allow = [\"$CLIENT4\"]"

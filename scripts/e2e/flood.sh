@@ -47,7 +47,7 @@ flooded() {
   wait_for 10 "the other VIP to answer" vip_answers "$OTHER4" || refute "the other VIP does not answer"
   download "$VIP4" web
   download "$OTHER4" other
-  wait_for 5 "the downloads to begin" services_show '[.[].active_flows > 0] | all'
+  wait_for 5 "the downloads to begin" services_show '[.[].packets_in > 200] | all'
 
   lab_start client flood python3 "$E2E/../lab/flows.py" flood "$FLOOD_SECONDS" "$SYNS" eth0 "$VIP4" 80
   wait_for 10 "the table to fill up" table_is_full || refute "the flood does not fill the table: $(active) flows"
