@@ -9,11 +9,12 @@ driver() {
   kept=$into/virtio_net-$version-$(sha256sum "$patch" | cut -c1-12).ko
   if [[ ! -e $kept ]]; then
     source=linux-source-$(cut -d. -f1,2 <<<"$kernel")
-    rm -rf "$builder"
+    rm -rf "$builder" "$into"/virtio_net-*.ko
     bootstrap "$builder" "apt linux-headers-$kernel make binutils" --format=directory \
       --customize-hook="chroot \"\$1\" sh -c 'mkdir -p /usr/src/driver && cd /usr/src/driver && apt-get -qq download $source=$version'" >&2
     dpkg-deb --fsys-tarfile "$builder/usr/src/driver/${source}_"*.deb | tar -xO "./usr/src/$source.tar.xz" | xz -dc |
-      tar -x -C "$builder/usr/src/driver" --strip-components=3 "$source/drivers/net/virtio_net.c"
+      tar -x -C "$builder/usr/src/driver" --strip-components=3 "$source/drivers/net/virtio_net.c" ||
+      fail "$source $version cannot be had, or has no virtio_net: Debian keeps the source of its newest kernels alone; --fresh takes the newest"
     command patch --quiet "$builder/usr/src/driver/virtio_net.c" "$patch" >&2 ||
       fail "the patch of virtio_net does not fit kernel $kernel: is the flaw mended there? See packaging/image/driver/README.md"
     echo 'obj-m := virtio_net.o' >"$builder/usr/src/driver/Kbuild"

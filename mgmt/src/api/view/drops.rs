@@ -37,6 +37,6 @@ pub struct DroppedFrame {
     /// Of the whole frame, in bytes.
     pub length: u16,
     /// Its beginning in hexadecimal, from the Ethernet header on. What is behind the headers is shown as zeros: it is of
-    /// the clients and servers alone.
+    /// the clients and servers alone. Of a frame whose headers cannot be read, that is what is behind 60 bytes.
     pub frame: String,
 }
