@@ -41,33 +41,62 @@ impl Wanted {
     }
 }
 
-/// Plans and builds on up to so many threads; what they were planned for is in the same order as the plans. Planning
-/// goes on while others build: `plans` is asked for one at a time.
-pub(super) fn build<P: Send>(
-    plans: impl Iterator<Item = P> + Send,
-    build: impl Fn(&mut P) + Sync,
+/// What has schedules that are there already, or are to be built.
+pub(super) trait Build {
+    fn is_built(&self) -> bool;
+    fn build(&mut self);
+}
+
+impl Build for Wanted {
+    fn is_built(&self) -> bool {
+        matches!(self.source, Source::Ready(_))
+    }
+
+    fn build(&mut self) {
+        self.schedule();
+    }
+}
+
+/// Plans and builds on up to so many threads, none of them started before there is something to build; the plans come back
+/// in their order. Planning goes on while others build: `plans` is asked for one at a time.
+pub(super) fn build<P: Build + Send>(plans: impl Iterator<Item = P> + Send, threads: usize) -> Vec<P> {
+    let (mut plans, mut all) = (plans.enumerate(), Vec::new());
+    let first = loop {
+        match plans.next() {
+            Some((place, plan)) if plan.is_built() => all.push((place, plan)),
+            first => break first,
+        }
+    };
+    if first.is_some() {
+        all.extend(build_side_by_side(first.into_iter().chain(plans), threads));
+    }
+    all.sort_unstable_by_key(|(place, _)| *place);
+    all.into_iter().map(|(_, plan)| plan).collect()
+}
+
+/// In no order.
+fn build_side_by_side<P: Build + Send>(
+    plans: impl Iterator<Item = (usize, P)> + Send,
     threads: usize,
-) -> Vec<P> {
-    let queue = Mutex::new(plans.enumerate());
+) -> Vec<(usize, P)> {
+    let queue = Mutex::new(plans);
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
     let work = || {
         let mut built = Vec::new();
         while let Some((place, mut plan)) = next() {
-            build(&mut plan);
+            plan.build();
             built.push((place, plan));
         }
         built
     };
-    let mut all = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
         let mut all = work();
         for other in others {
             all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
         all
-    });
-    all.sort_unstable_by_key(|(place, _)| *place);
-    all.into_iter().map(|(_, plan)| plan).collect()
+    })
 }
 
 #[cfg(test)]
@@ -99,7 +128,7 @@ mod tests {
 
     #[test]
     fn many_threads_build_what_one_does_and_each_its_own() {
-        let all = build((0..40).map(wanted), |wanted| drop(wanted.schedule()), 4);
+        let all = build((0..40).map(wanted), 4);
         for (number, mut built) in (0..).zip(all) {
             assert!(matches!(built.source, Source::Ready(_)));
             let (many, one) = (built.schedule(), wanted(number).schedule());
@@ -113,7 +142,8 @@ mod tests {
     fn what_is_there_is_not_built_again() {
         let mut ready = wanted(0);
         let first = ready.schedule();
-        let mut built = build(std::iter::once(ready), |wanted| drop(wanted.schedule()), 2);
+        let mut built = build([ready, wanted(1)].into_iter(), 2);
         assert!(Arc::ptr_eq(&first, &built[0].schedule()));
+        assert!(built[1].is_built());
     }
 }

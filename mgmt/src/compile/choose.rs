@@ -8,7 +8,7 @@ use dataplane::persistence::Persistence;
 use dataplane::schedule::{HashOn, Kind, Recipe, Schedule};
 use dataplane::snapshot::Snapshot;
 
-use super::build::{Source, Wanted};
+use super::build::{Build, Source, Wanted};
 use super::select::{Entrant, Selection, select};
 use super::{Compiler, Facts};
 use crate::config;
@@ -38,11 +38,13 @@ pub(super) struct Plan {
     fallback: Option<Wanted>,
 }
 
-impl Plan {
-    pub(super) fn build(&mut self) {
-        std::iter::once(&mut self.wanted)
-            .chain(&mut self.fallback)
-            .for_each(|wanted| drop(wanted.schedule()));
+impl Build for Plan {
+    fn is_built(&self) -> bool {
+        self.wanted.is_built() && self.fallback.iter().all(Wanted::is_built)
+    }
+
+    fn build(&mut self) {
+        std::iter::once(&mut self.wanted).chain(&mut self.fallback).for_each(Wanted::build);
     }
 }
 

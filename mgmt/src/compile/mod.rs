@@ -37,7 +37,7 @@ use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
 use crate::net::{self, NetState, Port};
-use choose::{Plan, Schedules, hash_on};
+use choose::{Schedules, hash_on};
 
 /// What a snapshot is made from.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +125,7 @@ impl Compiler {
         let (mut schedules, mut outcomes) = (Schedules::new(), HashMap::new());
         let threads = self.builders;
         let planned = config.services.iter().map(|service| self.plan(facts, service));
-        let plans = build::build(planned, Plan::build, threads);
+        let plans = build::build(planned, threads);
         for ((id, service), plan) in (0..).map(ServiceId).zip(&config.services).zip(plans) {
             let chosen = self.choose(facts, service, plan, &mut schedules);
             outcomes.insert(service.name.clone(), chosen.outcome);
