@@ -24,7 +24,7 @@ second=$(PACKAGE_VERSION=9.0.0 "$ROOT/scripts/package")
 say "$(basename "$first"), $(($(stat -c %s "$first") / 1024)) kB"
 codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 # The machine's own; others' packages may be in its lists, too.
-mirror=$(grep -rhoP '^(deb|URIs:).*?\Khttps?://\S+/debian/?(?=\s|$)' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null | head -1) || true
+mirror=$(grep -rhoP '^(deb|URIs:).*?\Khttps?://\S+/debian/?(?=\s|$)' /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2>/dev/null | head -1) || true
 kept=$ROOT/target/debian-$codename.tar
 if [[ ! -f $kept ]]; then
   say "a fresh Debian is fetched, once"

@@ -19,6 +19,7 @@ impl Supervisor {
     /// No new flow goes to a backend that has failed, from the workers' next batch on.
     pub(super) fn health_changed(&mut self) {
         let conditions = self.checks.board().take_changed();
+        self.observed_turn(&conditions);
         let services = self.inventory.take_in(&conditions, crate::clock::now());
         if !services.is_empty()
             && let Err(error) = self.try_publish_choice(&services)

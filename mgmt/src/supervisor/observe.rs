@@ -1,13 +1,13 @@
 //! Handshakes of clients that come to nothing, told to the checks of the backend.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use dataplane::admission::HandshakeCounts;
 use dataplane::types::BackendId;
 
 use super::Supervisor;
-use crate::health::Subject;
+use crate::health::{Condition, Subject};
 use crate::health::job::Observation;
 
 /// How often the workers' counts are looked at.
@@ -25,15 +25,30 @@ struct Row {
     limit: u32,
     /// Those that were counted when it was looked at last.
     counted: u32,
+    /// Of those, what was there before the row began.
+    before: u32,
+    /// Whether the backend's checks have it down.
+    down: bool,
 }
 
 impl Row {
     /// How many failed results `now` makes, beyond those that were told of before.
     fn follow(&mut self, now: u32) -> u32 {
         // One that was answered in between has begun a new row.
-        let before = if now < self.counted { 0 } else { self.counted };
+        if now < self.counted {
+            (self.counted, self.before) = (0, 0);
+        }
+        let told = (self.counted - self.before) / self.limit;
         self.counted = now;
-        now / self.limit - before / self.limit
+        (now - self.before) / self.limit - told
+    }
+
+    /// The backend is up or down now. What took it out doesn't count against it once it is back.
+    fn turn(&mut self, up: bool, now: u32) {
+        if self.down && up {
+            (self.counted, self.before) = (now, now);
+        }
+        self.down = !up;
     }
 }
 
@@ -47,10 +62,16 @@ impl Supervisor {
                 let id = self.inventory.number(service, backend.address, backend.port);
                 let Some(id) = id.filter(|_| limit > 0) else { continue };
                 let Some(member) = self.inventory.get(id) else { continue };
-                // Failures from before are nobody's fault now.
-                let counted = self.observed.0.remove(&id).map(|row| row.counted);
-                let counted = counted.or_else(|| Some(self.handshakes(id)?.failed_in_a_row)).unwrap_or(0);
-                observed.insert(id, Row { subject: member.subject(), limit, counted });
+                let row = match self.observed.0.remove(&id) {
+                    Some(row) if row.limit == limit => row,
+                    // Failures from before are nobody's fault now.
+                    known => {
+                        let counted = self.handshakes(id).map_or(0, |counts| counts.failed_in_a_row);
+                        let down = known.is_some_and(|row| row.down);
+                        Row { subject: member.subject(), limit, counted, before: counted, down }
+                    }
+                };
+                observed.insert(id, row);
             }
         }
         self.observed = Observed(observed);
@@ -74,6 +95,16 @@ impl Supervisor {
         }
     }
 
+    /// Takes in what the checks have found.
+    pub(super) fn observed_turn(&mut self, conditions: &BTreeMap<Subject, Condition>) {
+        let snapshot = self.dataplane.snapshot();
+        for (id, row) in &mut self.observed.0 {
+            let Some(condition) = conditions.get(&row.subject) else { continue };
+            let Some(backend) = snapshot.backend(*id) else { continue };
+            row.turn(condition.up, backend.meters.backend.handshakes().failed_in_a_row);
+        }
+    }
+
     /// How a backend takes connections.
     pub(super) fn handshakes(&self, id: BackendId) -> Option<HandshakeCounts> {
         Some(self.dataplane.snapshot().backend(id)?.meters.backend.handshakes())
@@ -84,11 +115,28 @@ impl Supervisor {
 mod tests {
     use super::*;
 
+    fn row(limit: u32) -> Row {
+        let subject = Subject { service: "web".into(), address: [10, 0, 1, 11].into(), port: None };
+        Row { subject, limit, counted: 3, before: 0, down: false }
+    }
+
     #[test]
     fn each_full_row_is_one_failure_and_a_new_row_begins_anew() {
-        let subject = Subject { service: "web".into(), address: [10, 0, 1, 11].into(), port: None };
-        let mut row = Row { subject, limit: 10, counted: 3 };
+        let mut row = row(10);
         let failures = [9, 10, 19, 45, 45, 4, 10, 10].map(|now| row.follow(now));
         assert_eq!(failures, [0, 1, 0, 3, 0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn a_backend_that_is_back_has_a_whole_row_before_it() {
+        let mut row = row(4);
+        assert_eq!(row.follow(6), 1);
+        row.turn(false, 6);
+        assert_eq!(row.follow(7), 0);
+        row.turn(true, 7);
+        // A weight that a check has changed is no return.
+        assert_eq!([8, 9].map(|now| row.follow(now)), [0, 0]);
+        row.turn(true, 9);
+        assert_eq!([10, 11, 14, 15, 3, 4].map(|now| row.follow(now)), [0, 1, 0, 1, 0, 1]);
     }
 }
