@@ -7,8 +7,8 @@ use dataplane::admission::HandshakeCounts;
 use dataplane::types::BackendId;
 
 use super::Supervisor;
-use crate::health::{Condition, Subject};
 use crate::health::job::Observation;
+use crate::health::{Condition, Subject};
 
 /// How often the workers' counts are looked at.
 pub(super) const STEP: Duration = Duration::from_millis(100);

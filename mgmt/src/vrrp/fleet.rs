@@ -130,12 +130,16 @@ impl Fleet {
         self.instances.iter().filter_map(Instance::next_deadline).min()
     }
 
-    /// The operator wants another box to be master; `false`: this one is not.
+    /// The operator wants another box to be master, of the whole group; `false`: this one is not.
     pub fn hand_over(&mut self, name: &str, now: Instant) -> bool {
         let named = |instance: &Instance| instance.wanted.config.name == name;
         let Some(id) = self.instances.iter().position(named) else { return false };
         let was_master = self.instances[id].router().state() == State::Master;
-        self.tell(id, now, |instance| instance.handle(now, Event::HandOver));
+        let group = self.instances[id].wanted.config.sync_group.clone();
+        let ids = group.filter(|_| was_master).map_or_else(|| vec![id], |group| self.members(&group));
+        for id in ids {
+            self.tell(id, now, |instance| instance.handle(now, Event::HandOver));
+        }
         was_master
     }
 
@@ -208,13 +212,24 @@ impl Fleet {
     /// Lets something happen to one, and what follows from it to its group.
     fn tell(&mut self, id: usize, now: Instant, event: impl FnOnce(&mut Instance) -> Vec<Effect>) {
         let Some(instance) = self.instances.get_mut(id) else { return };
-        let from = instance.router().state();
+        let (from, was_left) = (instance.router().state(), instance.router().is_left());
         let effects = event(instance);
-        let (config, to) = (Arc::clone(&instance.wanted.config), instance.router().state());
+        let router = instance.router();
+        let (to, is_left, is_ripe) = (router.state(), router.is_left(), router.member().is_ripe);
+        let config = Arc::clone(&instance.wanted.config);
         self.note(&config, effects);
-        if let Some(name) = config.sync_group.as_deref().filter(|_| from != to) {
-            self.move_group(name, id, from, now);
+        let Some(name) = config.sync_group.as_deref() else { return };
+        if from != to {
+            self.move_group(name, id, now, |members, member| {
+                group::followers(members, Change { member, from })
+            });
             self.hold_groups(now);
+        }
+        if is_left && !was_left {
+            self.move_group(name, id, now, group::noticed);
+        }
+        if from != to || is_ripe {
+            self.move_group(name, id, now, |members, _| group::takers(members));
         }
     }
 
@@ -223,12 +238,18 @@ impl Fleet {
         (0..self.instances.len()).filter(of).collect()
     }
 
-    fn move_group(&mut self, name: &str, changed: usize, from: State, now: Instant) {
+    /// What `rule` asks of the group's members, for the sake of one of them.
+    fn move_group(
+        &mut self,
+        name: &str,
+        id: usize,
+        now: Instant,
+        rule: impl FnOnce(&[Member], MemberId) -> Vec<(MemberId, Order)>,
+    ) {
         let ids = self.members(name);
         let members: Vec<Member> = ids.iter().map(|id| self.instances[*id].router().member()).collect();
-        let Some(place) = ids.iter().position(|id| *id == changed) else { return };
-        let orders = group::followers(&members, Change { member: MemberId(place), from });
-        self.order(&ids, orders, now);
+        let Some(place) = ids.iter().position(|other| *other == id) else { return };
+        self.order(&ids, rule(&members, MemberId(place)), now);
     }
 
     /// With one member of a group unfit the others take no part.

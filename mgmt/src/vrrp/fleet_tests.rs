@@ -6,6 +6,7 @@ use dataplane::types::Mac;
 use super::*;
 use crate::config::{Machine, load_str};
 use crate::vrrp::router::Standing;
+use crate::vrrp::timing;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -38,12 +39,14 @@ struct Lab {
     epoch: Instant,
     boxes: Vec<Box>,
     announced: usize,
+    /// Nobody hears adverts of this one.
+    lost: Option<u8>,
 }
 
 impl Lab {
     fn new(priorities: &[u8], rest: &str) -> Self {
         let now = crate::clock::now();
-        let mut lab = Self { now, epoch: now, boxes: Vec::new(), announced: 0 };
+        let mut lab = Self { now, epoch: now, boxes: Vec::new(), announced: 0, lost: None };
         for (last, priority) in (1..).zip(priorities) {
             let tenures = vec![Arc::new(Tenure::new()), Arc::new(Tenure::new())];
             lab.boxes.push(Box { fleet: Fleet::new(now), tenures, last, priority: *priority });
@@ -82,6 +85,7 @@ impl Lab {
             if frames.is_empty() {
                 return;
             }
+            frames.retain(|(_, bytes)| self.lost.is_none_or(|vrid| bytes[35] != vrid));
             for (from, bytes) in frames {
                 for to in (0..self.boxes.len()).filter(|to| *to != from) {
                     self.boxes[to].fleet.frame(self.now, 7, &bytes);
@@ -173,6 +177,57 @@ fn a_group_moves_together_when_one_of_it_has_no_link() {
     assert_eq!(lab.states(1), [State::Master; 2]);
     lab.follow(0, group, [true, true]);
     lab.run(MS * 1000);
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
+}
+
+#[test]
+fn a_group_waits_for_its_skew_when_one_of_it_has_no_link() {
+    let group = "sync_group = \"gateway\"\n";
+    let mut lab = Lab::new(&[200, 250, 240], group);
+    lab.run(MS * 1000);
+    lab.boxes.remove(0);
+    assert_eq!(lab.states(0), [State::Master; 2]);
+    lab.follow(0, group, [true, false]);
+    lab.run(MS * 7);
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Fault; 2], vec![State::Master; 2]));
+}
+
+#[test]
+fn a_group_does_not_move_for_one_link_that_loses_adverts_alone() {
+    let mut lab = Lab::new(&[200, 100], "sync_group = \"gateway\"\n");
+    lab.run(MS * 1000);
+    let (before, transitions) = (lab.announced, |lab: &Lab, id: usize| {
+        lab.boxes[id].fleet.reports().map(|report| report.counters.transitions).sum::<u64>()
+    });
+    lab.lost = Some(2);
+    let counted = [transitions(&lab, 0), transitions(&lab, 1)];
+    lab.run(MS * 2000);
+    lab.lost = None;
+    lab.run(MS * 1000);
+    assert_eq!([transitions(&lab, 0), transitions(&lab, 1)], counted);
+    assert_eq!(lab.announced, before);
+    // Its death is found as ever, by the last word of any of the two.
+    lab.boxes.remove(0);
+    let interval = config(100, "")[0].interval;
+    lab.run(timing::master_down(interval, Priority(100)) + MS);
+    assert_eq!(lab.states(0), [State::Master; 2]);
+}
+
+#[test]
+fn a_group_is_handed_over_as_a_whole_and_stays_so() {
+    let mut lab = Lab::new(&[200, 100], "sync_group = \"gateway\"\n");
+    lab.run(MS * 1000);
+    assert!(lab.boxes[0].fleet.hand_over("two", lab.now));
+    for _ in 0..2000 {
+        lab.deliver();
+        for id in [0, 1] {
+            assert!(lab.held(0)[id] || lab.held(1)[id]);
+        }
+        lab.run(MS);
+    }
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Backup; 2], vec![State::Master; 2]));
+    assert!(lab.boxes[1].fleet.hand_over("one", lab.now));
+    lab.run(MS * 200);
     assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
 }
 

@@ -69,6 +69,8 @@ pub struct Member {
     pub is_unfit: bool,
     /// Others keep it from taking part.
     pub is_held: bool,
+    /// It would be master by itself.
+    pub is_ripe: bool,
 }
 
 /// A member that has just changed its state.
@@ -95,6 +97,24 @@ pub fn holds(members: &[Member]) -> Vec<(MemberId, Order)> {
         }
     });
     orders.collect()
+}
+
+/// Who becomes master: all who are not, once each of them would be by itself.
+#[must_use]
+pub fn takers(members: &[Member]) -> Vec<(MemberId, Order)> {
+    if members.iter().any(|member| member.state != State::Master && !member.is_ripe) {
+        return Vec::new();
+    }
+    let ripe = members.iter().enumerate().filter(|(_, member)| member.is_ripe);
+    ripe.map(|(id, _)| (MemberId(id), Order::Take)).collect()
+}
+
+/// Who is told that the master of `member` leaves: the box that it is leaves with its whole group.
+#[must_use]
+pub fn noticed(members: &[Member], member: MemberId) -> Vec<(MemberId, Order)> {
+    let others =
+        members.iter().enumerate().filter(|(id, other)| *id != member.0 && other.state == State::Backup);
+    others.map(|(id, _)| (MemberId(id), Order::Notice)).collect()
 }
 
 /// Who follows a change. Their own changes, made by these orders, ask for nothing more.

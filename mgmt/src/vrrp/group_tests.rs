@@ -32,7 +32,7 @@ fn nobody_reaches_the_two_special_priorities_and_the_owner_keeps_its_own() {
 }
 
 fn members(states: &[(State, bool, bool)]) -> Vec<Member> {
-    let member = |&(state, is_unfit, is_held)| Member { state, is_unfit, is_held };
+    let member = |&(state, is_unfit, is_held)| Member { state, is_unfit, is_held, is_ripe: false };
     states.iter().map(member).collect()
 }
 
@@ -69,4 +69,19 @@ fn each_change_has_its_followers() {
         };
         assert_eq!(orders, expected, "{from:?} to {to:?}, beside {other:?}");
     }
+}
+
+#[test]
+fn a_group_takes_over_when_each_of_it_would_and_a_notice_is_for_all() {
+    let asked = |members: &[(State, bool)]| {
+        let member = |&(state, is_ripe)| Member { state, is_unfit: false, is_held: false, is_ripe };
+        let members: Vec<_> = members.iter().map(member).collect();
+        let ids = |orders: Vec<(MemberId, Order)>| orders.into_iter().map(|(id, _)| id.0).collect::<Vec<_>>();
+        (ids(takers(&members)), ids(noticed(&members, MemberId(0))))
+    };
+    assert_eq!(asked(&[(Backup, true), (Backup, false)]), (vec![], vec![1]));
+    assert_eq!(asked(&[(Backup, true), (Backup, true)]), (vec![0, 1], vec![1]));
+    assert_eq!(asked(&[(Backup, true), (Master, false)]), (vec![0], vec![]));
+    assert_eq!(asked(&[(Backup, true), (Fault, false)]), (vec![], vec![]));
+    assert_eq!(asked(&[(Backup, true)]), (vec![0], vec![]));
 }

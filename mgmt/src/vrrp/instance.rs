@@ -279,6 +279,7 @@ fn settings(config: &Vrrp, place: Option<Place>) -> Settings {
         preempt_delay: config.preempt_delay,
         start_delay: config.start_delay,
         announce: config.announce,
+        grouped: config.sync_group.is_some(),
     }
 }
 

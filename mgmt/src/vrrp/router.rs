@@ -92,7 +92,10 @@ impl VirtualRouter {
     /// When [`Event::Timer`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.phase.deadline()
+        match self.phase {
+            Phase::Backup(waiting) if waiting.ripe && self.settings.grouped => None,
+            phase => phase.deadline(),
+        }
     }
 
     /// Who leaves is master as long as it answers.
@@ -124,7 +127,13 @@ impl VirtualRouter {
             state: self.state(),
             is_unfit: self.faults.link || self.faults.tracker,
             is_held: self.faults.group,
+            is_ripe: matches!(self.phase, Phase::Backup(waiting) if waiting.ripe),
         }
+    }
+
+    /// Whether its master's last word was that it leaves.
+    pub(super) fn is_left(&self) -> bool {
+        matches!(self.phase, Phase::Backup(waiting) if waiting.noticed)
     }
 
     fn is_owner(&self) -> bool {
@@ -173,13 +182,15 @@ impl VirtualRouter {
             second_at: (!delay.is_zero()).then(|| now + delay),
             refresh_at: (!refresh.is_zero()).then(|| now + refresh),
             healed_at: None,
+            rival_at: None,
         });
     }
 
     /// Waits for the master's death, by the master's interval.
     fn wait(&mut self, now: Instant, interval: AdvertInterval, master: Option<IpAddr>) {
         let down_at = now + master_down(interval, self.priority);
-        self.phase = Phase::Backup(Waiting { down_at, interval, preempt_at: None, master });
+        let (preempt_at, noticed, ripe) = (None, false, false);
+        self.phase = Phase::Backup(Waiting { down_at, interval, preempt_at, master, noticed, ripe });
         self.act(Action::Notify(State::Backup));
     }
 

@@ -23,6 +23,7 @@ fn settings() -> Settings {
         preempt_delay: Duration::ZERO,
         start_delay: Duration::ZERO,
         announce: AnnouncePlan { repeats: Repeats(5), delay: 5000 * MS, refresh: Duration::ZERO },
+        grouped: false,
     }
 }
 
@@ -120,7 +121,7 @@ fn the_table_of_all_pairs() {
     let phases = ["init", "backup", "master", "leaving", "stopping", "fault"];
     let lower_fit = Event::Track(Standing::Fit(Priority(50)));
     // In the order of the phases; "": nothing, and it stays.
-    let table: [(&str, Event, [&str; 6]); 15] = [
+    let table: [(&str, Event, [&str; 6]); 16] = [
         ("start", Event::Start, ["=backup", "", "", "", "", ""]),
         ("release", heard(0, HIGHER), ["", "", "100", "", "", ""]),
         ("worse", heard(99, HIGHER), ["", "", "100 ! ?", "- =backup", "- =init", ""]),
@@ -133,6 +134,7 @@ fn the_table_of_all_pairs() {
         ("fit", lower_fit, ["", "", "", "", "", ""]),
         ("unfit", Event::Track(Standing::Unfit), ["", "=fault", "0 - =fault", "- =fault", "- =init", ""]),
         ("take", Event::Group(Order::Take), ["", "+ 100 ! =master", "", "100", "", ""]),
+        ("notice", Event::Group(Order::Notice), ["", "", "", "", "", ""]),
         ("yield", Event::Group(Order::Yield), ["", "", "0 - =backup", "", "", ""]),
         ("hand over", Event::HandOver, ["", "", "0", "", "", ""]),
         ("shutdown", Event::Shutdown, ["", "=init", "0", "", "- =init", "=init"]),
@@ -293,6 +295,38 @@ fn a_second_master_that_does_not_hear_is_answered_each_time_but_not_by_a_storm()
         announced += done.matches('!').count();
     }
     assert_eq!(announced, 5);
+}
+
+#[test]
+fn a_second_master_that_comes_again_is_put_right_again() {
+    let mut router = Station::master(settings());
+    for _ in 0..3 {
+        router.now += 300 * MS;
+        assert_eq!(router.tell(heard(50, HIGHER)), "100 ! ?");
+        router.now += 20 * MS;
+        assert_eq!(router.tell(heard(50, HIGHER)), "100");
+    }
+}
+
+#[test]
+fn a_member_of_a_group_waits_for_all_of_it_and_not_for_a_master_that_is_back() {
+    let mut member = Station::started(Settings { grouped: true, ..settings() });
+    assert_eq!(member.until_due(), (master_down(interval(100), Priority(100)), String::new()));
+    assert!(member.router.member().is_ripe && member.router.next_deadline().is_none());
+    member.tell(heard(200, HIGHER));
+    assert!(!member.router.member().is_ripe);
+    assert_eq!(member.due_in(), master_down(interval(100), Priority(100)));
+    member.tell(Event::Group(Order::Notice));
+    assert_eq!(member.until_due(), (timing::skew(interval(100), Priority(100)), String::new()));
+    // What its master said in this moment is of no use any more to it.
+    assert_eq!(member.tell(heard(0, HIGHER)), "");
+    assert!(member.router.member().is_ripe);
+    // Without its group it goes on by itself.
+    member.router.reconfigure(settings());
+    assert_eq!(member.until_due().1, "+ 100 ! =master");
+
+    let grouped = Station::started(Settings { grouped: true, ..settings() });
+    assert_eq!(grouped.after(Event::Group(Order::Take)).phase(), "master");
 }
 
 #[test]

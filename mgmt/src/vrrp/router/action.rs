@@ -24,6 +24,8 @@ pub struct Settings {
     pub start_delay: Duration,
     /// Of the addresses.
     pub announce: AnnouncePlan,
+    /// Whether it is master only when its sync group says so.
+    pub grouped: bool,
 }
 
 /// How the segment is told where the addresses are.
@@ -83,8 +85,10 @@ pub enum Standing {
 /// From the sync group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// Another member has become master.
+    /// All members may be masters, or another one is.
     Take,
+    /// The master of another member has said that it leaves.
+    Notice,
     /// Another member is no longer master.
     Yield,
     /// Another member takes no part.

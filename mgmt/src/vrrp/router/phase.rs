@@ -25,6 +25,10 @@ pub(super) struct Waiting {
     /// Since a worse master is heard: when to take over from it.
     pub(super) preempt_at: Option<Instant>,
     pub(super) master: Option<IpAddr>,
+    /// The master has said that it leaves, and nothing since.
+    pub(super) noticed: bool,
+    /// Its time has come, and its sync group's has not.
+    pub(super) ripe: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +39,8 @@ pub(super) struct Duty {
     pub(super) refresh_at: Option<Instant>,
     /// When a second master last made it announce again.
     pub(super) healed_at: Option<Instant>,
+    /// When a worse master was heard last.
+    pub(super) rival_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]

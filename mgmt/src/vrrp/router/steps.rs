@@ -27,7 +27,7 @@ impl VirtualRouter {
             (Event::Timer, Phase::Init | Phase::Fault) => {}
             (Event::Timer, Phase::Backup(waiting)) => {
                 if now >= waiting.down_at || waiting.preempt_at.is_some_and(|at| now >= at) {
-                    self.become_master(now);
+                    self.may_be_master(now, waiting);
                 }
             }
             (Event::Timer, Phase::Master(duty)) => self.do_duty(now, duty),
@@ -60,6 +60,11 @@ impl VirtualRouter {
             }
             (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::Stop, .. })) => {}
             (Event::Group(Order::Take), Phase::Init | Phase::Master(_) | Phase::Fault) => {}
+            (Event::Group(Order::Notice), Phase::Backup(waiting)) => self.is_noticed(now, waiting),
+            (
+                Event::Group(Order::Notice),
+                Phase::Init | Phase::Master(_) | Phase::Leaving(_) | Phase::Fault,
+            ) => {}
             (Event::Group(Order::Yield), Phase::Master(_)) => {
                 self.advertise(Priority::RELEASE);
                 self.act(Action::Release);
@@ -90,21 +95,38 @@ impl VirtualRouter {
         }
     }
 
+    /// Who is in a sync group waits for all of it: of a master that is silent on one link alone the others would take
+    /// the addresses back at once.
+    fn may_be_master(&mut self, now: Instant, waiting: Waiting) {
+        if self.settings.grouped {
+            self.phase = Phase::Backup(Waiting { ripe: true, ..waiting });
+        } else {
+            self.become_master(now);
+        }
+    }
+
+    /// The master leaves. Not later than it would have been: the notice may come twice.
+    fn is_noticed(&mut self, now: Instant, waiting: Waiting) {
+        let down_at = waiting.down_at.min(now + timing::skew(waiting.interval, self.priority));
+        self.phase = Phase::Backup(Waiting { down_at, noticed: true, ..waiting });
+    }
+
     /// RFC 9568 section 6.4.2.
     fn backup_hears(&mut self, now: Instant, mut waiting: Waiting, heard: Heard) {
         waiting.master = Some(heard.source);
         let down_at = now + timing::master_down(heard.interval, self.priority);
+        // What a master that stays leaves of the waiting.
+        let stays = Waiting { down_at, interval: heard.interval, noticed: false, ripe: false, ..waiting };
         if heard.priority == Priority::RELEASE {
-            // Not later than it would have been: the notice may come twice.
-            waiting.down_at = waiting.down_at.min(now + timing::skew(waiting.interval, self.priority));
+            return self.is_noticed(now, waiting);
         } else if heard.priority >= self.priority || !self.preempts() {
-            waiting = Waiting { down_at, interval: heard.interval, preempt_at: None, ..waiting };
+            waiting = Waiting { preempt_at: None, ..stays };
         } else {
             let delay = self.settings.preempt_delay + self.flaps.pause(now);
             if !delay.is_zero() {
                 let preempt_at = *waiting.preempt_at.get_or_insert(now + delay);
                 if now < preempt_at {
-                    waiting = Waiting { down_at, interval: heard.interval, ..waiting };
+                    waiting = Waiting { preempt_at: Some(preempt_at), ..stays };
                 }
             }
         }
@@ -133,9 +155,16 @@ impl VirtualRouter {
     /// and left the worse one as master until the next advert.
     fn stand_firm(&mut self, now: Instant, mut duty: Duty, heard: Heard) {
         let plan = self.settings.announce;
-        let is_due = duty.healed_at.is_none_or(|at| now >= at + HEAL_PAUSE);
+        // Another time, and not one that doesn't hear: what it has announced now was not put right before.
+        let silence = heard.interval.duration() * 2;
+        let pause = match duty.rival_at.is_some_and(|at| now <= at + silence) {
+            true => HEAL_PAUSE,
+            false => HEAL_PAUSE / 10,
+        };
+        let is_due = duty.healed_at.is_none_or(|at| now >= at + pause);
         // What the worse one announces after this is put right by the second set.
         duty.second_at = (!plan.delay.is_zero()).then(|| now + plan.delay);
+        duty.rival_at = Some(now);
         if is_due {
             duty.healed_at = Some(now);
         }
@@ -197,7 +226,7 @@ impl VirtualRouter {
     fn resume(&mut self, now: Instant) {
         let refresh = self.settings.announce.refresh;
         let refresh_at = (!refresh.is_zero()).then(|| now + refresh);
-        let duty = Duty { advert_at: now, second_at: None, refresh_at, healed_at: None };
+        let duty = Duty { advert_at: now, second_at: None, refresh_at, healed_at: None, rival_at: None };
         self.advertise_now(now, duty);
     }
 
@@ -229,7 +258,7 @@ impl VirtualRouter {
                 let down_at = waiting.down_at + timing::skew(waiting.interval, priority);
                 let down_at = down_at.checked_sub(earlier).unwrap_or(now);
                 // Whom it takes over from is to be found anew.
-                self.phase = Phase::Backup(Waiting { down_at, preempt_at: None, ..waiting });
+                self.phase = Phase::Backup(Waiting { down_at, preempt_at: None, ripe: false, ..waiting });
             }
             // The next advert says it.
             Phase::Init | Phase::Backup(_) | Phase::Master(_) | Phase::Leaving(_) | Phase::Fault => {}
