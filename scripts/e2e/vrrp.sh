@@ -52,6 +52,35 @@ becomes() {
   wait_for "${3:-5}" "penstock on $1 to be $2" router_is "$1" "$2" || refute "penstock on $1 is not $2: $(router "$1" --json vrrp)"
 }
 
+# ---- a sync group of two, with an inner network that nobody but the two is in
+
+readonly INNER=10.0.1.254
+declare -rA PRIORITIES=([box]=250 [peer]=240)
+
+inner_network() {
+  lab_switch sw2
+  lab_plug sw2 box box eth1 02:00:00:00:01:01
+  lab_plug sw2 peer peer eth1 02:00:00:00:01:05
+  lab_address box eth1 10.0.1.1/24 fd00:1::1/64
+  lab_address peer eth1 10.0.1.5/24 fd00:1::5/64
+}
+
+# group_config NAMESPACE ADVERT-INTERVAL
+group_config() {
+  local keys="mac = \"interface\"
+advert_interval = \"$2\"
+priority = ${PRIORITIES[$1]}
+sync_group = \"both\""
+  vrrp_config "$1" "$keys
+addresses = [\"$VIP4\"]
+[[vrrp]]
+name = \"inside\"
+interface = \"eth1\"
+vrid = 52
+$keys
+addresses = [\"$INNER\"]"
+}
+
 # ---- Keepalived on the peer
 
 # keepalived_config GLOBAL KEYS: the keys are those of its one instance; addresses in VIPS.

@@ -18,7 +18,7 @@ use super::guardian::{Guardian, LastWords};
 use super::handle::Command;
 use super::sockets::Sockets;
 use crate::config::Vrrp;
-use crate::net::{arp, ndp};
+use crate::net::{LinkNews, LinkWatch, arp, ndp};
 use crate::vrrp::fleet::Fleet;
 use crate::vrrp::wanted::{Effect, Wanted};
 
@@ -62,6 +62,8 @@ pub(super) struct Engine {
     board: Arc<Board>,
     fleet: Fleet,
     sockets: Sockets,
+    /// Tells of a lost link before anybody else does.
+    links: Option<LinkWatch>,
     announcements: VecDeque<Announcement>,
     post: Post,
     posted: Instant,
@@ -93,6 +95,7 @@ impl Engine {
             board,
             fleet: Fleet::new(epoch),
             sockets: Sockets::default(),
+            links: None,
             announcements: VecDeque::new(),
             post: Post::default(),
             posted: epoch,
@@ -116,12 +119,20 @@ impl Engine {
             let trouble = format!("no priority of real time for VRRP, its adverts may be late: {error}");
             self.post.news.push(News::Trouble(trouble));
         }
+        match LinkWatch::open() {
+            Ok(links) => self.links = Some(links),
+            Err(error) => {
+                let trouble = format!("a lost link is found later than it could be: {error}");
+                self.post.news.push(News::Trouble(trouble));
+            }
+        }
         let mut buffer = vec![0; LONGEST];
         loop {
             self.wait();
             // Adverts before timers: who was not scheduled for a while must hear the master that lives.
             let now = crate::clock::now();
             self.listen(now, &mut buffer);
+            self.watch_links(now);
             if !self.obey(now) {
                 return;
             }
@@ -147,6 +158,7 @@ impl Engine {
         let mut watched = vec![PollFd::new(&self.bell, PollFlags::IN)];
         let ears: Vec<_> = self.sockets.ears().map(|(_, fd)| fd).collect();
         watched.extend(ears.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        watched.extend(self.links.iter().map(|links| PollFd::new(links, PollFlags::IN)));
         // An interrupted wait is a short one.
         let _: Result<usize, _> = poll(&mut watched, timeout.as_ref());
     }
@@ -159,6 +171,16 @@ impl Engine {
                     // Nothing more, or the link is down: then it is let go soon.
                     Err(_) => break,
                 }
+            }
+        }
+    }
+
+    fn watch_links(&mut self, now: Instant) {
+        for _ in 0..BURST {
+            match self.links.as_ref().and_then(LinkWatch::next) {
+                Some(LinkNews::Is(link, carries)) => self.fleet.link(now, Some(link), carries),
+                Some(LinkNews::Missed) => self.fleet.link(now, None, true),
+                None => break,
             }
         }
     }

@@ -2,12 +2,14 @@
 //! neighbours ([`Netlink`] keeps [`NetState`] current), who resolves next hops ([`Resolver`]),
 //! and the answers for virtual addresses that Linux does not have ([`arp`], [`ndp`]).
 //!
-//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs`, `resolver.rs` and `bridges.rs` only.
+//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs`, `link_watch.rs`, `resolver.rs` and
+//! `bridges.rs` only.
 
 pub mod arp;
 pub mod bridges;
 pub(crate) mod frame;
 mod groups;
+mod link_watch;
 mod links;
 pub mod ndp;
 mod neighbours;
@@ -20,6 +22,7 @@ mod stations;
 
 pub use bridges::BridgeError;
 pub use groups::{GroupId, Groups, solicited_node};
+pub use link_watch::{LinkNews, LinkWatch};
 pub use links::Link;
 pub use neighbours::{Neighbour, NeighbourState};
 pub use netlink::Netlink;

@@ -103,6 +103,17 @@ impl Fleet {
         }
     }
 
+    /// A link carries frames, or carries none; `None`: all that were cut may carry some again, and who says so
+    /// otherwise is [`Self::follow`].
+    pub fn link(&mut self, now: Instant, link: Option<u32>, carries: bool) {
+        for id in 0..self.instances.len() {
+            let place = self.instances[id].place();
+            if place.is_some_and(|place| link.is_none_or(|link| place.link == link)) {
+                self.tell(id, now, |instance| instance.link(now, carries));
+            }
+        }
+    }
+
     /// Does what is due.
     pub fn timers(&mut self, now: Instant) {
         for id in 0..self.instances.len() {

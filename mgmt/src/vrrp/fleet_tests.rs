@@ -181,6 +181,32 @@ fn a_group_moves_together_when_one_of_it_has_no_link() {
 }
 
 #[test]
+fn a_cut_link_is_a_fault_until_it_carries_or_its_place_is_found_anew() {
+    let mut lab = Lab::new(&[200, 100], "");
+    lab.run(MS * 1000);
+    let (master, fault, backup) = (vec![State::Master; 2], vec![State::Fault; 2], vec![State::Backup; 2]);
+    let link = |lab: &mut Lab, link, carries| lab.boxes[0].fleet.link(lab.now, link, carries);
+    link(&mut lab, Some(8), false);
+    assert_eq!(lab.states(0), master, "another link");
+    link(&mut lab, Some(7), false);
+    assert_eq!((lab.states(0), lab.held(0)), (fault.clone(), vec![false; 2]));
+    lab.follow(0, "", [true; 2]);
+    assert_eq!(lab.states(0), fault, "who says that it has a place has not looked yet");
+    link(&mut lab, Some(7), true);
+    assert_eq!(lab.states(0), backup);
+    link(&mut lab, Some(7), false);
+    link(&mut lab, None, true);
+    assert_eq!(lab.states(0), backup, "news were missed");
+    link(&mut lab, Some(7), false);
+    lab.follow(0, "", [false; 2]);
+    lab.follow(0, "", [true; 2]);
+    assert_eq!(lab.states(0), backup, "found anew");
+    lab.follow(0, "", [false; 2]);
+    link(&mut lab, Some(7), true);
+    assert_eq!(lab.states(0), fault, "it has no address");
+}
+
+#[test]
 fn a_group_waits_for_its_skew_when_one_of_it_has_no_link() {
     let group = "sync_group = \"gateway\"\n";
     let mut lab = Lab::new(&[200, 250, 240], group);

@@ -1,13 +1,15 @@
 //! A virtual router of this box with its packets: frames and times in, [`Effect`]s out.
 
+mod speech;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::advert::{Advert, Endpoints, Expected, Outgoing};
+use super::advert::{Advert, Expected};
 use super::counters::{Counters, Said};
-use super::packet::{self, Packet};
-use super::router::{Action, Event, Incident, Link, Order, Repeats, Settings, State, VirtualRouter};
+use super::packet::Packet;
+use super::router::{Action, Event, Incident, Link, Order, Settings, State, VirtualRouter};
 use super::timing::{self, AdvertInterval};
 use super::wanted::{Effect, Place, Wanted};
 use super::{Priority, Version};
@@ -22,6 +24,8 @@ pub(super) struct Instance {
     pub(super) wanted: Wanted,
     /// The last place that it had: the last words go out from there.
     place: Option<Place>,
+    /// No frame passes its link, whatever was thought when its place was found.
+    is_cut: bool,
     router: VirtualRouter,
     pub(super) counters: Counters,
     said: Said,
@@ -42,6 +46,7 @@ impl Instance {
         let mut instance = Self {
             wanted,
             place,
+            is_cut: false,
             router,
             counters,
             said,
@@ -60,17 +65,14 @@ impl Instance {
 
     /// Goes on as another one, if it can.
     pub(super) fn follow(&mut self, wanted: Wanted, now: Instant) -> Vec<Effect> {
+        let had_link = self.has_link();
         let before = std::mem::replace(&mut self.wanted, wanted);
+        self.is_cut &= before.place.is_some();
         if let Some(place) = self.wanted.place {
             self.place = Some(place);
         }
         self.router.reconfigure(settings(&self.wanted.config, self.place));
-        let mut effects = Vec::new();
-        match (before.place, self.wanted.place) {
-            (Some(_), None) => effects.extend(self.handle(now, Event::Link(Link::Down))),
-            (None, Some(_)) => effects.extend(self.handle(now, Event::Link(Link::Up))),
-            (Some(_), Some(_)) | (None, None) => {}
-        }
+        let mut effects = self.follow_link(had_link, now);
         if before.standing != self.wanted.standing {
             effects.extend(self.handle(now, Event::Track(self.wanted.standing)));
         }
@@ -80,6 +82,25 @@ impl Instance {
             effects.extend(self.announce(self.wanted.config.announce.repeats));
         }
         effects
+    }
+
+    /// Its link carries frames, or carries none.
+    pub(super) fn link(&mut self, now: Instant, carries: bool) -> Vec<Effect> {
+        let had_link = self.has_link();
+        self.is_cut = !carries;
+        self.follow_link(had_link, now)
+    }
+
+    fn has_link(&self) -> bool {
+        self.wanted.place.is_some() && !self.is_cut
+    }
+
+    fn follow_link(&mut self, had_link: bool, now: Instant) -> Vec<Effect> {
+        match (had_link, self.has_link()) {
+            (true, false) => self.handle(now, Event::Link(Link::Down)),
+            (false, true) => self.handle(now, Event::Link(Link::Up)),
+            (true, true) | (false, false) => Vec::new(),
+        }
     }
 
     /// Whether it is the same virtual router of the segment.
@@ -216,40 +237,6 @@ impl Instance {
         }
         self.counters.stalls += 1;
         self.handle(now, Event::Group(Order::Yield))
-    }
-
-    /// That this box is master no longer.
-    pub(super) fn last_words(&self) -> Vec<Effect> {
-        self.adverts(Priority::RELEASE, self.wanted.config.interval)
-    }
-
-    fn adverts(&self, priority: Priority, interval: AdvertInterval) -> Vec<Effect> {
-        let Some(Place { link, mac, own }) = self.place else { return Vec::new() };
-        let config = &self.wanted.config;
-        let outgoing = Outgoing {
-            vrid: config.vrid,
-            priority,
-            interval,
-            addresses: &config.advertised,
-            coverage: config.coverage,
-            password: config.password,
-        };
-        if config.peers.is_empty() {
-            let Ok(message) = outgoing.emit(Endpoints::multicast(own)) else { return Vec::new() };
-            let mac = config.virtual_mac().unwrap_or(mac);
-            return vec![Effect::Frame(link, packet::multicast(own, mac, &message))];
-        }
-        let to_peer = |peer: &IpAddr| {
-            let message = outgoing.emit(Endpoints::unicast(own, *peer)?).ok()?;
-            Some(Effect::Packet { link, own, peer: *peer, message })
-        };
-        config.peers.iter().filter_map(to_peer).collect()
-    }
-
-    pub(super) fn announce(&self, repeats: Repeats) -> Option<Effect> {
-        let Place { link, mac, .. } = self.place?;
-        let mac = self.wanted.config.virtual_mac().unwrap_or(mac);
-        Some(Effect::Announce(link, mac, Arc::clone(&self.wanted.config), repeats))
     }
 
     pub(super) fn router(&self) -> &VirtualRouter {

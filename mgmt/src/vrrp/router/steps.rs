@@ -61,19 +61,15 @@ impl VirtualRouter {
             (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::Stop, .. })) => {}
             (Event::Group(Order::Take), Phase::Init | Phase::Master(_) | Phase::Fault) => {}
             (Event::Group(Order::Notice), Phase::Backup(waiting)) => self.is_noticed(now, waiting),
-            (
-                Event::Group(Order::Notice),
-                Phase::Init | Phase::Master(_) | Phase::Leaving(_) | Phase::Fault,
-            ) => {}
             (Event::Group(Order::Yield), Phase::Master(_)) => {
                 self.advertise(Priority::RELEASE);
                 self.act(Action::Release);
                 self.wait(now, self.settings.interval, None);
             }
-            (
-                Event::Group(Order::Yield),
-                Phase::Init | Phase::Backup(_) | Phase::Leaving(_) | Phase::Fault,
-            ) => {}
+            (Event::Group(Order::Notice), Phase::Master(_))
+            | (Event::Group(Order::Yield), Phase::Backup(_))
+            | (Event::Group(Order::Notice | Order::Yield), Phase::Init | Phase::Leaving(_) | Phase::Fault) => {
+            }
 
             (Event::HandOver, Phase::Master(_)) => self.leave(now, Then::StandBy),
             (Event::HandOver, Phase::Init | Phase::Backup(_) | Phase::Leaving(_) | Phase::Fault) => {}
