@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 
 pub mod admission;
+mod at_once;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod capture;
@@ -45,7 +46,10 @@ mod wire;
 mod worker;
 mod xdp;
 
-pub use engine::{Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
+pub use at_once::at_once;
+pub use engine::{
+    Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Prepared, Setup, XdpPreference,
+};
 pub use error::{StartError, SteeringError};
 pub use pipeline::{DropReason, Explained, Why, explain, trace};
 pub use recorder::Recorded;

@@ -48,18 +48,29 @@ pub struct Dataplane {
     tracer: Option<Tracer>,
 }
 
+/// What takes its time at the start, and needs to know nothing of what is to be forwarded.
+#[derive(Debug)]
+pub struct Prepared {
+    program: Program,
+    table: FlowTable,
+}
+
 impl Dataplane {
-    /// Allocates the table, loads and attaches the steering program, opens the sockets and starts
-    /// the workers; nothing stays behind if any of it fails.
-    pub fn start(setup: &Setup, first: Snapshot) -> Result<Self, StartError> {
+    /// Allocates the table and loads the steering program: on another thread, while the first snapshot is made.
+    pub fn prepare(setup: &Setup) -> Result<Prepared, StartError> {
         within("interfaces", setup.interfaces.len(), MAX_INTERFACES)?;
         within("workers", setup.cores.len(), MAX_WORKERS)?;
-        let (program, table) = threads::at_once(
-            || steering(&first),
-            || FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages),
-        );
-        let (program, table) = (program?, Arc::new(table?));
+        let table = FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages)?;
         announce(&table);
+        Ok(Prepared { program: Program::load()?, table })
+    }
+
+    /// Attaches the steering program, opens the sockets and starts the workers, of the same setup as was prepared;
+    /// nothing stays behind if any of it fails.
+    pub fn start(setup: &Setup, prepared: Prepared, first: Snapshot) -> Result<Self, StartError> {
+        let (mut program, table) = (prepared.program, Arc::new(prepared.table));
+        let refused = |error: SteeringError| StartError::Program { reason: error.to_string() };
+        program.steering.add(&first).map_err(refused)?;
         apportion(&first, table.capacity());
         let publisher = Publisher::new(first);
         let punts = Channel::new();
@@ -276,14 +287,6 @@ fn within(what: &'static str, found: usize, limit: usize) -> Result<(), StartErr
 
 fn worker_error(worker: WorkerId, error: &dyn std::fmt::Display) -> StartError {
     StartError::Worker { worker: worker.0, reason: error.to_string() }
-}
-
-/// The program, which knows what it steers to the workers.
-fn steering(first: &Snapshot) -> Result<Program, StartError> {
-    let mut program = Program::load()?;
-    let refused = |error: SteeringError| StartError::Program { reason: error.to_string() };
-    program.steering.add(first).map_err(refused)?;
-    Ok(program)
 }
 
 fn announce(table: &FlowTable) {

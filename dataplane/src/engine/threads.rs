@@ -129,14 +129,6 @@ impl Drop for Thread {
     }
 }
 
-/// Both, side by side: each keeps the kernel busy for a while.
-pub(super) fn at_once<A, B: Send>(one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-    std::thread::scope(|scope| {
-        let other = scope.spawn(other);
-        (one(), other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-    })
-}
-
 /// Starts the thread, and waits until it is pinned to its core.
 fn spawn(
     id: WorkerId,

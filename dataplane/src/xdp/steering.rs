@@ -9,10 +9,12 @@ mod keys;
 mod table;
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 pub(super) use self::keys::{AddressKey, address as address_key};
 use self::keys::{EndpointKey, InterfaceKey, MacKey, PrefixKey};
 use self::table::{Exact, Longest, Table};
+use crate::at_once;
 use crate::error::SteeringError;
 use crate::snapshot::{Snapshot, Vip};
 use crate::types::{InterfaceId, Mac};
@@ -21,6 +23,9 @@ use crate::types::{InterfaceId, Mac};
 const BRIDGE: u8 = 1;
 /// In a table that is but a set.
 const NO_FLAGS: u8 = 0;
+
+/// So many entries take longer than starting a thread for them. At the start alone: later, cores have more to do.
+const MANY: usize = 10_000;
 
 /// See the module's head.
 #[derive(Debug)]
@@ -53,8 +58,14 @@ impl Steering {
         self.macs.keep(macs(next))?;
         self.macs.add(macs(next))?;
         self.locals.add(locals(next))?;
-        self.endpoints.add(endpoints(next))?;
-        self.senders.add(senders(next))?;
+        let is_much = self.endpoints.is_empty() && endpoints(next).nth(MANY).is_some();
+        let senders_too = Mutex::new(&mut self.senders);
+        let add_senders = || senders_too.lock().unwrap_or_else(PoisonError::into_inner).add(senders(next));
+        let (added, also) = match is_much {
+            true => at_once(|| self.endpoints.add(endpoints(next)), add_senders),
+            false => (self.endpoints.add(endpoints(next)), add_senders()),
+        };
+        added.and(also)?;
         self.vips.add(vips(next))?;
         self.vip_prefixes.add(vip_prefixes(next))?;
         self.bridge_ports.add(bridge_ports(next))

@@ -16,6 +16,7 @@ pub mod health;
 mod later;
 mod machine;
 mod model;
+mod parse;
 pub mod plan;
 mod read;
 mod reader;
@@ -33,7 +34,6 @@ use dataplane::admission::SynProxy;
 use dataplane::schedule::Kind;
 use dataplane::snapshot::FlowTimeouts;
 use dataplane::{HugePages, Poll, XdpPreference};
-use toml::de::DeTable;
 
 pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
@@ -201,7 +201,8 @@ pub fn read_file(path: &Path) -> Result<String, Errors> {
 /// configuration.
 pub fn load_str(file_name: &str, text: &str, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
     let mut report = Report::new(Source::new(file_name, text));
-    let (tree, syntax_errors) = DeTable::parse_recoverable(text);
+    let halves = parse::Halves::new(text);
+    let (tree, syntax_errors) = halves.parse();
     for error in &syntax_errors {
         let end = text.len();
         report.error(&error.span().unwrap_or(end..end), error.message());

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dataplane::{Dataplane, InterfaceSetup, Setup, StartError};
+use dataplane::{Dataplane, InterfaceSetup, Setup, StartError, at_once};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -84,19 +84,19 @@ pub async fn start(
         return Err(StartFailure::Conflicts(conflicts));
     }
     provide_bridges(&mut netlink, &config).await?;
-    let now = crate::clock::now();
+    let (now, workers) = (crate::clock::now(), setup.cores.len());
     let (mut inventory, mut compiler) = (Inventory::default(), Compiler::default());
-    inventory.follow(&config, now, |_| dataplane::BackendStats::default());
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
-    let workers = setup.cores.len();
-    let net = netlink.state();
-    let facts = Facts { config: &config, inventory: &inventory, net, rss: &rss, workers, now };
     // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    compiler.build_on(cores);
-    let first = compiler.compile(&facts);
+    let (net, cores) = (netlink.state(), std::thread::available_parallelism().map_or(1, usize::from));
+    let first = || {
+        inventory.follow(&config, now, |_| dataplane::BackendStats::default());
+        compiler.build_on(cores);
+        compiler.compile(&Facts { config: &config, inventory: &inventory, net, rss: &rss, workers, now })
+    };
+    let (first, prepared) = at_once(first, || Dataplane::prepare(&setup));
     compiler.build_on(cores.saturating_sub(workers));
-    let dataplane = Dataplane::start(&setup, first)?;
+    let dataplane = Dataplane::start(&setup, prepared?, first)?;
     let punt_event = punt_event(&dataplane)?;
     let resolver = netlink.resolver();
     let (failover, bfd, checks) = threads(&dataplane)?;

@@ -1,5 +1,7 @@
 //! All virtual routers of this box. Pure, but for the words that workers read.
 
+mod groups;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,10 +10,10 @@ use std::time::Instant;
 use super::Priority;
 use super::advert::Heard;
 use super::counters::Counters;
-use super::group::{self, Change, Member, MemberId};
+use super::group::{self, Change};
 use super::instance::Instance;
 use super::packet::Packet;
-use super::router::{Event, Order, State};
+use super::router::{Event, State};
 use super::wanted::{Effect, Place, Wanted};
 use crate::config::Vrrp;
 
@@ -85,6 +87,7 @@ impl Fleet {
             self.instances.push(instance);
         }
         self.hold_groups(now);
+        self.take_groups(now);
     }
 
     /// A frame that came by a link.
@@ -223,71 +226,25 @@ impl Fleet {
     /// Lets something happen to one, and what follows from it to its group.
     fn tell(&mut self, id: usize, now: Instant, event: impl FnOnce(&mut Instance) -> Vec<Effect>) {
         let Some(instance) = self.instances.get_mut(id) else { return };
-        let (from, was_left) = (instance.router().state(), instance.router().is_left());
+        let (was, releases) = (instance.router().member(), instance.router().releases());
         let effects = event(instance);
-        let router = instance.router();
-        let (to, is_left, is_ripe) = (router.state(), router.is_left(), router.member().is_ripe);
+        let (is, is_left) = (instance.router().member(), instance.router().releases() != releases);
         let config = Arc::clone(&instance.wanted.config);
         self.note(&config, effects);
         let Some(name) = config.sync_group.as_deref() else { return };
-        if from != to {
+        if was.state != is.state {
             self.move_group(name, id, now, |members, member| {
-                group::followers(members, Change { member, from })
+                group::followers(members, Change { member, from: was.state })
             });
+        }
+        if was.state != is.state || was.is_unfit != is.is_unfit {
             self.hold_groups(now);
         }
-        if is_left && !was_left {
+        if is_left {
             self.move_group(name, id, now, group::noticed);
         }
-        if from != to || is_ripe {
+        if was.state != is.state || is.is_ripe {
             self.move_group(name, id, now, |members, _| group::takers(members));
-        }
-    }
-
-    fn members(&self, group: &str) -> Vec<usize> {
-        let of = |id: &usize| self.instances[*id].wanted.config.sync_group.as_deref() == Some(group);
-        (0..self.instances.len()).filter(of).collect()
-    }
-
-    /// What `rule` asks of the group's members, for the sake of one of them.
-    fn move_group(
-        &mut self,
-        name: &str,
-        id: usize,
-        now: Instant,
-        rule: impl FnOnce(&[Member], MemberId) -> Vec<(MemberId, Order)>,
-    ) {
-        let ids = self.members(name);
-        let members: Vec<Member> = ids.iter().map(|id| self.instances[*id].router().member()).collect();
-        let Some(place) = ids.iter().position(|other| *other == id) else { return };
-        self.order(&ids, rule(&members, MemberId(place)), now);
-    }
-
-    /// With one member of a group unfit the others take no part.
-    fn hold_groups(&mut self, now: Instant) {
-        let names = self.instances.iter().filter_map(|instance| instance.wanted.config.sync_group.clone());
-        for name in names.collect::<BTreeSet<_>>() {
-            let ids = self.members(&name);
-            let members: Vec<Member> = ids.iter().map(|id| self.instances[*id].router().member()).collect();
-            self.order(&ids, group::holds(&members), now);
-        }
-        // Who is in no group any more is held by nobody.
-        for id in 0..self.instances.len() {
-            let instance = &self.instances[id];
-            if instance.wanted.config.sync_group.is_none() && instance.router().member().is_held {
-                self.order(&[id], vec![(MemberId(0), Order::Release)], now);
-            }
-        }
-    }
-
-    fn order(&mut self, ids: &[usize], orders: Vec<(MemberId, Order)>, now: Instant) {
-        for (member, order) in orders {
-            let Some(instance) = ids.get(member.0).and_then(|id| self.instances.get_mut(*id)) else {
-                continue;
-            };
-            let effects = instance.handle(now, Event::Group(order));
-            let config = Arc::clone(&instance.wanted.config);
-            self.note(&config, effects);
         }
     }
 }

@@ -39,14 +39,16 @@ struct Lab {
     epoch: Instant,
     boxes: Vec<Box>,
     announced: usize,
-    /// Nobody hears adverts of this one.
-    lost: Option<u8>,
+    /// Nobody hears adverts of these.
+    lost: Vec<u8>,
+    /// So many are not in the configuration, from the first one on.
+    skipped: usize,
 }
 
 impl Lab {
     fn new(priorities: &[u8], rest: &str) -> Self {
         let now = crate::clock::now();
-        let mut lab = Self { now, epoch: now, boxes: Vec::new(), announced: 0, lost: None };
+        let mut lab = Self { now, epoch: now, boxes: Vec::new(), announced: 0, lost: Vec::new(), skipped: 0 };
         for (last, priority) in (1..).zip(priorities) {
             let tenures = vec![Arc::new(Tenure::new()), Arc::new(Tenure::new())];
             lab.boxes.push(Box { fleet: Fleet::new(now), tenures, last, priority: *priority });
@@ -66,7 +68,7 @@ impl Lab {
             place: up.then_some(place),
             tenure: Arc::clone(tenure),
         });
-        fleet.follow(wanted.collect(), self.now);
+        fleet.follow(wanted.skip(self.skipped).collect(), self.now);
         self.deliver();
     }
 
@@ -85,7 +87,7 @@ impl Lab {
             if frames.is_empty() {
                 return;
             }
-            frames.retain(|(_, bytes)| self.lost.is_none_or(|vrid| bytes[35] != vrid));
+            frames.retain(|(_, bytes)| !self.lost.contains(&bytes[35]));
             for (from, bytes) in frames {
                 for to in (0..self.boxes.len()).filter(|to| *to != from) {
                     self.boxes[to].fleet.frame(self.now, 7, &bytes);
@@ -182,7 +184,13 @@ fn a_group_moves_together_when_one_of_it_has_no_link() {
 
 #[test]
 fn a_cut_link_is_a_fault_until_it_carries_or_its_place_is_found_anew() {
-    let mut lab = Lab::new(&[200, 100], "");
+    for rest in ["", "sync_group = \"gateway\"\n"] {
+        a_link_is_cut(rest);
+    }
+}
+
+fn a_link_is_cut(rest: &str) {
+    let mut lab = Lab::new(&[200, 100], rest);
     lab.run(MS * 1000);
     let (master, fault, backup) = (vec![State::Master; 2], vec![State::Fault; 2], vec![State::Backup; 2]);
     let link = |lab: &mut Lab, link, carries| lab.boxes[0].fleet.link(lab.now, link, carries);
@@ -190,7 +198,7 @@ fn a_cut_link_is_a_fault_until_it_carries_or_its_place_is_found_anew() {
     assert_eq!(lab.states(0), master, "another link");
     link(&mut lab, Some(7), false);
     assert_eq!((lab.states(0), lab.held(0)), (fault.clone(), vec![false; 2]));
-    lab.follow(0, "", [true; 2]);
+    lab.follow(0, rest, [true; 2]);
     assert_eq!(lab.states(0), fault, "who says that it has a place has not looked yet");
     link(&mut lab, Some(7), true);
     assert_eq!(lab.states(0), backup);
@@ -198,10 +206,10 @@ fn a_cut_link_is_a_fault_until_it_carries_or_its_place_is_found_anew() {
     link(&mut lab, None, true);
     assert_eq!(lab.states(0), backup, "news were missed");
     link(&mut lab, Some(7), false);
-    lab.follow(0, "", [false; 2]);
-    lab.follow(0, "", [true; 2]);
+    lab.follow(0, rest, [false; 2]);
+    lab.follow(0, rest, [true; 2]);
     assert_eq!(lab.states(0), backup, "found anew");
-    lab.follow(0, "", [false; 2]);
+    lab.follow(0, rest, [false; 2]);
     link(&mut lab, Some(7), true);
     assert_eq!(lab.states(0), fault, "it has no address");
 }
@@ -225,10 +233,10 @@ fn a_group_does_not_move_for_one_link_that_loses_adverts_alone() {
     let (before, transitions) = (lab.announced, |lab: &Lab, id: usize| {
         lab.boxes[id].fleet.reports().map(|report| report.counters.transitions).sum::<u64>()
     });
-    lab.lost = Some(2);
+    lab.lost = vec![2];
     let counted = [transitions(&lab, 0), transitions(&lab, 1)];
     lab.run(MS * 2000);
-    lab.lost = None;
+    lab.lost.clear();
     lab.run(MS * 1000);
     assert_eq!([transitions(&lab, 0), transitions(&lab, 1)], counted);
     assert_eq!(lab.announced, before);
@@ -255,6 +263,29 @@ fn a_group_is_handed_over_as_a_whole_and_stays_so() {
     assert!(lab.boxes[1].fleet.hand_over("one", lab.now));
     lab.run(MS * 200);
     assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
+}
+
+#[test]
+fn a_group_is_handed_over_even_where_its_next_master_is_not_heard() {
+    let mut lab = Lab::new(&[200, 100], "sync_group = \"gateway\"\n");
+    lab.run(MS * 1000);
+    lab.lost = vec![2];
+    assert!(lab.boxes[0].fleet.hand_over("one", lab.now));
+    lab.run(MS * 1000);
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Backup; 2], vec![State::Master; 2]));
+}
+
+#[test]
+fn who_has_waited_for_its_group_does_not_when_it_is_alone_in_it() {
+    let group = "sync_group = \"gateway\"\n";
+    let mut lab = Lab::new(&[200, 100], group);
+    lab.run(MS * 1000);
+    lab.lost = vec![2];
+    lab.run(MS * 500);
+    assert_eq!(lab.states(1), [State::Backup; 2]);
+    lab.skipped = 1;
+    lab.follow(1, group, [true; 2]);
+    assert_eq!(lab.states(1), [State::Master]);
 }
 
 #[test]
@@ -300,4 +331,38 @@ fn a_master_that_bfd_is_wrong_about_stays_or_comes_back() {
     lab.boxes[1].fleet.peer_died([10, 0, 0, 1].into(), lab.now);
     lab.run(MS * 300);
     assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
+}
+
+/// Whatever happened: one box has all addresses of a group, and the other one none.
+#[test]
+fn a_group_is_whole_on_one_box_after_any_life() {
+    let group = "sync_group = \"gateway\"\n";
+    for seed in 0..150_u64 {
+        let mut state = seed;
+        let mut roll = |sides: u64| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            (state >> 33) % sides
+        };
+        let mut lab = Lab::new(&[200, [200, 100][roll(2) as usize]], group);
+        for _ in 0..12 {
+            lab.run(MS * u32::try_from(roll(500)).unwrap());
+            let id = roll(2) as usize;
+            match roll(5) {
+                0 => lab.lost = vec![[1, 2][roll(2) as usize]],
+                1 => lab.lost = vec![1, 2],
+                2 => lab.lost.clear(),
+                3 => lab.follow(id, group, [roll(2) == 0, roll(2) == 0]),
+                _ => _ = lab.boxes[id].fleet.hand_over("one", lab.now),
+            }
+        }
+        lab.lost.clear();
+        (0..2).for_each(|id| lab.follow(id, group, [true; 2]));
+        lab.run(MS * 1500);
+        for _ in 0..100 {
+            lab.run(MS * 10);
+            let mut states = [lab.states(0), lab.states(1)];
+            states.sort_by_key(|states| states[0] == State::Master);
+            assert_eq!(states, [vec![State::Backup; 2], vec![State::Master; 2]], "life {seed}");
+        }
+    }
 }

@@ -51,6 +51,7 @@ pub struct VirtualRouter {
     flaps: Flaps,
     /// Has handed over on demand: takes over from nobody before it was master again.
     has_stood_down: bool,
+    releases: u64,
     actions: Vec<Action>,
 }
 
@@ -74,6 +75,7 @@ impl VirtualRouter {
             faults: Faults::default(),
             flaps: Flaps::default(),
             has_stood_down: false,
+            releases: 0,
             actions: Vec::new(),
         }
     }
@@ -131,9 +133,9 @@ impl VirtualRouter {
         }
     }
 
-    /// Whether its master's last word was that it leaves.
-    pub(super) fn is_left(&self) -> bool {
-        matches!(self.phase, Phase::Backup(waiting) if waiting.noticed)
+    /// How often a master has told it that it leaves.
+    pub(super) fn releases(&self) -> u64 {
+        self.releases
     }
 
     fn is_owner(&self) -> bool {
@@ -189,8 +191,8 @@ impl VirtualRouter {
     /// Waits for the master's death, by the master's interval.
     fn wait(&mut self, now: Instant, interval: AdvertInterval, master: Option<IpAddr>) {
         let down_at = now + master_down(interval, self.priority);
-        let (preempt_at, noticed, ripe) = (None, false, false);
-        self.phase = Phase::Backup(Waiting { down_at, interval, preempt_at, master, noticed, ripe });
+        let (preempt_at, ripe) = (None, false);
+        self.phase = Phase::Backup(Waiting { down_at, interval, preempt_at, master, ripe });
         self.act(Action::Notify(State::Backup));
     }
 
@@ -199,7 +201,7 @@ impl VirtualRouter {
         // Who has missed this advert takes over when it has missed the others as well; nobody waits longer.
         let until = now + timing::master_down(self.settings.interval, Priority::LOWEST);
         let advert_at = now + self.settings.interval.duration();
-        self.phase = Phase::Leaving(Leave { advert_at, until, then });
+        self.phase = Phase::Leaving(Leave { advert_at, until, then, yields: false });
     }
 
     fn stop(&mut self) {

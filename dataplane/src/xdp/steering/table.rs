@@ -73,6 +73,10 @@ impl<M: Kernel> Table<M> {
         Ok(Self { name, map, many, held: HashMap::new() })
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Nothing is lost: a key that is there keeps its flags beside the new ones.
     pub(super) fn add(&mut self, wanted: impl Iterator<Item = (M::Key, u8)>) -> Result<(), SteeringError> {
         let mut new: HashMap<M::Key, u8> = HashMap::new();

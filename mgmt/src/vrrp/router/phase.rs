@@ -25,8 +25,6 @@ pub(super) struct Waiting {
     /// Since a worse master is heard: when to take over from it.
     pub(super) preempt_at: Option<Instant>,
     pub(super) master: Option<IpAddr>,
-    /// The master has said that it leaves, and nothing since.
-    pub(super) noticed: bool,
     /// Its time has come, and its sync group's has not.
     pub(super) ripe: bool,
 }
@@ -49,6 +47,8 @@ pub(super) struct Leave {
     /// Who was to take over has had its time.
     pub(super) until: Instant,
     pub(super) then: Then,
+    /// Others of its sync group are backups by then: it is one, too, even if nobody has taken over.
+    pub(super) yields: bool,
 }
 
 /// What comes after the addresses are gone.

@@ -61,15 +61,13 @@ impl VirtualRouter {
             (Event::Group(Order::Take), Phase::Leaving(Leave { then: Then::Stop, .. })) => {}
             (Event::Group(Order::Take), Phase::Init | Phase::Master(_) | Phase::Fault) => {}
             (Event::Group(Order::Notice), Phase::Backup(waiting)) => self.is_noticed(now, waiting),
-            (Event::Group(Order::Yield), Phase::Master(_)) => {
-                self.advertise(Priority::RELEASE);
-                self.act(Action::Release);
-                self.wait(now, self.settings.interval, None);
+            (Event::Group(Order::Yield), Phase::Master(_)) => self.yields(now),
+            (Event::Group(Order::Yield), Phase::Leaving(leave)) => {
+                self.phase = Phase::Leaving(Leave { yields: true, ..leave });
             }
-            (Event::Group(Order::Notice), Phase::Master(_))
+            (Event::Group(Order::Notice), Phase::Master(_) | Phase::Leaving(_))
             | (Event::Group(Order::Yield), Phase::Backup(_))
-            | (Event::Group(Order::Notice | Order::Yield), Phase::Init | Phase::Leaving(_) | Phase::Fault) => {
-            }
+            | (Event::Group(Order::Notice | Order::Yield), Phase::Init | Phase::Fault) => {}
 
             (Event::HandOver, Phase::Master(_)) => self.leave(now, Then::StandBy),
             (Event::HandOver, Phase::Init | Phase::Backup(_) | Phase::Leaving(_) | Phase::Fault) => {}
@@ -91,6 +89,12 @@ impl VirtualRouter {
         }
     }
 
+    fn yields(&mut self, now: Instant) {
+        self.advertise(Priority::RELEASE);
+        self.act(Action::Release);
+        self.wait(now, self.settings.interval, None);
+    }
+
     /// Who is in a sync group waits for all of it: of a master that is silent on one link alone the others would take
     /// the addresses back at once.
     fn may_be_master(&mut self, now: Instant, waiting: Waiting) {
@@ -104,7 +108,7 @@ impl VirtualRouter {
     /// The master leaves. Not later than it would have been: the notice may come twice.
     fn is_noticed(&mut self, now: Instant, waiting: Waiting) {
         let down_at = waiting.down_at.min(now + timing::skew(waiting.interval, self.priority));
-        self.phase = Phase::Backup(Waiting { down_at, noticed: true, ..waiting });
+        self.phase = Phase::Backup(Waiting { down_at, ..waiting });
     }
 
     /// RFC 9568 section 6.4.2.
@@ -112,8 +116,9 @@ impl VirtualRouter {
         waiting.master = Some(heard.source);
         let down_at = now + timing::master_down(heard.interval, self.priority);
         // What a master that stays leaves of the waiting.
-        let stays = Waiting { down_at, interval: heard.interval, noticed: false, ripe: false, ..waiting };
+        let stays = Waiting { down_at, interval: heard.interval, ripe: false, ..waiting };
         if heard.priority == Priority::RELEASE {
+            self.releases += 1;
             return self.is_noticed(now, waiting);
         } else if heard.priority >= self.priority || !self.preempts() {
             waiting = Waiting { preempt_at: None, ..stays };
@@ -205,6 +210,7 @@ impl VirtualRouter {
         if now >= leave.until {
             match leave.then {
                 Then::Stop => self.give_up(now, Then::Stop),
+                Then::StandBy if leave.yields => self.give_up(now, Then::StandBy),
                 Then::StandBy => {
                     self.act(Action::Report(Incident::NobodyTookOver));
                     self.resume(now);

@@ -78,6 +78,11 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         reason: "threads that only compute, and end within the call",
     },
     Exception {
+        path: "mgmt/src/compile/build.rs",
+        text: "std::thread::Builder",
+        reason: "threads that only compute, and end within the call",
+    },
+    Exception {
         path: "mgmt/src/config/mod.rs",
         text: "std::fs::File::open",
         reason: "`load` is where a configuration's text comes from; all behind it takes text",
