@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# sentence: 250 virtual routers on one interface, one of them with 1000 addresses, are elected, handed over by the end of their master, and taken back
+# sentence: 255 virtual routers on one interface, one of them with 1000 addresses, are elected, handed over by the end of their master, and taken back
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=vrrp.sh
 . "$E2E/vrrp.sh"
 
-readonly ROUTERS=250
+readonly ROUTERS=255
 
 # many NAMESPACE PRIORITY
 many() {
@@ -18,7 +18,7 @@ addresses = [$(seq -f '"10.0.2.%g"' -s, 1 250),$(seq -f '"10.0.3.%g"' -s, 1 250)
 [[vrrp]]
 name = "r$n"
 interface = "eth0"
-vrid = $((n == 51 ? 254 : n))
+vrid = $((n == 51 ? 255 : n))
 priority = $2
 advert_interval = "200ms"
 addresses = ["10.0.6.$n"]
@@ -55,11 +55,11 @@ router_start box
 router_start peer
 all_become box master
 all_become peer backup
-reachable 10.0.2.1 10.0.5.250 10.0.6.1 10.0.6.249
+reachable 10.0.2.1 10.0.5.250 10.0.6.1 10.0.6.254
 say "the master leaves"
 lab_stop penstockd-box
 all_become peer master
-reachable 10.0.2.1 10.0.5.250 10.0.6.1 10.0.6.249
+reachable 10.0.2.1 10.0.5.250 10.0.6.1 10.0.6.254
 say "and is back"
 router_start box
 all_become box master

@@ -227,8 +227,10 @@ impl Fleet {
     fn tell(&mut self, id: usize, now: Instant, event: impl FnOnce(&mut Instance) -> Vec<Effect>) {
         let Some(instance) = self.instances.get_mut(id) else { return };
         let (was, releases) = (instance.router().member(), instance.router().releases());
+        let rivals = instance.counters.second_masters;
         let effects = event(instance);
         let (is, is_left) = (instance.router().member(), instance.router().releases() != releases);
+        let had_rival = instance.counters.second_masters != rivals;
         let config = Arc::clone(&instance.wanted.config);
         self.note(&config, effects);
         let Some(name) = config.sync_group.as_deref() else { return };
@@ -242,6 +244,9 @@ impl Fleet {
         }
         if is_left {
             self.move_group(name, id, now, group::noticed);
+        }
+        if had_rival {
+            self.move_group(name, id, now, group::announcers);
         }
         if was.state != is.state || is.is_ripe {
             self.move_group(name, id, now, |members, _| group::takers(members));

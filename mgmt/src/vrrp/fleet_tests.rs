@@ -266,6 +266,22 @@ fn a_group_is_handed_over_as_a_whole_and_stays_so() {
 }
 
 #[test]
+fn a_group_that_was_split_announces_all_addresses_wherever_it_heals_first() {
+    for first in [1, 2] {
+        let mut lab = Lab::new(&[200, 100], "sync_group = \"gateway\"\ngarp = { delay = \"0s\" }\n");
+        lab.run(MS * 1000);
+        lab.lost = vec![1, 2];
+        lab.run(MS * 1000);
+        assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Master; 2]));
+        let before = lab.announced;
+        lab.lost = vec![3 - first];
+        lab.run(MS * 150);
+        assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
+        assert_eq!(lab.announced - before, 2, "{first}");
+    }
+}
+
+#[test]
 fn a_group_is_handed_over_even_where_its_next_master_is_not_heard() {
     let mut lab = Lab::new(&[200, 100], "sync_group = \"gateway\"\n");
     lab.run(MS * 1000);
@@ -339,13 +355,13 @@ fn a_group_is_whole_on_one_box_after_any_life() {
     let group = "sync_group = \"gateway\"\n";
     for seed in 0..150_u64 {
         let mut state = seed;
-        let mut roll = |sides: u64| {
+        let mut roll = |sides: u32| {
             state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-            (state >> 33) % sides
+            u32::try_from((state >> 33) % u64::from(sides)).unwrap()
         };
         let mut lab = Lab::new(&[200, [200, 100][roll(2) as usize]], group);
         for _ in 0..12 {
-            lab.run(MS * u32::try_from(roll(500)).unwrap());
+            lab.run(MS * roll(500));
             let id = roll(2) as usize;
             match roll(5) {
                 0 => lab.lost = vec![[1, 2][roll(2) as usize]],

@@ -117,6 +117,14 @@ pub fn noticed(members: &[Member], member: MemberId) -> Vec<(MemberId, Order)> {
     others.map(|(id, _)| (MemberId(id), Order::Notice)).collect()
 }
 
+/// Who announces its addresses with `member`, which was not the only master.
+#[must_use]
+pub fn announcers(members: &[Member], member: MemberId) -> Vec<(MemberId, Order)> {
+    let others =
+        members.iter().enumerate().filter(|(id, other)| *id != member.0 && other.state == State::Master);
+    others.map(|(id, _)| (MemberId(id), Order::Announce)).collect()
+}
+
 /// Who follows a change. Their own changes, made by these orders, ask for nothing more.
 #[must_use]
 pub fn followers(members: &[Member], change: Change) -> Vec<(MemberId, Order)> {

@@ -26,6 +26,7 @@
 
 mod action;
 mod flaps;
+mod master;
 mod phase;
 mod steps;
 

@@ -121,7 +121,7 @@ fn the_table_of_all_pairs() {
     let phases = ["init", "backup", "master", "leaving", "stopping", "fault"];
     let lower_fit = Event::Track(Standing::Fit(Priority(50)));
     // In the order of the phases; "": nothing, and it stays.
-    let table: [(&str, Event, [&str; 6]); 16] = [
+    let table: [(&str, Event, [&str; 6]); 17] = [
         ("start", Event::Start, ["=backup", "", "", "", "", ""]),
         ("release", heard(0, HIGHER), ["", "", "100", "", "", ""]),
         ("worse", heard(99, HIGHER), ["", "", "100 ! ?", "- =backup", "- =init", ""]),
@@ -135,6 +135,7 @@ fn the_table_of_all_pairs() {
         ("unfit", Event::Track(Standing::Unfit), ["", "=fault", "0 - =fault", "- =fault", "- =init", ""]),
         ("take", Event::Group(Order::Take), ["", "+ 100 ! =master", "", "100", "", ""]),
         ("notice", Event::Group(Order::Notice), ["", "", "", "", "", ""]),
+        ("announce", Event::Group(Order::Announce), ["", "", "!", "", "", ""]),
         ("yield", Event::Group(Order::Yield), ["", "", "0 - =backup", "", "", ""]),
         ("hand over", Event::HandOver, ["", "", "0", "", "", ""]),
         ("shutdown", Event::Shutdown, ["", "=init", "0", "", "- =init", "=init"]),

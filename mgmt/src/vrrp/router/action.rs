@@ -91,6 +91,8 @@ pub enum Order {
     Notice,
     /// Another member is no longer master.
     Yield,
+    /// Another member was not the only master: its rival may have had the addresses of all.
+    Announce,
     /// Another member takes no part.
     Hold,
     /// All others could take part.
