@@ -119,13 +119,8 @@ impl Engine {
             let trouble = format!("no priority of real time for VRRP, its adverts may be late: {error}");
             self.post.news.push(News::Trouble(trouble));
         }
-        match LinkWatch::open() {
-            Ok(links) => self.links = Some(links),
-            Err(error) => {
-                let trouble = format!("a lost link is found later than it could be: {error}");
-                self.post.news.push(News::Trouble(trouble));
-            }
-        }
+        let later = |error| News::Trouble(format!("a lost link is found later than it could be: {error}"));
+        self.links = LinkWatch::open().map_err(|error| self.post.news.push(later(error))).ok();
         let mut buffer = vec![0; LONGEST];
         loop {
             self.wait();
@@ -232,8 +227,15 @@ impl Engine {
                 }
                 Effect::Announce(link, mac, config, repeats) => {
                     let rounds = repeats.0;
-                    let announcement = Announcement { link, mac, config, rounds, next: 0, due: now };
-                    self.announcements.push_back(announcement);
+                    let same =
+                        |a: &&mut Announcement| a.next == 0 && a.link == link && a.config.name == config.name;
+                    match self.announcements.iter_mut().find(same) {
+                        Some(same) => (same.mac, same.rounds) = (mac, same.rounds.max(rounds)),
+                        None => {
+                            let announcement = Announcement { link, mac, config, rounds, next: 0, due: now };
+                            self.announcements.push_back(announcement);
+                        }
+                    }
                 }
                 Effect::Hush => self.announcements.retain(|a| a.config.name != config.name),
                 Effect::State(state, priority) => {

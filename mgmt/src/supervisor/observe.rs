@@ -65,9 +65,10 @@ impl Supervisor {
                 let row = match self.observed.0.remove(&id) {
                     Some(row) if row.limit == limit => row,
                     // Failures from before are nobody's fault now.
-                    known => {
+                    _ => {
                         let counted = self.handshakes(id).map_or(0, |counts| counts.failed_in_a_row);
-                        let down = known.is_some_and(|row| row.down);
+                        let report = self.checks.board().report(&member.subject());
+                        let down = report.is_some_and(|report| !report.passes);
                         Row { subject: member.subject(), limit, counted, before: counted, down }
                     }
                 };

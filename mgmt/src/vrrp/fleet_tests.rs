@@ -41,6 +41,8 @@ struct Lab {
     announced: usize,
     /// Nobody hears adverts of these.
     lost: Vec<u8>,
+    /// Whose address is the higher one is otherwise for the second member.
+    crossed: bool,
     /// So many are not in the configuration, from the first one on.
     skipped: usize,
 }
@@ -48,7 +50,15 @@ struct Lab {
 impl Lab {
     fn new(priorities: &[u8], rest: &str) -> Self {
         let now = crate::clock::now();
-        let mut lab = Self { now, epoch: now, boxes: Vec::new(), announced: 0, lost: Vec::new(), skipped: 0 };
+        let mut lab = Self {
+            now,
+            epoch: now,
+            boxes: Vec::new(),
+            announced: 0,
+            lost: Vec::new(),
+            crossed: false,
+            skipped: 0,
+        };
         for (last, priority) in (1..).zip(priorities) {
             let tenures = vec![Arc::new(Tenure::new()), Arc::new(Tenure::new())];
             lab.boxes.push(Box { fleet: Fleet::new(now), tenures, last, priority: *priority });
@@ -60,12 +70,16 @@ impl Lab {
     /// `up`: whether each instance has a link.
     fn follow(&mut self, id: usize, rest: &str, up: [bool; 2]) {
         let Box { fleet, tenures, last, priority } = &mut self.boxes[id];
-        let place = Place { link: 7, mac: Mac([2, 0, 0, 0, 0, *last]), own: IpAddr::from([10, 0, 0, *last]) };
+        let crossed = self.crossed;
+        let place = |member: usize| {
+            let own = if crossed && member == 1 { 9 - *last } else { *last };
+            Place { link: 7, mac: Mac([2, 0, 0, 0, 0, *last]), own: IpAddr::from([10, 0, 0, own]) }
+        };
         let wanted = config(*priority, rest).into_iter().zip(tenures).zip(up);
-        let wanted = wanted.map(|((config, tenure), up)| Wanted {
+        let wanted = (0..).zip(wanted).map(|(member, ((config, tenure), up))| Wanted {
             standing: Standing::Fit(config.priority),
             config,
-            place: up.then_some(place),
+            place: up.then(|| place(member)),
             tenure: Arc::clone(tenure),
         });
         fleet.follow(wanted.skip(self.skipped).collect(), self.now);
@@ -279,6 +293,58 @@ fn a_group_that_was_split_announces_all_addresses_wherever_it_heals_first() {
         assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Backup; 2]));
         assert_eq!(lab.announced - before, 2, "{first}");
     }
+}
+
+#[test]
+fn masters_on_two_boxes_that_become_one_group_come_together() {
+    let mut lab = Lab::new(&[100, 100], "");
+    lab.run(MS * 1000);
+    lab.boxes[0].fleet.hand_over("two", lab.now);
+    lab.run(MS * 300);
+    assert_eq!(
+        (lab.states(0), lab.states(1)),
+        (vec![State::Master, State::Backup], vec![State::Backup, State::Master])
+    );
+    for id in [0, 1] {
+        lab.follow(id, "sync_group = \"gateway\"\n", [true; 2]);
+    }
+    lab.run(MS * 300);
+    let mut states = [lab.states(0), lab.states(1)];
+    states.sort_by_key(|states| states[0] == State::Master);
+    assert_eq!(states, [vec![State::Backup; 2], vec![State::Master; 2]]);
+}
+
+#[test]
+fn an_owner_in_a_group_is_master_with_all_of_it() {
+    let group = "sync_group = \"gateway\"\n";
+    let mut lab = Lab::new(&[255], group);
+    assert_eq!(lab.states(0), [State::Master; 2]);
+    let mut held = Lab::new(&[100], "");
+    held.boxes[0].priority = 255;
+    held.boxes[0].fleet = Fleet::new(held.now);
+    held.follow(0, group, [true, false]);
+    assert_eq!((held.states(0), held.held(0)), (vec![State::Fault; 2], vec![false; 2]));
+    lab.run(MS);
+}
+
+/// Each box is the better one of one member: as with equal priorities and addresses of two families.
+#[test]
+fn groups_whose_ranks_are_crossed_do_not_yield_to_each_other_for_ever() {
+    let group = "sync_group = \"gateway\"\n";
+    let mut lab = Lab::new(&[100, 100], group);
+    lab.crossed = true;
+    for id in [0, 1] {
+        lab.boxes[id].fleet = Fleet::new(lab.now);
+        lab.follow(id, group, [true; 2]);
+    }
+    lab.lost = vec![1, 2];
+    lab.run(MS * 1000);
+    assert_eq!((lab.states(0), lab.states(1)), (vec![State::Master; 2], vec![State::Master; 2]));
+    lab.lost.clear();
+    lab.run(MS * 1000);
+    let mut states = [lab.states(0), lab.states(1)];
+    states.sort_by_key(|states| states[0] == State::Master);
+    assert_eq!(states, [vec![State::Backup; 2], vec![State::Master; 2]]);
 }
 
 #[test]

@@ -109,6 +109,15 @@ pub fn takers(members: &[Member]) -> Vec<(MemberId, Order)> {
     ripe.map(|(id, _)| (MemberId(id), Order::Take)).collect()
 }
 
+/// Who becomes master at once, because its group is: it came to it by a reload.
+#[must_use]
+pub fn joiners(members: &[Member]) -> Vec<(MemberId, Order)> {
+    let has_master = members.iter().any(|member| member.state == State::Master);
+    let backups =
+        members.iter().enumerate().filter(|(_, member)| has_master && member.state == State::Backup);
+    backups.map(|(id, _)| (MemberId(id), Order::Take)).collect()
+}
+
 /// Who is told that the master of `member` leaves: the box that it is leaves with its whole group.
 #[must_use]
 pub fn noticed(members: &[Member], member: MemberId) -> Vec<(MemberId, Order)> {

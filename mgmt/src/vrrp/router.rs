@@ -165,10 +165,15 @@ impl VirtualRouter {
         if self.is_faulty() {
             self.phase = Phase::Fault;
             self.act(Action::Notify(State::Fault));
-        } else if self.is_owner() {
+        } else if self.is_owner() && !self.settings.grouped {
             self.become_master(now);
         } else {
             self.wait(now, self.settings.interval, None);
+            // In a group the owner has nobody to wait for but the others of it.
+            let ripe = self.is_owner();
+            if let Phase::Backup(waiting) = &mut self.phase {
+                waiting.ripe = ripe;
+            }
         }
     }
 
@@ -192,8 +197,8 @@ impl VirtualRouter {
     /// Waits for the master's death, by the master's interval.
     fn wait(&mut self, now: Instant, interval: AdvertInterval, master: Option<IpAddr>) {
         let down_at = now + master_down(interval, self.priority);
-        let (preempt_at, ripe) = (None, false);
-        self.phase = Phase::Backup(Waiting { down_at, interval, preempt_at, master, ripe });
+        let (preempt_at, ripe, yielded_at) = (None, false, None);
+        self.phase = Phase::Backup(Waiting { down_at, interval, preempt_at, master, ripe, yielded_at });
         self.act(Action::Notify(State::Backup));
     }
 

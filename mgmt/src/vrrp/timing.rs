@@ -1,5 +1,6 @@
 //! How long is waited for what (RFC 9568 section 6.1, RFC 3768 section 6.1).
 
+use std::net::IpAddr;
 use std::num::{NonZeroU8, NonZeroU16};
 use std::time::Duration;
 
@@ -108,6 +109,18 @@ pub fn skew(master: AdvertInterval, own: Priority) -> Duration {
 #[must_use]
 pub fn master_down(master: AdvertInterval, own: Priority) -> Duration {
     master.duration() * MISSED + skew(master, own)
+}
+
+/// Up to half an interval, of each address another part: neighbouring ones are far from each other.
+#[must_use]
+pub fn apart(interval: AdvertInterval, own: IpAddr) -> Duration {
+    const GOLDEN: u32 = 0x9e37_79b9;
+    let bytes = match own {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    };
+    let hash = bytes.into_iter().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+    interval.duration() * (hash.wrapping_mul(GOLDEN) >> 24) / 512
 }
 
 #[cfg(test)]

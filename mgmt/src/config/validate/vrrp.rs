@@ -33,6 +33,8 @@ struct Seen<'m> {
     names: HashMap<&'m str, Span>,
     vrids: HashMap<(&'m str, bool, u8), Span>,
     addresses: HashMap<IpAddr, Span>,
+    /// The first interval of each sync group.
+    groups: HashMap<&'m str, Duration>,
 }
 
 pub(super) fn instances(
@@ -95,6 +97,18 @@ fn instance<'m>(
     let peers = peers(written, is_ipv4, report);
     let password = password(written, report);
     let interval = interval(written, is_ipv4, report);
+    if let (Some(group), Some(interval)) = (&written.sync_group, interval) {
+        let other = *seen.groups.entry(group.get_ref().as_str()).or_insert(interval.duration());
+        if other != interval.duration() {
+            let message = format!(
+                "sync group `{}` has adverts of {other:?} and {:?}",
+                group.get_ref(),
+                interval.duration()
+            );
+            let help = "give all of its members the same `advert_interval`: they wait for their masters equally long";
+            report.error(&group.span(), message).help(help);
+        }
+    }
     let bfd = written.bfd.as_ref().map(|watch| super::bfd::peers(watch, &peers, is_ipv4, report));
     let track = written.track.iter().filter_map(|one| track(one, services, report)).collect();
     let (addresses, advertised) = addresses?;

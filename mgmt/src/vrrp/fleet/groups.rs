@@ -56,11 +56,12 @@ impl Fleet {
         }
     }
 
-    /// Whom the others of a group waited for may be in it no more.
+    /// After a reload: whom the others of a group waited for may be in it no more, and others may be new to it.
     pub(super) fn take_groups(&mut self, now: Instant) {
         for id in 0..self.instances.len() {
             if let Some(name) = self.instances[id].wanted.config.sync_group.clone() {
                 self.move_group(&name, id, now, |members, _| group::takers(members));
+                self.move_group(&name, id, now, |members, _| group::joiners(members));
             }
         }
     }

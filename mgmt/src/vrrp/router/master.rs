@@ -140,5 +140,8 @@ impl VirtualRouter {
         self.advertise(Priority::RELEASE);
         self.act(Action::Release);
         self.wait(now, self.settings.interval, None);
+        if let Phase::Backup(waiting) = &mut self.phase {
+            waiting.yielded_at = Some(now);
+        }
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Waiting {
     pub(super) master: Option<IpAddr>,
     /// Its time has come, and its sync group's has not.
     pub(super) ripe: bool,
+    /// When another member of its group has lost against a better master.
+    pub(super) yielded_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! Each event in each state.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::action::{Action, Event, Link, Order, Standing, State};
 use super::phase::{Leave, Phase, Then, Waiting};
@@ -97,10 +97,16 @@ impl VirtualRouter {
         }
     }
 
-    /// The master leaves. Not later than it would have been: the notice may come twice.
+    /// The master leaves. Not later than it would have been: the notice may come twice. Of two boxes whose groups have each
+    /// lost one contest of two, both leave at once; they must not come back at once.
     fn is_noticed(&mut self, now: Instant, waiting: Waiting) {
-        let down_at = waiting.down_at.min(now + timing::skew(waiting.interval, self.priority));
-        self.phase = Phase::Backup(Waiting { down_at, ..waiting });
+        let skew = timing::skew(waiting.interval, self.priority);
+        let last = waiting.interval.duration() * 3;
+        let apart = match waiting.yielded_at.is_some_and(|at| now < at + last) {
+            true => timing::apart(waiting.interval, self.settings.own),
+            false => Duration::ZERO,
+        };
+        self.phase = Phase::Backup(Waiting { down_at: waiting.down_at.min(now + skew + apart), ..waiting });
     }
 
     /// RFC 9568 section 6.4.2.
