@@ -71,6 +71,8 @@ pub struct Member {
     pub is_held: bool,
     /// It would be master by itself.
     pub is_ripe: bool,
+    /// It is master until another is.
+    pub is_leaving: bool,
 }
 
 /// A member that has just changed its state.
@@ -112,7 +114,7 @@ pub fn takers(members: &[Member]) -> Vec<(MemberId, Order)> {
 /// Who becomes master at once, because its group is: it came to it by a reload.
 #[must_use]
 pub fn joiners(members: &[Member]) -> Vec<(MemberId, Order)> {
-    let has_master = members.iter().any(|member| member.state == State::Master);
+    let has_master = members.iter().any(|member| member.state == State::Master && !member.is_leaving);
     let backups =
         members.iter().enumerate().filter(|(_, member)| has_master && member.state == State::Backup);
     backups.map(|(id, _)| (MemberId(id), Order::Take)).collect()
@@ -148,7 +150,7 @@ pub fn followers(members: &[Member], change: Change) -> Vec<(MemberId, Order)> {
         (State::Master, State::Backup) => others(State::Master, Order::Yield),
         // It joins a group that has a master: as its members are.
         (State::Init | State::Fault, State::Backup) => {
-            let has_master = members.iter().any(|member| member.state == State::Master);
+            let has_master = members.iter().any(|member| member.state == State::Master && !member.is_leaving);
             has_master.then_some((change.member, Order::Take)).into_iter().collect()
         }
         // Faults are for `holds`; who is shut down is so for all.

@@ -32,7 +32,8 @@ fn nobody_reaches_the_two_special_priorities_and_the_owner_keeps_its_own() {
 }
 
 fn members(states: &[(State, bool, bool)]) -> Vec<Member> {
-    let member = |&(state, is_unfit, is_held)| Member { state, is_unfit, is_held, is_ripe: false };
+    let member =
+        |&(state, is_unfit, is_held)| Member { state, is_unfit, is_held, is_ripe: false, is_leaving: false };
     states.iter().map(member).collect()
 }
 
@@ -74,7 +75,8 @@ fn each_change_has_its_followers() {
 #[test]
 fn a_group_takes_over_when_each_of_it_would_and_a_notice_is_for_all() {
     let asked = |members: &[(State, bool)]| {
-        let member = |&(state, is_ripe)| Member { state, is_unfit: false, is_held: false, is_ripe };
+        let member =
+            |&(state, is_ripe)| Member { state, is_unfit: false, is_held: false, is_ripe, is_leaving: false };
         let members: Vec<_> = members.iter().map(member).collect();
         let ids = |orders: Vec<(MemberId, Order)>| orders.into_iter().map(|(id, _)| id.0).collect::<Vec<_>>();
         (ids(takers(&members)), ids(noticed(&members, MemberId(0))))

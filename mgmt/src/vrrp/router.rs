@@ -131,6 +131,7 @@ impl VirtualRouter {
             is_unfit: self.faults.link || self.faults.tracker,
             is_held: self.faults.group,
             is_ripe: matches!(self.phase, Phase::Backup(waiting) if waiting.ripe),
+            is_leaving: matches!(self.phase, Phase::Leaving(_)),
         }
     }
 
@@ -179,16 +180,16 @@ impl VirtualRouter {
 
     /// RFC 9568 section 6.4.2. The addresses first: who hears the advert may leave at once.
     fn become_master(&mut self, now: Instant) {
-        let AnnouncePlan { repeats, delay, refresh } = self.settings.announce;
+        let plan = self.settings.announce;
         self.has_stood_down = false;
         self.act(Action::Take);
         self.advertise(self.priority);
-        self.act(Action::Announce(repeats));
+        self.act(Action::Announce(plan.repeats));
         self.act(Action::Notify(State::Master));
         self.phase = Phase::Master(Duty {
             advert_at: now + self.settings.interval.duration(),
-            second_at: (!delay.is_zero()).then(|| now + delay),
-            refresh_at: (!refresh.is_zero()).then(|| now + refresh),
+            second_at: plan.second(now),
+            refresh_at: plan.next_refresh(now),
             healed_at: None,
             rival_at: None,
         });

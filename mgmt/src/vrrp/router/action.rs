@@ -1,7 +1,7 @@
 //! What a virtual router is told, and what it wants done.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::vrrp::Priority;
 use crate::vrrp::advert::Heard;
@@ -37,6 +37,18 @@ pub struct AnnouncePlan {
     pub delay: Duration,
     /// Zero: not again.
     pub refresh: Duration,
+}
+
+impl AnnouncePlan {
+    /// When the second set is due that belongs to one of now.
+    pub(super) fn second(self, now: Instant) -> Option<Instant> {
+        (!self.delay.is_zero()).then(|| now + self.delay)
+    }
+
+    /// When they are announced again by themselves.
+    pub(super) fn next_refresh(self, now: Instant) -> Option<Instant> {
+        (!self.refresh.is_zero()).then(|| now + self.refresh)
+    }
 }
 
 /// How often each address is announced.

@@ -42,7 +42,7 @@ impl VirtualRouter {
         };
         let is_due = duty.healed_at.is_none_or(|at| now >= at + pause);
         // What the worse one announces after this is put right by the second set.
-        duty.second_at = (!plan.delay.is_zero()).then(|| now + plan.delay);
+        duty.second_at = plan.second(now);
         duty.rival_at = Some(now);
         if is_due {
             duty.healed_at = Some(now);
@@ -56,7 +56,7 @@ impl VirtualRouter {
 
     pub(super) fn announce_anew(&mut self, now: Instant, mut duty: Duty) {
         let plan = self.settings.announce;
-        duty.second_at = (!plan.delay.is_zero()).then(|| now + plan.delay);
+        duty.second_at = plan.second(now);
         self.phase = Phase::Master(duty);
         self.act(Action::Announce(plan.repeats));
     }
@@ -111,8 +111,7 @@ impl VirtualRouter {
 
     /// Goes on as the master that it has never ceased to be.
     pub(super) fn resume(&mut self, now: Instant) {
-        let refresh = self.settings.announce.refresh;
-        let refresh_at = (!refresh.is_zero()).then(|| now + refresh);
+        let refresh_at = self.settings.announce.next_refresh(now);
         let duty = Duty { advert_at: now, second_at: None, refresh_at, healed_at: None, rival_at: None };
         self.advertise_now(now, duty);
     }
