@@ -50,12 +50,39 @@ machine_kill() {
   lab_stop "box$1" KILL
 }
 
-# box N COMMAND...: by ssh, from who operates.
+# ssh_to N SECONDS: the command that connects to box N within that time, in `words`. An emulated machine beside other load takes
+# tens of seconds to start its sshd, so only a poll has a short timeout.
+ssh_to() {
+  words=(ssh -i "$LAB_DIR/key" -o LogLevel=ERROR -o UserKnownHostsFile="$LAB_DIR/box$1/known" -o StrictHostKeyChecking=accept-new
+    -o BatchMode=yes -o ConnectTimeout="$2" -o ServerAliveInterval=10 -o ServerAliveCountMax=12 "root@10.9.0.1$1")
+}
+
+# box N COMMAND...: by ssh, from the operator's namespace.
 box() {
-  local n=$1
-  shift
-  lab_in host ssh -q -i "$LAB_DIR/key" -o UserKnownHostsFile="$LAB_DIR/box$n/known" -o StrictHostKeyChecking=accept-new \
-    -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=6 "root@10.9.0.1$n" "$@"
+  local words
+  ssh_to "$1" 90
+  lab_in host "${words[@]}" "${@:2}"
+}
+
+# box_begin N NAME COMMAND...: in the background, output to log/NAME.log; lab_stop NAME ends it.
+box_begin() {
+  local words
+  ssh_to "$1" 90
+  lab_start host "$2" "${words[@]}" "${@:3}"
+}
+
+# box_soon SECONDS N COMMAND...: repeated until the command succeeds. Failed attempts are printed with their status, in which 255
+# is that of ssh itself.
+box_soon() {
+  local deadline=$((SECONDS + $1)) status attempt
+  for ((attempt = 1; ; attempt++)); do
+    status=0
+    box "${@:2}" || status=$?
+    ((status)) || return 0
+    printf 'attempt %d ended at %s with status %d\n' "$attempt" "$(date +%T)" "$status"
+    ((SECONDS < deadline)) || return 1
+    sleep 2
+  done
 }
 
 # said N PATTERN: on the console of this start.
@@ -68,9 +95,11 @@ machine_up() {
 }
 
 machine_answers() {
+  local words
   lab_alive "box$1" || return 1
   sleep 1
-  box "$1" true
+  ssh_to "$1" 10
+  lab_in host "${words[@]}" true
 }
 
 boot_id() {
