@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sentence: the appliance reads a seed into names, keys, files and networks, says what it leaves out, refuses what it cannot read, and its boot loader's memory changes whole
+# sentence: the appliance reads a seed into names, keys, files and networks, says what it leaves out, refuses what it cannot read, its boot loader's memory changes whole, and penstock-image refuses wrong arguments
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -98,3 +98,23 @@ expect "it begins as GRUB wants it" test "$(head -n 1 "$work/grubenv")" = '# GRU
 expect "it has each word once" test "$(grep -av '^#' "$work/grubenv" | sort | paste -sd' ')" = 'next= slot=b tuning=isolcpus=1-3 nohz_full=1-3'
 if (write_env "tuning=$(printf 'x%.0s' {1..1100})" "$work/grubenv") 2>/dev/null; then refute "it takes more than it has room for"; fi
 expect "and is as it was" grep -aqx 'slot=b' "$work/grubenv"
+
+say "the arguments of penstock-image"
+sed "s#^\. /usr/lib/penstock-image/#. $LIBRARY/#" "$ROOT/packaging/image/rootfs/usr/sbin/penstock-image" >"$work/penstock-image"
+
+# image STATUS ARGUMENT...: ends with that status; the usage is on stdout for 0 and on stderr otherwise.
+image() {
+  local status=0 usage=$work/out other=$work/err
+  timeout 10 bash "$work/penstock-image" "${@:2}" >"$work/out" 2>"$work/err" || status=$?
+  [[ $1 == 0 ]] || { usage=$work/err && other=$work/out; }
+  [[ $status == "$1" ]] || refute "penstock-image ${*:2} ends with $status: $(cat "$work/out" "$work/err")"
+  expect "penstock-image ${*:2} prints its usage" grep -q 'penstock-image update FILE' "$usage"
+  expect "penstock-image ${*:2} prints nothing else" test ! -s "$other"
+}
+for help in --help -h; do image 0 "$help"; done
+image 0 config --help
+image 2
+for wrong in no-such-verb --no-such-flag config update "config x --no-such-flag" "config x --restart y" "status x" "commit x" "switch x"; do
+  # shellcheck disable=SC2086 # several words
+  image 2 $wrong
+done
