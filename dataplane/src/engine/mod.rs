@@ -152,8 +152,8 @@ impl Dataplane {
     #[must_use]
     pub fn probe(&self, id: BackendId, packet: &[u8]) -> bool {
         let snapshot = self.snapshot();
-        let next_hop = snapshot.backend(id).and_then(|backend| backend.next_hop);
-        let frame = next_hop.and_then(|hop| ControlFrame::to_backend(hop.interface, id, packet));
+        let towards = snapshot.interface_towards(id);
+        let frame = towards.and_then(|interface| ControlFrame::to_backend(interface, id, packet));
         frame.is_some_and(|frame| self.transmit(frame))
     }
 

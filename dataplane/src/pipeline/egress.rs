@@ -7,7 +7,7 @@ use super::batch::Packet;
 use super::context::{Context, Missing, Station};
 use super::headers::Headers;
 use super::verdict::DropReason;
-use crate::snapshot::{Backend, Forwarding, Hop, Interface, NextHop, Snapshot};
+use crate::snapshot::{Backend, Forwarding, Hop, Interface, NextHop, Query, Snapshot};
 use crate::types::{BridgeId, InterfaceId, Mac};
 use crate::wire::ethernet::{self, Ethernet};
 
@@ -37,45 +37,73 @@ impl Way<'_> {
     }
 }
 
+/// Which source address a packet leaves with: policy rules may depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source {
+    /// That of its sender: the packet is forwarded, as it would be by a router.
+    Kept,
+    /// One of the node's own: a virtual IP, an address of a pool, the outer address of a tunnel. Such a packet
+    /// has come in by no interface.
+    Own(IpAddr),
+}
+
+/// What the path of a packet depends on.
+pub(super) fn query(packet: &Packet, headers: &Headers, destination: IpAddr, source: Source) -> Query {
+    let (source, ingress) = match source {
+        Source::Own(address) => (address, None),
+        Source::Kept => {
+            let ingress = Some(packet.ingress).filter(|id| *id != InterfaceId::NOWHERE);
+            (headers.tuple.addresses.source(), ingress)
+        }
+    };
+    Query { destination, source: Some(source), ingress, hash: packet.hash.0 }
+}
+
 /// The way to a backend.
 #[inline(always)]
 pub(super) fn to_backend<'a>(
+    packet: &Packet,
     context: &mut Context<'a>,
     headers: &Headers,
-    backend: &'a Backend,
+    (backend, source): (&'a Backend, Source),
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
     match &backend.next_hop {
         Some(next_hop) => fitting(context, headers, next_hop, growth),
-        None => without_next_hop(context, headers, backend, growth),
+        None => without_next_hop(packet, context, headers, (backend, source), growth),
     }
 }
 
+/// The next hop is not known yet, or it depends on the packet: on its flow where several are of equal cost, on
+/// its source where there are policy rules.
+///
 /// A router's MAC is of no use in DSR: the packet is still addressed to the virtual IP, and the router
 /// would bring it back.
 #[inline(never)]
 fn without_next_hop<'a>(
+    packet: &Packet,
     context: &mut Context<'a>,
     headers: &Headers,
-    backend: &Backend,
+    (backend, source): (&Backend, Source),
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
-    let neighbour = context.snapshot.fib.neighbour_towards(backend.address);
+    let query = query(packet, headers, backend.address, source);
+    let neighbour = context.snapshot.fib.neighbour_for(&query);
     let is_routed = neighbour.is_some_and(|(_, address)| address != backend.address);
     if is_routed && matches!(backend.forwarding, Forwarding::Dsr(None)) {
         return Err(DropReason::NotOnLink.into());
     }
-    resolve(context, headers, backend.address, growth)
+    resolve(context, headers, &query, growth)
 }
 
 /// The way to any address.
 pub(super) fn resolve<'a>(
     context: &mut Context<'a>,
     headers: &Headers,
-    destination: IpAddr,
+    query: &Query,
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
-    match context.snapshot.fib.next_hop(destination) {
+    match context.snapshot.fib.next_hop(query) {
         Ok(next_hop) => fitting(context, headers, next_hop, growth),
         Err(Hop::NeighbourMissing { interface, address }) => {
             context.missing = Some(Missing { interface, address });

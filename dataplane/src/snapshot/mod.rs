@@ -13,7 +13,7 @@ mod tunnel;
 mod vip_map;
 
 pub use backend::{Backend, ClientAddress, Dscp, Fate, Forwarding, NextHop, OneArm};
-pub use fib::{Fib, Hop, Route};
+pub use fib::{Fib, Hop, Ingress, Interfaces, Path, Query, Route, Rule, RuleAction, Rules, Target};
 pub use publish::{Publisher, Reader};
 pub use rss::{CLASSES, PortClasses, Rss};
 pub use service::{MissingState, Service};
@@ -80,6 +80,15 @@ impl Snapshot {
     #[must_use]
     pub fn backend(&self, id: BackendId) -> Option<&Backend> {
         self.backends.get(id.index())?.as_ref()
+    }
+
+    /// An interface that leads to a backend: of several paths, one.
+    pub(crate) fn interface_towards(&self, id: BackendId) -> Option<InterfaceId> {
+        let backend = self.backend(id)?;
+        match backend.next_hop {
+            Some(next_hop) => Some(next_hop.interface),
+            None => self.fib.neighbour_towards(backend.address).map(|(interface, _)| interface),
+        }
     }
 
     /// What becomes of a backend's flows.

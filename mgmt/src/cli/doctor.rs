@@ -9,7 +9,8 @@ use super::render::Render;
 use super::table::{Cell, Style, Table, Tone, row};
 use super::{Failure, Session, invalid};
 use crate::config::{self, Machine};
-use crate::doctor::{Finding, Needs, Sight, State, examine, listed, needs};
+use crate::doctor::{Finding, Needs, Sight, State, examine, examine_network, listed, needs};
+use crate::net::Netlink;
 
 /// Where a package puts the configuration.
 const USUAL: &str = "/etc/penstock/penstock.toml";
@@ -27,7 +28,7 @@ pub struct DoctorArguments {
 
 impl<O: Write, E: Write> Session<'_, O, E> {
     /// Fails if something keeps the box from running.
-    pub(super) fn doctor(&mut self, arguments: &DoctorArguments) -> Result<(), Failure> {
+    pub(super) async fn doctor(&mut self, arguments: &DoctorArguments) -> Result<(), Failure> {
         let file = arguments.config.as_path();
         let (config, _) = config::load(file, &Machine::this()).map_err(|errors| invalid(file, errors))?;
         if arguments.needs {
@@ -37,7 +38,11 @@ impl<O: Write, E: Write> Session<'_, O, E> {
                 false => self.terminal.print(&needs.render(self.terminal.style)),
             };
         }
-        let findings = examine(&Sight::default(), &config);
+        let mut findings = examine(&Sight::default(), &config);
+        // Without it, what is said of the kernel says why.
+        if let Ok(netlink) = Netlink::open().await {
+            findings.extend(examine_network(netlink.state(), &config));
+        }
         match self.json {
             true => self.print_json(&findings)?,
             false => self.terminal.print(&findings.render(self.terminal.style))?,

@@ -19,9 +19,9 @@ pub(super) fn fib(facts: &Facts<'_>, ports: &[net::Port<'_>]) -> Fib {
     let bridged = members.filter(|member| member.forwarding.mode() == Mode::Bridge).filter_map(|member| {
         let interface = Some(segment_of(member.address, facts.net, ports)?);
         let length = if member.address.is_ipv4() { 32 } else { 128 };
-        Some(Route { prefix: member.address, length, interface, gateway: None })
+        Some(Route::single(member.address, length, interface, None))
     });
-    Fib::new(bridged.chain(facts.net.routes(ports)), facts.net.next_hops(ports))
+    facts.net.fib(ports, bridged)
 }
 
 /// The first port of the bridge on which an address is known, or else of the first bridge.
@@ -71,8 +71,9 @@ fn forwarding(
 ) -> (snapshot::Forwarding, Option<NextHop>) {
     let address = member.address;
     let next_hop = match fib.lookup(address) {
-        Hop::Known(next_hop) => Some(next_hop),
-        Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
+        // Where the path depends on the packet, workers look it up.
+        Hop::Known(next_hop) if fib.is_same_for_all(address) => Some(next_hop),
+        Hop::Known(_) | Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
     };
     match &member.forwarding {
         Forwarding::Bridge => (snapshot::Forwarding::Bridge, next_hop),

@@ -72,11 +72,8 @@ mod tests {
     use dataplane::types::{InterfaceId, Mac};
 
     fn snapshot(mtus: [u16; 2]) -> Snapshot {
-        let route = |prefix: &str, length, interface| Route {
-            prefix: prefix.parse().unwrap(),
-            length,
-            interface: Some(InterfaceId(interface)),
-            gateway: None,
+        let route = |prefix: &str, length, interface| {
+            Route::single(prefix.parse().unwrap(), length, Some(InterfaceId(interface)), None)
         };
         let routes = [route("10.0.0.0", 24, 0), route("10.0.1.0", 24, 1), route("fd01::", 64, 1)];
         let interface = |mtu| Interface { mac: Mac::default(), mtu, bridge: None, bridge_mac: None };

@@ -3,7 +3,9 @@ mod conflicts;
 use super::*;
 use crate::api::view::Admin;
 use crate::config::{Machine, load_str};
-use crate::net::{Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, Target};
+use crate::net::{
+    Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, TABLE_MAIN, Target,
+};
 use dataplane::schedule::Ask;
 use dataplane::snapshot::{
     self, Backend, ClientAddress, Dscp, Endpoint, MissingState, NextHop, PoolPart, TunnelKind,
@@ -153,10 +155,15 @@ fn link(index: u32, name: &str) -> Link {
 
 fn route(prefix: &str, interface: u32, gateway: Option<&str>) -> Event {
     let (address, length) = prefix.split_once('/').unwrap();
-    let key =
-        RouteKey { main: true, metric: 0, prefix: ip(address), length: length.parse().unwrap(), tos: 0 };
+    let key = RouteKey {
+        table: TABLE_MAIN,
+        metric: 0,
+        prefix: ip(address),
+        length: length.parse().unwrap(),
+        tos: 0,
+    };
     Event::Route(
-        Route { key, target: Target { interface: Some(interface), gateway: gateway.map(ip) } },
+        Route { key, target: Target::single(Some(interface), gateway.map(ip)), is_sibling: false },
         false,
     )
 }
@@ -450,4 +457,39 @@ fn one_change_among_ten_thousand_services_costs_a_small_part_of_them_all() {
     assert!(one * 10 < all, "{one:?} of {all:?}");
     let shared = first.services.iter().zip(next.services.iter());
     assert_eq!(shared.filter(|(a, b)| Arc::ptr_eq(&a.schedule, &b.schedule)).count(), 9_999);
+}
+
+#[test]
+fn a_backend_whose_path_depends_on_the_packet_is_looked_up_by_workers() {
+    let config = one(
+        "address = \"10.0.0.100\"\nport = 80\nmode = \"router\"\nbackend = [{ address = \"10.5.0.11\" }]\n",
+    );
+    let next_hop = |net: &NetState| backend(&snapshot(&config, net)).next_hop;
+    let mut net = network();
+    assert!(next_hop(&net).is_some(), "by the default route");
+    let hop = |gateway| crate::net::RouteHop { interface: 7, gateway: Some(ip(gateway)), weight: 1 };
+    let Event::Route(mut several, _) = route("10.5.0.0/24", 7, None) else { unreachable!() };
+    several.target = Target::Many(vec![hop("10.0.0.1"), hop("10.0.0.9")]);
+    net.apply(Event::Route(several.clone(), false));
+    assert_eq!(next_hop(&net), None, "by one of two routers");
+    net.apply(Event::RouteGone(several));
+    assert!(next_hop(&net).is_some());
+
+    let rule = |from: Option<&str>, table| {
+        use rtnetlink::packet_route::AddressFamily;
+        use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+        let mut message = RuleMessage::default();
+        (message.header.family, message.header.action) = (AddressFamily::Inet, RuleAction::ToTable);
+        message.header.src_len = 32 * u8::from(from.is_some());
+        message.attributes = vec![RuleAttribute::Table(table)];
+        message.attributes.extend(from.map(|from| RuleAttribute::Source(ip(from))));
+        Event::Rule(crate::net::PolicyRule::from_message(&message).unwrap())
+    };
+    net.apply(rule(Some("192.0.2.7"), 100));
+    net.apply(rule(None, TABLE_MAIN));
+    assert!(next_hop(&net).is_some(), "the rule's table is empty");
+    let Event::Route(mut uplink, _) = route("0.0.0.0/0", 7, Some("10.0.0.9")) else { unreachable!() };
+    uplink.key.table = 100;
+    net.apply(Event::Route(uplink, false));
+    assert_eq!(next_hop(&net), None, "by the source of the packet");
 }

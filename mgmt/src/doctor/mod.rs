@@ -1,12 +1,13 @@
 //! What of the machine keeps the box from running, or from running fast; and what to change.
 //!
 //! Everything is read from `/proc` and `/sys`, below a root that tests put elsewhere; of the kernel itself only sockets are
-//! asked for.
+//! asked for, and the state of its network.
 
 mod cpu;
 mod kernel;
 mod memory;
 mod nic;
+mod routing;
 mod virtio;
 
 use std::fs;
@@ -16,6 +17,7 @@ use dataplane::HugePages;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::net::NetState;
 
 /// How a finding is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +133,12 @@ pub fn examine(sight: &Sight, config: &Config) -> Vec<Finding> {
         findings.extend(nic::examine(sight, interface, config));
     }
     findings
+}
+
+/// What is to be said of the network of the node, as the kernel reports it.
+#[must_use]
+pub fn examine_network(net: &NetState, config: &Config) -> Vec<Finding> {
+    routing::examine(net, config)
 }
 
 /// What a machine is to set aside for a configuration, for whoever prepares it.

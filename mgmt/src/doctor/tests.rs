@@ -41,6 +41,28 @@ fn what_a_configuration_needs_is_told() {
 }
 
 #[test]
+fn rules_that_the_data_plane_cannot_follow_are_named() {
+    use rtnetlink::packet_route::AddressFamily;
+    use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+
+    let config = load_str("lb.toml", "[[interface]]\nname = \"eth0\"\n", &Machine::this()).unwrap().0;
+    let mut net = NetState::default();
+    let found = |net: &NetState| examine_network(net, &config).remove(0);
+    assert_eq!((found(&net).state, found(&net).found.as_str()), (State::Ok, "the kernel's own alone"));
+    let mut message = RuleMessage::default();
+    (message.header.family, message.header.action) = (AddressFamily::Inet, RuleAction::ToTable);
+    message.attributes = vec![
+        RuleAttribute::Priority(100),
+        RuleAttribute::Table(7),
+        RuleAttribute::IpProtocol(rtnetlink::packet_route::IpProtocol::Tcp),
+    ];
+    net.apply(crate::net::Event::Rule(crate::net::PolicyRule::from_message(&message).unwrap()));
+    let named = found(&net);
+    assert_eq!(named.state, State::Advice);
+    assert_eq!(named.found, "IPv4 rule 100 (from all lookup 7) has ipproto");
+}
+
+#[test]
 fn this_machine_can_be_looked_at() {
     let config = load_str("lb.toml", "[[interface]]\nname = \"lo0\"\n", &Machine::this()).unwrap().0;
     assert!(examine(&Sight::default(), &config).len() > 5);

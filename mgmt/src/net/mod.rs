@@ -2,11 +2,12 @@
 //! neighbours ([`Netlink`] keeps [`NetState`] current), who resolves next hops ([`Resolver`]),
 //! and the answers for virtual addresses that Linux does not have ([`arp`], [`ndp`]).
 //!
-//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs`, `link_watch.rs`, `resolver.rs` and
-//! `bridges.rs` only.
+//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs`, `dump.rs`, `link_watch.rs`,
+//! `nexthop_watch.rs`, `resolver.rs` and `bridges.rs` only.
 
 pub mod arp;
 pub mod bridges;
+mod dump;
 pub(crate) mod frame;
 mod groups;
 mod link_watch;
@@ -14,8 +15,12 @@ mod links;
 pub mod ndp;
 mod neighbours;
 mod netlink;
+mod nexthop_watch;
+mod policy;
 mod resolver;
 mod routes;
+mod routing;
+mod rules;
 mod side_device;
 mod state;
 mod stations;
@@ -27,7 +32,8 @@ pub use links::Link;
 pub use neighbours::{Neighbour, NeighbourState};
 pub use netlink::Netlink;
 pub use resolver::{NeighbourId, Resolver};
-pub use routes::{Route, RouteKey, Target};
+pub use routes::{Route, RouteHop, RouteKey, TABLE_LOCAL, TABLE_MAIN, Target};
+pub use rules::PolicyRule;
 pub use side_device::{SideDevice, SideDeviceError};
 pub use state::{Effect, Event, NetState, Port, numbered_bridges};
 pub use stations::Station;

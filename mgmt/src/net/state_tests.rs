@@ -1,6 +1,6 @@
 use super::*;
-use crate::net::NeighbourState;
-use dataplane::snapshot::{Fib, Hop, NextHop};
+use crate::net::{NeighbourState, RouteKey, TABLE_MAIN, Target};
+use dataplane::snapshot::{Hop, NextHop};
 use dataplane::types::Mac;
 
 const INTERFACES: [Port<'_>; 2] = [Port { name: "eth0", bridge: None }, Port { name: "eth1", bridge: None }];
@@ -25,8 +25,9 @@ fn link(index: u32, name: &str) -> Link {
 
 fn route(prefix: &str, metric: u32, interface: Option<u32>, gateway: Option<&str>) -> Route {
     let (address, length) = prefix.split_once('/').unwrap();
-    let key = RouteKey { main: true, metric, prefix: ip(address), length: length.parse().unwrap(), tos: 0 };
-    Route { key, target: Target { interface, gateway: gateway.map(ip) } }
+    let length = length.parse().unwrap();
+    let key = RouteKey { table: TABLE_MAIN, metric, prefix: ip(address), length, tos: 0 };
+    Route { key, target: Target::single(interface, gateway.map(ip)), is_sibling: false }
 }
 
 fn neighbour(interface: u32, address: &str, state: NeighbourState) -> Neighbour {
@@ -51,7 +52,7 @@ fn state() -> NetState {
 }
 
 fn hop(state: &NetState, address: &str) -> Hop {
-    Fib::new(state.routes(&INTERFACES), state.next_hops(&INTERFACES)).lookup(ip(address))
+    state.fib(&INTERFACES, []).lookup(ip(address))
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn the_lower_metric_wins_whatever_the_order_of_arrival() {
     state.apply(Event::Route(route("172.16.0.0/16", 100, Some(9), None), false));
     assert_eq!(hop(&state, "172.16.0.1"), Hop::NoRoute);
     let better = route("172.16.0.0/16", 10, Some(7), Some("10.0.0.2"));
-    assert_eq!(state.apply(Event::Route(better, false)), Effect::Changed);
+    assert_eq!(state.apply(Event::Route(better.clone(), false)), Effect::Changed);
     assert_eq!(hop(&state, "172.16.0.1"), known(0));
     assert_eq!(state.apply(Event::RouteGone(better)), Effect::Changed);
     assert_eq!(hop(&state, "172.16.0.1"), Hop::NoRoute);
@@ -87,8 +88,8 @@ fn a_replaced_route_leaves_nothing_of_the_old_one_and_an_appended_one_waits_its_
     let mut state = state();
     let (old, new) =
         (route("10.9.0.0/16", 0, Some(9), None), route("10.9.0.0/16", 0, Some(7), Some("10.0.0.2")));
-    state.apply(Event::Route(old, false));
-    assert_eq!(state.apply(Event::Route(new, false)), Effect::Nothing);
+    state.apply(Event::Route(old.clone(), false));
+    assert_eq!(state.apply(Event::Route(new.clone(), false)), Effect::Nothing);
     assert_eq!(hop(&state, "10.9.0.1"), Hop::NoRoute);
     assert_eq!(state.apply(Event::Route(new, true)), Effect::Changed);
     assert_eq!(hop(&state, "10.9.0.1"), known(0));
@@ -154,7 +155,7 @@ fn station(port: u32, vlan: u16) -> Station {
 }
 
 fn behind(state: &NetState) -> Hop {
-    Fib::new(state.routes(&INLINE), state.next_hops(&INLINE)).lookup(ip("10.0.0.2"))
+    state.fib(&INLINE, []).lookup(ip("10.0.0.2"))
 }
 
 #[test]

@@ -121,10 +121,18 @@ impl Supervisor {
         let foreign = |bridge| refuse_foreign_ports(state, bridge, &self.config.ports_of(bridge)).err();
         let foreign = bridges.filter_map(foreign).map(|error| error.to_string());
         let conflicts = conflicts(&self.config, state);
-        let wrong: BTreeSet<_> = foreign.chain(conflicts.iter().map(Conflict::to_string)).collect();
+        let mut wrong: BTreeSet<_> = foreign.chain(conflicts.iter().map(Conflict::to_string)).collect();
         for message in wrong.difference(&self.said) {
             tracing::warn!("{message}");
         }
+        let not_followed = state.not_followed().into_iter();
+        let not_followed: BTreeSet<_> = not_followed
+            .map(|what| format!("{what}: workers choose paths as if it were not there, and Linux does not"))
+            .collect();
+        for message in not_followed.difference(&self.said) {
+            tracing::warn!(event = "network.rule-not-followed", "{message}");
+        }
+        wrong.extend(not_followed);
         self.said = wrong;
     }
 }

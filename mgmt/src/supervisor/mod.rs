@@ -173,6 +173,7 @@ impl Supervisor {
         let (mut tick, mut observe, mut warm) = (every(TICK), every(observe::STEP), every(WARM_STEP));
         let mut packet = [0; side_way::PACKET];
         self.warn_of_what_cannot_work();
+        self.warn_of_what_has_come();
         self.join_groups();
         self.announce_vips();
         self.follow_vrrp();

@@ -140,7 +140,8 @@ fn as_it_is(
     if egress::is_passing(packet, context) {
         return Ok(egress::switch(packet, context, headers)?);
     }
-    let way = egress::resolve(context, headers, tuple.addresses.destination(), Growth::default())?;
+    let query = egress::query(packet, headers, tuple.addresses.destination(), egress::Source::Kept);
+    let way = egress::resolve(context, headers, &query, Growth::default())?;
     nat::decrement_ttl(packet.frame.bytes_mut(), headers, tuple.addresses)?;
     egress::readdress(packet, context, headers, way)
 }

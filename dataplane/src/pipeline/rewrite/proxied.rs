@@ -240,7 +240,10 @@ fn send(context: &mut Context<'_>, flow: Found, link: &[u8], segment: &Segment) 
     let mut packet = Packet::of_box(frame, flow);
     let network = u16::try_from(link.len()).unwrap_or(0);
     let sent = match put(&mut packet, context, flow, &Headers { network, ..Headers::NONE }, segment) {
-        Ok(headers) => super::carry(&mut packet, context, &headers, &headers.tuple, flow),
+        Ok(headers) => {
+            packet.hash = context.table.hash(&headers.tuple);
+            super::carry(&mut packet, context, &headers, &headers.tuple, flow)
+        }
         Err(reason) => Err(reason.into()),
     };
     match sent {

@@ -10,6 +10,7 @@ mod handshakes;
 mod lasting;
 mod life;
 mod malformed;
+mod paths;
 mod pieces;
 mod pools;
 mod recorded;
