@@ -2,11 +2,12 @@
 //! theirs. The file alone does not tell, the network around the box does.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::IpAddr;
 
 use dataplane::types::Prefix;
 
-use super::pool_addresses;
+use super::{Served, pool_addresses};
 use crate::config::Config;
 use crate::net::NetState;
 
@@ -48,6 +49,50 @@ pub enum Conflict {
         /// The router.
         gateway: IpAddr,
     },
+}
+
+/// A virtual IP that an interface of Linux has as well. It may be in force, with what comes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The interface that has it.
+    pub interface: String,
+    /// The interface has no other address of that family: what Linux sends by it has this one as its source.
+    pub is_only: bool,
+}
+
+/// The addresses of the configuration that Linux has as well.
+#[must_use]
+pub fn shared_addresses(served: &Served, net: &NetState) -> Vec<SharedAddress> {
+    let is_link_local = |a: &IpAddr| matches!(a, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let shared = net.addresses().filter(|(_, address)| served.is_host(*address));
+    let found = shared.map(|(link, address)| {
+        let mut others = net.addresses_of(link.index).filter(|other| {
+            *other != address && other.is_ipv4() == address.is_ipv4() && !is_link_local(other)
+        });
+        SharedAddress { address, interface: link.name.clone(), is_only: others.next().is_none() }
+    });
+    found.collect()
+}
+
+impl fmt::Display for SharedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, interface, is_only } = self;
+        write!(
+            f,
+            "{address} is a virtual IP, and interface {interface:?} has it too: Linux gets no packets to it any \
+             more, those to ports without a service included; "
+        )?;
+        f.write_str(if *is_only {
+            "it is the only address of that interface, so that health checks leave with it as their source, \
+             their replies go to workers, and they time out; "
+        } else {
+            "where it is the only address of its subnet, health checks leave with it as their source, their \
+             replies go to workers, and they time out; "
+        })?;
+        f.write_str("take it off the interface, and give that another address to reach the node by")
+    }
 }
 
 const ADVICE: &str =

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Supervisor;
 use crate::api::request::{ConfigText, Refusal, Reply, Request};
 use crate::api::view;
-use crate::compile::{Served, is_behind_a_router, tunnel_source};
+use crate::compile::{Served, is_behind_a_router, shared_addresses, tunnel_source};
 use crate::config::{self, Config, Diagnostic, Forwarding};
 use crate::history::Caller;
 
@@ -115,13 +115,8 @@ impl Supervisor {
     /// Nobody else can know: it depends on routes and addresses.
     pub(super) fn warn_of_what_cannot_work(&self) {
         let snapshot = self.dataplane.snapshot();
-        for address in snapshot.local_addresses.iter().filter(|address| self.served.is_host(**address)) {
-            tracing::warn!(
-                %address,
-                "is a virtual IP, and an interface has it too: Linux gets no packets to it any more, those to \
-                 ports without a service included; take it off the interface, and reach the box by another \
-                 address"
-            );
+        for shared in shared_addresses(&self.served, self.netlink.state()) {
+            tracing::warn!(event = "network.virtual-address-on-interface", "{shared}");
         }
         let (fib, facts) = (&snapshot.fib, self.facts());
         let backends = self.config.services.iter().flat_map(|s| s.backends.iter().map(move |b| (s, b)));
