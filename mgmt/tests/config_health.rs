@@ -26,6 +26,24 @@ fn one(keys: &str) -> Check {
 }
 
 #[test]
+fn a_check_of_the_node_s_own_virtual_address_is_warned_of() {
+    let warnings = |address: &str| {
+        let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+        let check = format!("[service.health]\ncheck = \"tcp\"\naddress = \"{address}\"\nport = 80");
+        let loaded = load_str("lb.toml", &format!("{HEAD}{check}\n{BACKENDS}"), &machine);
+        loaded
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .1
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert!(warnings("10.0.1.11").is_empty());
+    let found = warnings("10.0.0.100");
+    assert!(found.len() == 1 && found[0].contains("no client of its own services"), "{found:?}");
+}
+
+#[test]
 fn defaults_are_those_of_the_table() {
     let Check { kind, rules, address, port, bind, via } = one("check = \"tcp\"");
     assert_eq!((kind, address, port, bind, via), (Kind::Tcp, None, None, None, Via::Socket));

@@ -114,14 +114,15 @@ fn shared_health(
 
 fn about<'a>(
     written: &model::Service,
-    around: &Surroundings<'a>,
+    around: &'a Surroundings<'a>,
     (has_port, has_checks): (bool, bool),
 ) -> health::Around<'a> {
     let is_two_way = written.mode.as_ref().is_none_or(|mode| mode.get_ref().is_two_way());
     let sees_answers = is_two_way && written.protocol == Protocol::Tcp;
     let has_the_vip =
         written.mode.as_ref().is_some_and(|mode| matches!(mode.get_ref(), Mode::Dsr | Mode::Tunnel));
-    health::Around { node: around.node, has_port, sees_answers, has_the_vip, has_checks }
+    let (node, vips) = (around.node, &around.vips);
+    health::Around { node, has_port, sees_answers, has_the_vip, has_checks, vips }
 }
 
 fn bridge(written: &model::Service, around: &Surroundings<'_>, report: &mut Report<'_>) {

@@ -69,7 +69,12 @@ impl Supervisor {
             Outcome::Dropped(why) => reason = Some(why.code().to_owned()),
             Outcome::Reset => reason = Some(dataplane::DropReason::NoFlow.code().to_owned()),
             Outcome::TooBig { .. } => reason = Some(dataplane::DropReason::TooLong.code().to_owned()),
-            Outcome::ToLinux | Outcome::ToManagement | Outcome::Fragment | Outcome::Answered => {}
+            Outcome::ToLinux
+            | Outcome::SentByLinux
+            | Outcome::NotServed
+            | Outcome::ToManagement
+            | Outcome::Fragment
+            | Outcome::Answered => {}
         }
         steps.push(step(("verdict", last)));
         view::Trace { steps, verdict: verdict.to_owned(), reason, interface, frame: hex(&traced.frame), sent }
@@ -78,6 +83,11 @@ impl Supervisor {
     fn finding(&self, found: &Step) -> (&'static str, String) {
         match found {
             Step::Arrives(id) => ("arrives", format!("by {}", self.interface_name(*id))),
+            Step::OwnAddress => {
+                let what =
+                    "by no interface: the source is an address of this node, so Linux sends the packet";
+                ("arrives", what.to_owned())
+            }
             Step::Parsed { source, destination, protocol, kind, length, vlan } => {
                 let tag = if vlan.0 == 0 { String::new() } else { format!(", VLAN {}", vlan.0) };
                 let what = format!("{kind}, {protocol}, {source} to {destination}, {length} bytes{tag}");
@@ -136,6 +146,15 @@ impl Supervisor {
                 let why =
                     "it is for no virtual IP and from no backend: it is left to Linux, no worker sees it";
                 ("to_linux", why.to_owned())
+            }
+            Outcome::SentByLinux => {
+                ("to_linux", "Linux sends it as any packet of its own, no worker sees it".to_owned())
+            }
+            Outcome::NotServed => {
+                let why = "this node is no client of its own virtual IPs, in any mode: Linux finds no host that \
+                           has the address, and no worker sees the packet; ask from another host, or ask a \
+                           backend's own address";
+                ("not_served", why.to_owned())
             }
             Outcome::ToManagement => {
                 ("to_management", "a control protocol: it goes to the management thread".to_owned())
