@@ -42,6 +42,7 @@ mod sync;
 mod testing;
 mod tick;
 pub mod types;
+mod unresolved;
 mod wire;
 mod worker;
 mod xdp;

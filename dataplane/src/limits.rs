@@ -78,6 +78,17 @@ pub(crate) const FRAGMENTS_HELD_PER_SOURCE: usize = 16;
 /// Frames that may run through the stages once more after a batch.
 pub(crate) const FRAGMENTS_READY: usize = BATCH;
 
+/// Next hops without a known MAC address that one worker remembers, and keeps packets for.
+pub(crate) const UNRESOLVED: usize = 1024;
+/// Packets that wait for one of them: a new one replaces the oldest.
+pub(crate) const UNRESOLVED_PER_NEXT_HOP: usize = 8;
+/// Packets that wait beside the first one of each next hop.
+pub(crate) const UNRESOLVED_MORE: usize = 1024;
+/// Packets that wait for a next hop, of one worker. Its memory has chunks for them, so that receiving goes on.
+pub(crate) const UNRESOLVED_PACKETS: usize = UNRESOLVED + UNRESOLVED_MORE;
+/// Next hops that one worker reports to management between two batches.
+pub(crate) const UNRESOLVED_REPORTS: usize = BATCH;
+
 /// ICMP errors and resets that one worker sends in a second.
 pub(crate) const ANSWERS_PER_SECOND: u32 = 1000;
 
@@ -123,4 +134,6 @@ const _: () = assert!(RECORDED_BYTES.is_multiple_of(8), "recorded in words");
 const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
 const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
 const _: () = assert!(MAX_BACKENDS <= 1 << 24, "a flow entry keeps a backend in 24 bits");
+const _: () =
+    assert!(UNRESOLVED + MAX_INTERFACES < 1 << 15, "an egress is an interface or an unresolved next hop");
 const _: () = assert!(OPENINGS_PER_ROUND * 2 <= SPARES, "two segments each at most, out of the spare frames");

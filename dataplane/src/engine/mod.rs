@@ -1,5 +1,6 @@
 //! The data plane as its owner sees it: start, publish, ask, stop.
 
+mod announce;
 mod capture;
 mod ports;
 mod setup;
@@ -16,7 +17,6 @@ use crate::clock::Clock;
 use crate::error::{StartError, SteeringError};
 use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
-use crate::mem::PageKind;
 use crate::pipeline::DropReason;
 use crate::pipeline::trace::{Question, Traced, Tracer};
 use crate::recorder::Recorded;
@@ -61,7 +61,7 @@ impl Dataplane {
         within("interfaces", setup.interfaces.len(), MAX_INTERFACES)?;
         within("workers", setup.cores.len(), MAX_WORKERS)?;
         let table = FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages)?;
-        announce(&table);
+        announce::pages(&table);
         Ok(Prepared { program: Program::load()?, table })
     }
 
@@ -100,12 +100,19 @@ impl Dataplane {
 
     /// Puts a new snapshot in force: what it adds is steered to the workers first, what it leaves
     /// out is steered away last, so that no frame meets a worker that does not know its service.
-    pub fn publish(&mut self, mut next: Snapshot) -> Result<(), SteeringError> {
-        next.capture.clone_from(&self.capture.0);
+    pub fn publish(&mut self, next: Snapshot) -> Result<(), SteeringError> {
         self.ports.program.steering.add(&next)?;
         apportion(&next, self.table.capacity());
-        self.publisher.publish(next);
+        self.publish_neighbours(next);
         self.ports.program.steering.remove_stale(&self.publisher.current())
+    }
+
+    /// Puts a snapshot in force that differs from the present one in neighbours and stations alone: nothing is steered
+    /// anew, and workers send at once what waits for a neighbour.
+    pub fn publish_neighbours(&mut self, next: Snapshot) {
+        next.fib.neighbours().inherit(self.publisher.current().fib.neighbours());
+        self.publish_choice(next);
+        self.threads.iter().for_each(Thread::wake);
     }
 
     /// Puts a snapshot in force that differs from the present one in the choice of backends and in what becomes
@@ -287,13 +294,4 @@ fn within(what: &'static str, found: usize, limit: usize) -> Result<(), StartErr
 
 fn worker_error(worker: WorkerId, error: &dyn std::fmt::Display) -> StartError {
     StartError::Worker { worker: worker.0, reason: error.to_string() }
-}
-
-fn announce(table: &FlowTable) {
-    let pages = match table.pages() {
-        PageKind::Huge => "reserved huge pages",
-        PageKind::Transparent => "transparent huge pages",
-        PageKind::Ordinary => "ordinary pages",
-    };
-    tracing::info!(flows = table.capacity(), pages, "flow table allocated");
 }

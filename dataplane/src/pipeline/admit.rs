@@ -7,7 +7,7 @@ use super::batch::{Packet, Route};
 use super::context::Context;
 use super::headers::Headers;
 use super::verdict::DropReason;
-use super::{pick, source};
+use super::{egress, pick, source};
 use crate::admission::{Event, Short};
 use crate::flow::{Direction, Expired, Found, Inserted, NewFlow, Tuple};
 use crate::schedule::Ask;
@@ -185,6 +185,9 @@ fn insert(
         }
         if flow.is_closing() {
             backend.meters.backend.closes();
+        }
+        if two_way {
+            egress::expect_replies(packet, context, backend, tuple.addresses.source());
         }
         context.counters.flows_created.add(1);
         let counters = context.counters.backend(id);

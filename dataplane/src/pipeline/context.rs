@@ -13,6 +13,7 @@ use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
 use crate::tick::Tick;
 use crate::types::{BackendId, InterfaceId, Mac, Port, ServiceId, SnatId};
+use crate::unresolved::Unresolved;
 
 /// See the module's head. Made anew for every batch: the snapshot and the time are read once.
 #[derive(Debug)]
@@ -33,9 +34,8 @@ pub(crate) struct Context<'a> {
     pub(crate) is_overloaded: bool,
     /// The service that was asked for last in this batch.
     pub(crate) asked: Option<(Endpoint, ServiceId)>,
-    /// The last neighbour that a frame of this batch missed; the worker tells management.
-    pub(crate) missing: Option<Missing>,
-    /// The last station that the kernel's bridge does not know; the same.
+    pub(crate) unresolved: &'a mut Unresolved,
+    /// The last station that the kernel's bridge does not know; the worker reports it to management.
     pub(crate) station: Option<Station>,
 }
 
@@ -44,13 +44,6 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Station {
     pub(crate) interface: InterfaceId,
     pub(crate) mac: Mac,
-}
-
-/// A neighbour whose MAC is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Missing {
-    pub(crate) interface: InterfaceId,
-    pub(crate) address: IpAddr,
 }
 
 impl Endpoints for Snapshot {

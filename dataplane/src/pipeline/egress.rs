@@ -1,14 +1,21 @@
 //! Where a packet leaves, and by which MAC addresses.
 
+mod unresolved;
+
+pub(super) use unresolved::expect_replies;
+pub(crate) use unresolved::resume;
+use unresolved::unresolved;
+
 use std::net::IpAddr;
 
 use super::answer::Stop;
 use super::batch::Packet;
-use super::context::{Context, Missing, Station};
+use super::context::{Context, Station};
 use super::headers::Headers;
 use super::verdict::DropReason;
 use crate::snapshot::{Backend, Forwarding, Hop, Interface, NextHop, Snapshot};
 use crate::types::{BridgeId, InterfaceId, Mac};
+use crate::unresolved::Missing;
 use crate::wire::ethernet::{self, Ethernet};
 
 /// What a packet's rewrite does to its length.
@@ -31,9 +38,9 @@ impl Way<'_> {
         self.interface.mtu
     }
 
-    /// Which interface that is.
-    pub(super) fn interface(&self) -> InterfaceId {
-        self.next_hop.interface
+    /// The bridge that its interface is a port of.
+    fn bridge(&self) -> Option<BridgeId> {
+        self.interface.bridge
     }
 }
 
@@ -62,8 +69,13 @@ fn without_next_hop<'a>(
 ) -> Result<Way<'a>, Stop> {
     let neighbour = context.snapshot.fib.neighbour_towards(backend.address);
     let is_routed = neighbour.is_some_and(|(_, address)| address != backend.address);
-    if is_routed && matches!(backend.forwarding, Forwarding::Dsr(None)) {
-        return Err(DropReason::NotOnLink.into());
+    match &backend.forwarding {
+        Forwarding::Dsr(None) if is_routed => return Err(DropReason::NotOnLink.into()),
+        // The node has no address of its own towards the backend: no outer header can be made.
+        Forwarding::Tunnel(tunnel) if tunnel.source.is_unspecified() => {
+            return Err(DropReason::NoRoute.into());
+        }
+        _ => {}
     }
     resolve(context, headers, backend.address, growth)
 }
@@ -78,8 +90,7 @@ pub(super) fn resolve<'a>(
     match context.snapshot.fib.next_hop(destination) {
         Ok(next_hop) => fitting(context, headers, next_hop, growth),
         Err(Hop::NeighbourMissing { interface, address }) => {
-            context.missing = Some(Missing { interface, address });
-            Err(DropReason::NeighbourMissing.into())
+            unresolved(context, headers, Missing { interface, address }, growth)
         }
         Err(Hop::Known(_) | Hop::NoRoute) => Err(DropReason::NoRoute.into()),
     }
@@ -94,12 +105,14 @@ fn fitting<'a>(
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
     let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
+    fits(headers, interface, growth)?;
+    Ok(Way { next_hop, interface })
+}
+
+#[inline(always)]
+fn fits(headers: &Headers, interface: &Interface, growth: Growth) -> Result<(), Stop> {
     let room = interface.mtu.saturating_add(growth.less).saturating_sub(growth.more);
-    if headers.packet_length > room {
-        Err(Stop::TooBig { mtu: room })
-    } else {
-        Ok(Way { next_hop, interface })
-    }
+    if headers.packet_length > room { Err(Stop::TooBig { mtu: room }) } else { Ok(()) }
 }
 
 /// The box's own MAC is the source of whatever it sends on: with a foreign one, switches would learn
@@ -113,8 +126,10 @@ pub(super) fn readdress(
 ) -> Result<InterfaceId, Stop> {
     ethernet::readdress(packet.frame.bytes_mut(), &next_hop.mac, &interface.mac);
     match interface.bridge {
-        None => Ok(next_hop.interface),
-        Some(bridge) => Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), None)?),
+        Some(bridge) if next_hop.interface.unresolved_slot().is_none() => {
+            Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), None)?)
+        }
+        None | Some(_) => Ok(next_hop.interface),
     }
 }
 
@@ -129,6 +144,9 @@ pub(super) fn redirect(
     note_station(packet, context);
     let bridge = interface.bridge.ok_or(DropReason::InterfaceGone)?;
     ethernet::redirect(packet.frame.bytes_mut(), next_hop.mac);
+    if next_hop.interface.unresolved_slot().is_some() {
+        return Ok(next_hop.interface);
+    }
     let ingress = Some(packet.ingress);
     Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), ingress)?)
 }
@@ -148,8 +166,14 @@ pub(super) fn switch(
     behind_a_port(packet, context, headers, (bridge, mac), ingress)
 }
 
+/// Whether the way leads to a port of the bridge that the packet has come by.
+pub(super) fn is_inline(context: &Context<'_>, ingress: InterfaceId, way: Way<'_>) -> bool {
+    let bridge = bridge_of(context, ingress);
+    bridge.is_some() && bridge == way.bridge()
+}
+
 /// Whether both are ports of one bridge.
-pub(super) fn is_of_one_bridge(context: &Context<'_>, a: InterfaceId, b: InterfaceId) -> bool {
+fn is_of_one_bridge(context: &Context<'_>, a: InterfaceId, b: InterfaceId) -> bool {
     let bridge = bridge_of(context, a);
     bridge.is_some() && bridge == bridge_of(context, b)
 }

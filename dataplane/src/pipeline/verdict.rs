@@ -91,7 +91,7 @@ drop_reasons! {
     SameSegment, "same-segment", "bridge mode, but the destination is on the side that the frame came from";
     TtlExceeded, "ttl-exceeded", "the time to live ends here";
     NoRoute, "no-route", "no route to the destination through the box's service interfaces";
-    NeighbourMissing, "neighbour-missing", "the next hop's MAC address is not known yet and is being asked for";
+    NeighbourMissing, "neighbour-missing", "the next hop has not answered ARP or neighbour discovery in time, or more packets waited for it than are kept";
     NotOnLink, "not-on-link", "a backend of a dsr service is behind a router, where its MAC address cannot be reached";
     TooLong, "too-long", "larger than the MTU of the interface it would leave by";
     PuntQueueFull, "punt-queue-full", "a control frame that the management thread had no room for";

@@ -9,6 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use hashbrown::HashMap;
 
 use super::backend::NextHop;
+use super::neighbours::Neighbours;
+use super::shared::Shared;
 use crate::types::InterfaceId;
 
 /// A route out of one of the data plane's interfaces.
@@ -48,14 +50,14 @@ struct Target {
 
 /// Routes of one family, grouped by prefix length, longest first.
 #[derive(Debug, Clone, Default)]
-struct Routes(Vec<(u8, HashMap<u128, Target>)>);
+struct Routes(Shared<Vec<(u8, HashMap<u128, Target>)>>);
 
 /// Routes and neighbours.
 #[derive(Debug, Clone, Default)]
 pub struct Fib {
     v4: Routes,
     v6: Routes,
-    neighbours: HashMap<(InterfaceId, IpAddr), NextHop>,
+    neighbours: Neighbours,
 }
 
 impl Fib {
@@ -71,8 +73,22 @@ impl Fib {
             let family = if route.prefix.is_ipv4() { &mut fib.v4 } else { &mut fib.v6 };
             family.insert(route);
         }
-        fib.neighbours.extend(neighbours.into_iter().map(|(i, address, hop)| ((i, address), hop)));
+        fib.neighbours = Neighbours::new(neighbours);
         fib
+    }
+
+    /// The same routes with other neighbours; `None`: the neighbour is not known any more.
+    #[must_use]
+    pub fn amended(&self, changes: impl IntoIterator<Item = (InterfaceId, IpAddr, Option<NextHop>)>) -> Self {
+        let mut fib = self.clone();
+        fib.neighbours.amend(changes);
+        fib
+    }
+
+    /// The neighbours.
+    #[must_use]
+    pub fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
     }
 
     /// The interface and the neighbour that a packet for `destination` is handed to.
@@ -85,20 +101,22 @@ impl Fib {
 
     /// The routers that routes lead to.
     pub fn gateways(&self) -> impl Iterator<Item = (InterfaceId, IpAddr)> {
-        let targets = [&self.v4, &self.v6].into_iter().flat_map(|routes| &routes.0);
+        let targets = [&self.v4, &self.v6].into_iter().flat_map(|routes| routes.0.iter());
         targets.flat_map(|(_, routes)| routes.values()).filter_map(|t| Some((t.interface?, t.gateway?)))
     }
 
     /// The next hop towards `destination`.
     #[must_use]
     pub fn lookup(&self, destination: IpAddr) -> Hop {
-        self.next_hop(destination).map_or_else(|why| why, |next_hop| Hop::Known(*next_hop))
+        let Some((interface, address)) = self.neighbour_towards(destination) else { return Hop::NoRoute };
+        let known = self.neighbours.get(interface, address).copied();
+        known.map_or(Hop::NeighbourMissing { interface, address }, Hop::Known)
     }
 
-    /// The same, or why there is none.
+    /// The same for a packet that leaves by it, or why there is none.
     pub(crate) fn next_hop(&self, destination: IpAddr) -> Result<&NextHop, Hop> {
         let (interface, address) = self.neighbour_towards(destination).ok_or(Hop::NoRoute)?;
-        self.neighbours.get(&(interface, address)).ok_or(Hop::NeighbourMissing { interface, address })
+        self.neighbours.take(interface, address).ok_or(Hop::NeighbourMissing { interface, address })
     }
 }
 

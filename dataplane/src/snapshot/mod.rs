@@ -3,6 +3,7 @@
 
 mod backend;
 mod fib;
+mod neighbours;
 mod publish;
 mod rss;
 mod service;
@@ -14,6 +15,7 @@ mod vip_map;
 
 pub use backend::{Backend, ClientAddress, Dscp, Fate, Forwarding, NextHop, OneArm};
 pub use fib::{Fib, Hop, Route};
+pub use neighbours::Neighbours;
 pub use publish::{Publisher, Reader};
 pub use rss::{CLASSES, PortClasses, Rss};
 pub use service::{MissingState, Service};

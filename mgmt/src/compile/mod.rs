@@ -9,6 +9,7 @@ mod conflicts;
 mod forecast;
 mod meters;
 mod mtu;
+mod neighbours;
 mod pools;
 mod select;
 mod served;

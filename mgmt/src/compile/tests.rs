@@ -163,7 +163,14 @@ fn route(prefix: &str, interface: u32, gateway: Option<&str>) -> Event {
 
 fn neighbour(interface: u32, address: &str) -> Event {
     let state = NeighbourState::Reachable;
-    Event::Neighbour(Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false })
+    Event::Neighbour(Neighbour {
+        interface,
+        address: ip(address),
+        mac: Some(PEER),
+        state,
+        managed: false,
+        router: false,
+    })
 }
 
 /// A network of eth0 with 10.0.0.2, and routers .1 and fd00::1 that lead to all else.
@@ -450,4 +457,31 @@ fn one_change_among_ten_thousand_services_costs_a_small_part_of_them_all() {
     assert!(one * 10 < all, "{one:?} of {all:?}");
     let shared = first.services.iter().zip(next.services.iter());
     assert_eq!(shared.filter(|(a, b)| Arc::ptr_eq(&a.schedule, &b.schedule)).count(), 9_999);
+}
+
+#[test]
+fn a_client_s_neighbour_is_put_into_the_snapshot_in_force_which_is_shared_else() {
+    let (config, mut net) = (config(1), network());
+    let (mut compiler, inventory) = (Compiler::default(), inventory(&config));
+    let first = compile(&mut compiler, &config, &inventory, &net);
+    net.apply(neighbour(7, "10.0.0.77"));
+    let touched = crate::net::Touched { neighbours: [(7, ip("10.0.0.77"))].into(), ..Default::default() };
+    let facts = Facts {
+        config: &config,
+        inventory: &inventory,
+        net: &net,
+        rss: &[],
+        workers: 2,
+        now: crate::clock::now(),
+    };
+    let next = compiler.amend_neighbours(&first, &facts, &touched);
+    let hop = snapshot::Hop::Known(NextHop { interface: InterfaceId(0), mac: PEER });
+    assert_eq!(next.fib.lookup(ip("10.0.0.77")), hop);
+    assert_ne!(first.fib.lookup(ip("10.0.0.77")), hop);
+    assert_eq!(next.fib.lookup(ip("10.0.0.11")), hop, "the others stay");
+    assert!(next.generation > first.generation);
+    assert!(
+        std::ptr::eq(&*next.backends, &*first.backends) && std::ptr::eq(&*next.services, &*first.services)
+    );
+    assert!(Arc::ptr_eq(&next.stations, &first.stations));
 }

@@ -6,6 +6,7 @@
 mod cpu;
 mod kernel;
 mod memory;
+mod neighbours;
 mod nic;
 mod virtio;
 
@@ -127,6 +128,7 @@ pub fn examine(sight: &Sight, config: &Config) -> Vec<Finding> {
     let mut findings = kernel::examine(sight);
     findings.extend(cpu::examine(sight, &config.dataplane.cores));
     findings.extend(memory::examine(sight, &config.dataplane));
+    findings.extend(neighbours::examine(sight));
     for interface in &config.interfaces {
         findings.extend(nic::examine(sight, interface, config));
     }

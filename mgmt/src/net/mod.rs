@@ -9,11 +9,13 @@ pub mod arp;
 pub mod bridges;
 pub(crate) mod frame;
 mod groups;
+mod learn;
 mod link_watch;
 mod links;
 pub mod ndp;
 mod neighbours;
 mod netlink;
+mod next_hops;
 mod resolver;
 mod routes;
 mod side_device;
@@ -22,11 +24,12 @@ mod stations;
 
 pub use bridges::BridgeError;
 pub use groups::{GroupId, Groups, solicited_node};
+pub use learn::{Heard, Lesson, Place, lesson};
 pub use link_watch::{LinkNews, LinkWatch};
 pub use links::Link;
 pub use neighbours::{Neighbour, NeighbourState};
-pub use netlink::Netlink;
-pub use resolver::{NeighbourId, Resolver};
+pub use netlink::{Change, Netlink, Touched};
+pub use resolver::{NeighbourId, NeighbourRequest, Resolver};
 pub use routes::{Route, RouteKey, Target};
 pub use side_device::{SideDevice, SideDeviceError};
 pub use state::{Effect, Event, NetState, Port, numbered_bridges};
@@ -62,6 +65,15 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// The kernel's number of the error, as `errno` has it.
+    #[must_use]
+    pub fn code(&self) -> Option<i32> {
+        match self {
+            Self::Request { source: rtnetlink::Error::NetlinkError(error), .. } => Some(-error.raw_code()),
+            _ => None,
+        }
+    }
+
     fn request(what: impl Into<String>) -> impl FnOnce(rtnetlink::Error) -> Self {
         let what = what.into();
         move |source| Self::Request { what, source }

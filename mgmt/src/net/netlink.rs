@@ -5,6 +5,10 @@
 //! event says that more has changed than it tells, everything is read again: begun once, and gone on
 //! with by each call of [`Netlink::changed`], however often the calls before it were cancelled.
 
+mod touched;
+
+pub use touched::{Change, Touched};
+
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
@@ -71,6 +75,8 @@ pub struct Netlink {
     notices: Notices,
     state: NetState,
     progress: Progress,
+    /// What has changed since the caller last heard of anything; `None`: more than neighbours.
+    touched: Option<Touched>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -85,8 +91,8 @@ impl Netlink {
         let (asking, handle, _) = rtnetlink::new_connection()?;
         let tasks = [tokio::spawn(hearing), tokio::spawn(asking)];
         let notices = Box::new(notices.map(|(message, _)| message));
-        let mut netlink =
-            Self { handle, notices, state: NetState::default(), progress: Progress::Hears, tasks };
+        let (state, progress, touched) = (NetState::default(), Progress::Hears, Some(Touched::default()));
+        let mut netlink = Self { handle, notices, state, progress, touched, tasks };
         netlink.state = dump(netlink.handle.clone()).await?;
         Ok(netlink)
     }
@@ -128,7 +134,7 @@ impl Netlink {
     /// # Errors
     /// The kernel refuses a dump, which is tried again a second later; or the socket is gone, which
     /// is said once: from then on nothing changes.
-    pub async fn changed(&mut self) -> Result<(), NetError> {
+    pub async fn changed(&mut self) -> Result<Change, NetError> {
         loop {
             match &mut self.progress {
                 Progress::Hears => {
@@ -139,7 +145,7 @@ impl Netlink {
                     let first = self.take_in(notice);
                     let rest = self.take_in_what_waits();
                     if first.max(rest) == Effect::Changed {
-                        return Ok(());
+                        return Ok(self.take_change());
                     }
                 }
                 Progress::Settles(time) => {
@@ -152,7 +158,8 @@ impl Netlink {
                     let is_fresh = fresh.is_ok();
                     self.progress = if is_fresh { Progress::Hears } else { Progress::settle(TRY_AGAIN) };
                     self.state = fresh?;
-                    return Ok(());
+                    self.touched = Some(Touched::default());
+                    return Ok(Change::Whole);
                 }
                 Progress::Deaf => std::future::pending().await,
             }
@@ -172,7 +179,7 @@ impl Netlink {
         let effect = match notice.payload {
             NetlinkPayload::InnerMessage(message) => {
                 let replace = notice.header.flags & NLM_F_REPLACE != 0;
-                event(message, replace).map_or(Effect::Nothing, |event| self.state.apply(event))
+                event(message, replace).map_or(Effect::Nothing, |event| self.apply(event))
             }
             NetlinkPayload::Overrun(_) => Effect::Incomplete,
             _ => Effect::Nothing,

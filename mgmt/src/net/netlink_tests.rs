@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::net::{NeighbourState, Port};
+use crate::net::{Lesson, NeighbourId, NeighbourRequest, NeighbourState, Port};
 use dataplane::snapshot::{Fib, NextHop};
 use dataplane::types::{BridgeId, InterfaceId, Mac};
 
@@ -186,6 +186,48 @@ fn an_operator_s_permanent_entry_is_never_touched() {
         resolver.resolve(index, peer).await.unwrap();
         resolver.release().await;
         assert!(kernel_says("02:00:00:00:00:42 PERMANENT") && !kernel_says("managed"));
+    });
+}
+
+fn teach(mac: &str, id: NeighbourId, creates: bool) -> [NeighbourRequest; 1] {
+    [NeighbourRequest::Teach(Lesson { id, mac: mac.parse().unwrap(), creates })]
+}
+
+#[test]
+fn what_was_heard_is_taught_to_the_kernel_and_is_all_that_changes() {
+    if !inside("what_was_heard_is_taught_to_the_kernel_and_is_all_that_changes") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        let mut netlink = Netlink::open().await.unwrap();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        let id = (netlink.state().link("eth0").unwrap().index, PEER4.parse().unwrap());
+        let mut resolver = netlink.resolver();
+        while tokio::time::timeout(Duration::from_millis(300), netlink.changed()).await.is_ok() {}
+
+        assert!(resolver.perform(&teach("02:00:00:00:00:41", id, false)).await.is_empty());
+        assert!(!kernel_says("lladdr"), "only the target of a question makes an entry");
+        assert!(resolver.perform(&teach("02:00:00:00:00:41", id, true)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:41 STALE"));
+        let touched = Touched { neighbours: BTreeSet::from([id]), ..Touched::default() };
+        assert_eq!(netlink.changed().await.unwrap(), Change::Neighbours(touched));
+        // Somebody may have made the entry meanwhile.
+        assert!(resolver.perform(&teach("02:00:00:00:00:42", id, true)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:42 STALE"));
+
+        assert!(resolver.keep(&BTreeSet::from([id])).await.is_empty());
+        assert!(resolver.perform(&teach("02:00:00:00:00:43", id, false)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:43") && kernel_says("managed"), "the kernel's care goes on");
+        resolver.release().await;
+
+        ip("neighbour replace 10.77.0.2 lladdr 02:00:00:00:00:44 dev eth0 nud permanent");
+        assert!(resolver.perform(&teach("02:00:00:00:00:45", id, true)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:44 PERMANENT"));
+        let gone = (9999, id.1);
+        let failed =
+            resolver.perform(&[NeighbourRequest::Resolve(gone), NeighbourRequest::Resolve(id)]).await;
+        assert_eq!(failed.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [gone]);
     });
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dataplane::snapshot::{self, NextHop};
+use dataplane::snapshot;
 use dataplane::types::{BridgeId, InterfaceId, Mac};
 use hashbrown::HashMap;
 
@@ -62,7 +62,7 @@ pub struct NetState {
     addresses: BTreeSet<(u32, IpAddr)>,
     /// Several targets for one key: the first decides (`ip route append`).
     routes: BTreeMap<RouteKey, Vec<Target>>,
-    neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
+    pub(super) neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
     /// The port of each station, by bridge, address and VLAN.
     stations: BTreeMap<(u32, Mac, u16), u32>,
 }
@@ -214,7 +214,7 @@ impl NetState {
 
     /// The numbers of links to the data plane's interfaces, in the order of their [`InterfaceId`]s. A
     /// bridge stands for its first port; a name that no link has is not reached.
-    fn ids(&self, ports: &[Port<'_>]) -> BTreeMap<u32, InterfaceId> {
+    pub(super) fn ids(&self, ports: &[Port<'_>]) -> BTreeMap<u32, InterfaceId> {
         let mut ids = BTreeMap::new();
         for (id, port) in (0..).map(InterfaceId).zip(ports) {
             let names = [Some(port.name), port.bridge].into_iter().flatten();
@@ -232,23 +232,6 @@ impl NetState {
             let Target { interface, gateway } = *targets.first()?;
             let interface = interface.and_then(|index| ids.get(&index).copied());
             Some(snapshot::Route { prefix: key.prefix, length: key.length, interface, gateway })
-        })
-    }
-
-    /// Neighbours as the data plane reads them. One on a bridge is reached through the port that its
-    /// MAC was learned behind. While none is known, as after each flush of the bridge's table, the first
-    /// port stands for all: workers look the station up for each packet, and flood where it is unknown.
-    pub fn next_hops(&self, ports: &[Port<'_>]) -> impl Iterator<Item = (InterfaceId, IpAddr, NextHop)> {
-        let (ids, stations) = (self.ids(ports), self.stations(ports));
-        let bridges: BTreeMap<u32, BridgeId> =
-            numbered_bridges(ports).filter_map(|(id, name)| Some((self.link(name)?.index, id))).collect();
-        self.neighbours.values().filter_map(move |n| {
-            let (id, mac) = (*ids.get(&n.interface)?, n.usable_mac()?);
-            let interface = match bridges.get(&n.interface) {
-                Some(bridge) => stations.get(&(*bridge, mac)).copied().unwrap_or(id),
-                None => id,
-            };
-            Some((id, n.address, NextHop { interface, mac }))
         })
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::net::NeighbourState;
+use crate::net::{NeighbourState, Touched};
 use dataplane::snapshot::{Fib, Hop, NextHop};
 use dataplane::types::Mac;
 
@@ -30,7 +30,7 @@ fn route(prefix: &str, metric: u32, interface: Option<u32>, gateway: Option<&str
 }
 
 fn neighbour(interface: u32, address: &str, state: NeighbourState) -> Neighbour {
-    Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false }
+    Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false, router: false }
 }
 
 fn known(id: u16) -> Hop {
@@ -192,4 +192,31 @@ fn an_interface_has_the_addresses_of_its_bridge() {
     let state = bridged();
     assert_eq!(state.ip_link(INLINE[1]).map(|link| link.index), Some(20));
     assert_eq!(state.ip_link(INTERFACES[1]).map(|link| link.index), Some(8));
+}
+
+/// Whatever has changed, the neighbours are as if all had been read again.
+#[test]
+fn changed_neighbours_are_those_that_all_would_be() {
+    let mut state = bridged();
+    state.apply(Event::Neighbour(neighbour(20, "10.0.0.3", NeighbourState::Stale)));
+    let before = Fib::new(state.routes(&INLINE), state.next_hops(&INLINE));
+    let mut touched = Touched::default();
+    state.apply(Event::NeighbourGone(20, ip("10.0.0.3")));
+    state.apply(Event::Neighbour(neighbour(20, "10.0.0.4", NeighbourState::Stale)));
+    state.apply(Event::Neighbour(neighbour(9, "192.0.2.1", NeighbourState::Stale)));
+    touched.neighbours.extend([(20, ip("10.0.0.3")), (20, ip("10.0.0.4")), (9, ip("192.0.2.1"))]);
+    let amended = before.amended(state.changed_next_hops(&INLINE, &touched));
+    let expected = [("10.0.0.2", known(0)), ("10.0.0.4", known(0))];
+    for (address, hop) in expected {
+        assert_eq!(amended.lookup(ip(address)), hop, "{address}");
+    }
+    let missing = Hop::NeighbourMissing { interface: InterfaceId(0), address: ip("10.0.0.3") };
+    assert_eq!(amended.lookup(ip("10.0.0.3")), missing);
+    // A station behind another port takes its neighbours along, those that have not changed themselves too.
+    state.apply(Event::Station(station(8, 0)));
+    let touched = Touched { stations: [(20, PEER)].into(), ..Touched::default() };
+    let amended = amended.amended(state.changed_next_hops(&INLINE, &touched));
+    for (address, _) in expected {
+        assert_eq!(amended.lookup(ip(address)), known(1), "{address}");
+    }
 }

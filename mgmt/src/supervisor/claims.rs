@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use dataplane::ControlFrame;
 use dataplane::types::{InterfaceId, Mac};
-use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
 use crate::api::view;
@@ -150,18 +150,6 @@ impl Supervisor {
             IpAddr::V6(address) => ndp::unsolicited_na(address, own),
         };
         self.send(interface, &bytes);
-    }
-
-    /// What a worker has handed over is an answer or a claim.
-    pub(super) async fn take_punt(&mut self, punt: Punt) {
-        match punt {
-            Punt::Frame(frame) => {
-                self.hear_claim(&frame);
-                self.control_frame(&frame);
-            }
-            Punt::NeighbourMissing { interface, address } => self.resolve(interface, address).await,
-            Punt::Station { interface, mac } => self.heard(interface, mac).await,
-        }
     }
 }
 

@@ -4,9 +4,12 @@
 //! | event | what follows |
 //! | --- | --- |
 //! | a request on the control socket | an answer; a new snapshot where it changes something |
+//! | neighbours change that are no backends | the same snapshot with these |
 //! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back, and virtual IPs announced on them |
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP; a word if another station claims it |
+//! | a host asks for an address of the node | the kernel learns where the host is, as Linux would have |
 //! | a worker misses a neighbour | the kernel is asked to find it |
+//! | a host begins a flow by another MAC address than it is known by | it is asked where it is |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | the kernel has a packet of a check that takes the data path | a worker sends it as it sends a client's |
 //! | a virtual router is in another state | it is told, and its script run; workers know it already |
@@ -17,7 +20,7 @@
 //! | SIGHUP | the file is read anew |
 //! | a backend warms up | every fifth of a second a new snapshot with its weight |
 //! | what was put in force for a time is not confirmed | what was before is put in force |
-//! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
+//! | a second has passed | stale neighbours that workers send by are verified, backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
 mod bfd;
@@ -31,6 +34,7 @@ mod failover;
 mod forecast;
 mod health;
 mod interfaces;
+mod neighbours;
 mod observe;
 mod pools;
 mod pressure;
@@ -67,7 +71,7 @@ use crate::failover::notify::Notifier;
 use crate::failover::watch::Watch;
 use crate::health::engine::Checks;
 use crate::inventory::{Inventory, Member};
-use crate::net::{Groups, Netlink, Resolver};
+use crate::net::{Change, Groups, NetError, Netlink, Resolver};
 use announce::Due;
 use interfaces::Occasion;
 
@@ -114,6 +118,7 @@ pub struct Supervisor {
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
+    learned: neighbours::Learned,
     transaction: transaction::Transaction,
     announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
@@ -221,10 +226,11 @@ impl Supervisor {
         self.side_way.release().await;
     }
 
-    async fn network_changed(&mut self, changed: Result<(), crate::net::NetError>) {
-        if let Err(error) = changed {
-            tracing::error!(%error, "the network's state is not known for now");
-            return;
+    async fn network_changed(&mut self, changed: Result<Change, NetError>) {
+        match changed {
+            Err(error) => return tracing::error!(%error, "the network's state is not known for now"),
+            Ok(Change::Neighbours(touched)) if self.publish_neighbours(&touched) => return,
+            Ok(Change::Neighbours(_) | Change::Whole) => {}
         }
         self.watch_interfaces(Occasion::Change);
         self.rejoin_bridges().await;
@@ -258,6 +264,7 @@ impl Supervisor {
         self.rejoin_bridges().await;
         self.announce(Due::Repeated);
         self.asked.forget(now);
+        self.verify_used_neighbours().await;
         self.keep_neighbours_now_and_then().await;
         self.watch_workers();
         self.settle_claims();

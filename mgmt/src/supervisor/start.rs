@@ -10,7 +10,8 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::{
-    Supervisor, Watched, announce, bfd, control, failover, interfaces, observe, pools, side_way, transaction,
+    Supervisor, Watched, announce, bfd, control, failover, interfaces, neighbours, observe, pools, side_way,
+    transaction,
 };
 use crate::bfd::engine::Bfd;
 use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
@@ -127,6 +128,7 @@ pub async fn start(
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
+        learned: neighbours::Learned::default(),
         watched: Watched::default(),
         transaction,
         announced: announce::Announced::default(),

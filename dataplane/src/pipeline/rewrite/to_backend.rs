@@ -90,7 +90,7 @@ fn bridged_to_backend<'a>(
     let way = egress::to_backend(context, headers, backend, Growth::default())?;
     let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
     // A client from elsewhere than the bridge is routed there.
-    let is_inline = egress::is_of_one_bridge(context, packet.ingress, way.interface());
+    let is_inline = egress::is_inline(context, packet.ingress, way);
     let hop = if is_inline { Hop::Transparent } else { Hop::Counted };
     Rewrite::new(tuple, &to, hop).apply(packet, context, headers)?;
     translate_stream(packet, context, headers, flow);

@@ -28,6 +28,7 @@ use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
 use crate::tick::Tick;
 use crate::types::{BackendId, InterfaceId, Mac, Protocol, ServiceId, VlanId, WorkerId};
+use crate::unresolved::Unresolved;
 use crate::xdp::Umem;
 
 /// A packet in words.
@@ -113,6 +114,8 @@ pub enum Outcome {
     ToManagement,
     /// It is a later fragment: it gets the ports of the first one, or waits for it.
     Fragment,
+    /// It waits until the MAC address of its next hop is known.
+    Waits,
     /// It is answered: an echo request, or a handshake by a cookie.
     Answered,
     /// It is dropped, and its sender is told by a reset.
@@ -188,6 +191,7 @@ pub(crate) struct Tracer {
     openings: Openings,
     draws: Draws,
     secret: Secret,
+    unresolved: Unresolved,
 }
 
 impl Tracer {
@@ -203,6 +207,7 @@ impl Tracer {
             openings: Openings::new(),
             draws: Draws::new(WorkerId(0)),
             secret: Secret::random(),
+            unresolved: Unresolved::new(),
         })
     }
 
@@ -244,6 +249,7 @@ impl Tracer {
         copy.fill(bytes);
         let mut packet = Packet::made(copy);
         packet.ingress = ingress;
+        self.unresolved.pass_time(now);
         let mut context = Context {
             snapshot,
             table,
@@ -258,10 +264,11 @@ impl Tracer {
             secret: &self.secret,
             is_overloaded: false,
             asked: None,
-            missing: None,
+            unresolved: &mut self.unresolved,
             station: None,
         };
         let outcome = match walk::walk(&mut packet, &mut context, &mut steps) {
+            Ok(interface) if interface.unresolved_slot().is_some() => Outcome::Waits,
             Ok(interface) => Outcome::Forwarded { interface, frame: packet.frame.bytes().to_vec() },
             Err(outcome) => outcome,
         };

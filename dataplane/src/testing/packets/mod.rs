@@ -18,6 +18,7 @@ mod router;
 mod shares;
 mod tenure;
 mod trace;
+mod waits;
 mod way;
 mod wrap;
 

@@ -78,9 +78,9 @@ fn without_a_way(way: &Way) -> Case {
     // The second one is beyond all routes.
     let beyond = if way.server_v6 { "fd77::1" } else { "192.0.2.1" };
     snapshot.backends[1].as_mut().expect("a backend").address = beyond.parse().expect("an address");
-    let missing = drops("no MAC address yet", &syn(way.ask(), CLIENT_PORT, 80), DropReason::NeighbourMissing);
+    let frame = syn(way.ask(), CLIENT_PORT, 80).build();
     let rows = vec![
-        missing.moving(Moves::CREATES),
+        Row { name: "no MAC address yet", ingress: ETH0, frame, expect: Expect::Holds, moves: Moves::OPENS },
         drops("no route", &datagram(way.ask(), CLIENT_PORT, 53), DropReason::NoRoute).moving(Moves::CREATES),
     ];
     case(way, "no way to the backend", snapshot, rows)

@@ -69,7 +69,11 @@ impl Supervisor {
             Outcome::Dropped(why) => reason = Some(why.code().to_owned()),
             Outcome::Reset => reason = Some(dataplane::DropReason::NoFlow.code().to_owned()),
             Outcome::TooBig { .. } => reason = Some(dataplane::DropReason::TooLong.code().to_owned()),
-            Outcome::ToLinux | Outcome::ToManagement | Outcome::Fragment | Outcome::Answered => {}
+            Outcome::ToLinux
+            | Outcome::ToManagement
+            | Outcome::Fragment
+            | Outcome::Waits
+            | Outcome::Answered => {}
         }
         steps.push(step(("verdict", last)));
         view::Trace { steps, verdict: verdict.to_owned(), reason, interface, frame: hex(&traced.frame), sent }
@@ -142,6 +146,10 @@ impl Supervisor {
             }
             Outcome::Fragment => {
                 ("waits", "it gets the ports of its packet's first fragment, or waits for that".to_owned())
+            }
+            Outcome::Waits => {
+                let why = "it waits until the MAC address of its next hop is known, or is dropped as neighbour-missing";
+                ("waits", why.to_owned())
             }
             Outcome::Answered => ("answered", "the box answers it itself".to_owned()),
             Outcome::Reset => {
