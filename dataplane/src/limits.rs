@@ -111,6 +111,13 @@ pub(crate) const OPENINGS_PER_ROUND: usize = 32;
 /// Backends that a new flow asks at most when the one that was chosen has as many as it may.
 pub(crate) const BACKEND_TRIES: usize = 16;
 
+/// Connections that are ending and whose sequence numbers are remembered: a megabyte. More than end within a
+/// round trip at a hundred thousand a second.
+pub(crate) const ENDINGS: usize = 1 << 16;
+/// How far in front of a FIN a segment may lie that was sent before it, and comes behind it. One that is farther away
+/// shows that its sender has sent no such FIN.
+pub(crate) const BEFORE_FIN: u32 = 1 << 20;
+
 /// Sets of four sources each, whose rates are remembered: four megabytes.
 pub const SOURCE_SETS: usize = 1 << 16;
 /// How often a worker tries to count one more event while others count theirs.
@@ -122,5 +129,4 @@ pub(crate) const INSERT_TRIES: usize = 4;
 const _: () = assert!(RECORDED_BYTES.is_multiple_of(8), "recorded in words");
 const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
 const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
-const _: () = assert!(MAX_BACKENDS <= 1 << 24, "a flow entry keeps a backend in 24 bits");
 const _: () = assert!(OPENINGS_PER_ROUND * 2 <= SPARES, "two segments each at most, out of the spare frames");

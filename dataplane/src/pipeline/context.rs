@@ -8,7 +8,7 @@ use super::source::Draws;
 use super::spares::Spares;
 use crate::flow::{Endpoints, FlowTable, Keeper};
 use crate::fragment::Fragments;
-use crate::snapshot::{Endpoint, Snapshot};
+use crate::snapshot::{Backend, Endpoint, Fate, Forwarding, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
 use crate::tick::Tick;
@@ -62,5 +62,15 @@ impl Endpoints for Snapshot {
     #[inline(always)]
     fn snat(&self, address: SnatId) -> Option<IpAddr> {
         self.snat.get(address.index()).copied().flatten()
+    }
+
+    /// Not a flow of a backend on its way out: the drain ends with the last flow.
+    fn may_wait(&self, backend: BackendId, snat: Option<(SnatId, Port)>) -> bool {
+        let has_ports = |backend: &Backend| match (&backend.forwarding, snat) {
+            (Forwarding::OneArm(one_arm), Some((address, _))) => one_arm.has_plenty_of_ports(address),
+            _ => true,
+        };
+        self.fate(backend) == Fate::Stays
+            && self.backend(backend).is_some_and(|backend| backend.meters.have_plenty() && has_ports(backend))
     }
 }

@@ -59,6 +59,9 @@ pub struct Snapshot {
     /// Endpoints of backends whose replies pass through the box without being addressed to it (bridge
     /// and router mode): what they send may belong to a flow.
     pub return_endpoints: Shared<ReturnEndpoints>,
+    /// Endpoints of one-arm backends whose service answers segments of unknown connections with a RST: those of the
+    /// backends as well.
+    pub reset_endpoints: Shared<ReturnEndpoints>,
     /// The box's own addresses: what is sent to them is Linux's, even from a backend's endpoint.
     pub local_addresses: Vec<IpAddr>,
     /// Which port of a bridge a station is behind, as the kernel's bridge has learned it.
@@ -129,8 +132,11 @@ pub struct FlowTimeouts {
     pub tcp_syn: Duration,
     /// TCP, established.
     pub tcp_established: Duration,
-    /// TCP, a FIN or RST was seen.
+    /// TCP, over: both sides have finished, and each has acknowledged that of the other, or one has reset it by a RST
+    /// whose number fits.
     pub tcp_fin: Duration,
+    /// TCP, over as it seems, which is not proven: traffic takes that back.
+    pub tcp_reset: Duration,
     /// UDP.
     pub udp: Duration,
     /// ICMP echo.
@@ -143,6 +149,8 @@ impl Default for FlowTimeouts {
             tcp_syn: Duration::from_secs(10),
             tcp_established: Duration::from_secs(15 * 60),
             tcp_fin: Duration::from_secs(30),
+            // RFC 5382 REQ-5, RFC 7857 section 2.2: no less than four minutes.
+            tcp_reset: Duration::from_secs(4 * 60),
             udp: Duration::from_secs(60),
             icmp: Duration::from_secs(10),
         }

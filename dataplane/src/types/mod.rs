@@ -182,7 +182,7 @@ id!(
 );
 id!(
     /// A backend of one service. Stable across snapshots for as long as any flow refers to it;
-    /// at most 24 bits, see [`limits::MAX_BACKENDS`](crate::limits::MAX_BACKENDS).
+    /// at most 18 bits, see [`limits::MAX_BACKENDS`](crate::limits::MAX_BACKENDS).
     BackendId(u32)
 );
 

@@ -52,7 +52,7 @@ pub(super) fn add(
         let mode = member.forwarding.mode();
         // Also of members that have left: their flows go on. Whether it answers echo requests is for the
         // services to say.
-        snapshot.vips.insert(member.vip, Vip { echo: false, bridge: mode == Mode::Bridge });
+        snapshot.vips.insert(member.vip, Vip { bridge: mode == Mode::Bridge, ..Vip::default() });
         if matches!(mode, Mode::Bridge | Mode::Router) {
             let port = port.unwrap_or(Port(0));
             snapshot.return_endpoints.insert(Endpoint { address, protocol, port });

@@ -31,8 +31,10 @@ use std::time::Instant;
 use dataplane::admission::Admission;
 use dataplane::persistence::{Clients, Persistence};
 use dataplane::schedule::{Schedule, cluster_seed};
-use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Tenure, Vip};
-use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
+use dataplane::snapshot::{
+    ClientAddress, Endpoint, Fate, Interface, MissingState, PortSet, Rss, Service, Snapshot, Tenure, Vip,
+};
+use dataplane::types::{self, BridgeId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
@@ -119,7 +121,7 @@ impl Compiler {
         snapshot.snat = self.pools.addresses().to_vec();
         for address in snapshot.snat.iter().flatten() {
             // One that has left the configuration still gets the replies to its flows.
-            let vip = Vip { echo: pool.contains(address), bridge: false };
+            let vip = Vip { echo: pool.contains(address), bridge: false, pool: true };
             snapshot.vips.insert(Prefix::host(*address), vip);
         }
         let (mut schedules, mut outcomes) = (Schedules::new(), HashMap::new());
@@ -233,7 +235,13 @@ fn add_service(
         Ping::Always => true,
         Ping::Never => false,
     };
-    snapshot.vips.insert(vip, Vip { echo, bridge: mode == Mode::Bridge });
+    snapshot.vips.insert(vip, Vip { echo, bridge: mode == Mode::Bridge, pool: false });
+    if (mode, missing_state) == (Mode::OneArm, MissingState::Reset) {
+        for backend in &service.backends {
+            let port = backend.port.unwrap_or(types::Port(0));
+            snapshot.reset_endpoints.insert(Endpoint { address: backend.address, protocol, port });
+        }
+    }
 }
 
 #[cfg(test)]

@@ -212,10 +212,34 @@ fn a_one_arm_service_has_its_pool_as_addresses_of_the_box_and_no_return_endpoint
     let named = |part: &PoolPart| (snapshot.snat[part.address.index()].unwrap(), part.open);
     let parts: Vec<_> = one_arm.pool.iter().map(named).collect();
     assert_eq!(parts, [(ip("10.0.0.110"), true), (ip("10.0.0.111"), true)], "of the backend's family");
-    for address in ["10.0.0.110", "10.0.0.111", "fd00::110", "2001:db8::100"] {
-        assert_eq!(snapshot.vips.get(ip(address)), Some(Vip { echo: true, bridge: false }), "{address}");
+    for (address, pool) in
+        [("10.0.0.110", true), ("10.0.0.111", true), ("fd00::110", true), ("2001:db8::100", false)]
+    {
+        let expected = Some(Vip { echo: true, bridge: false, pool });
+        assert_eq!(snapshot.vips.get(ip(address)), expected, "{address}");
     }
     assert_eq!(snapshot.return_endpoints.endpoints().count(), 0);
+    let resets = |address: &str, port| {
+        let endpoint = Endpoint { address: ip(address), protocol: Protocol::Tcp, port: Port(port) };
+        snapshot.reset_endpoints.contains(&endpoint)
+    };
+    assert!(resets("10.0.0.11", 8080) && !resets("10.0.0.11", 8081) && !resets("10.0.0.110", 8080));
+    assert!(resets("fd00:1::12", 80) && !resets("fd00:1::12", 81), "the service's own port");
+}
+
+#[test]
+fn backends_are_reset_where_their_one_arm_service_asks_for_it() {
+    for (mode, missing_state, resets) in
+        [("one-arm", "reset", true), ("one-arm", "drop", false), ("router", "reset", false)]
+    {
+        let pool = if mode == "one-arm" { "snat_pool = [\"10.0.0.110\"]\n" } else { "" };
+        let config = one(&format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"{mode}\"\nmissing_state = \"{missing_state}\"\n{pool}\
+             backend = [{{ address = \"10.0.0.11\" }}]\n"
+        ));
+        let snapshot = snapshot(&config, &network());
+        assert_eq!(snapshot.reset_endpoints.endpoints().next().is_some(), resets, "{mode} {missing_state}");
+    }
 }
 
 #[test]
@@ -234,7 +258,7 @@ fn a_pool_address_that_left_is_steered_and_named_until_its_flows_are_gone() {
     assert_eq!(snapshot.backends.len(), 1, "a pool makes no other backend");
     let snapshot::Forwarding::OneArm(one_arm) = &backend(&snapshot).forwarding else { panic!() };
     assert_eq!(one_arm.pool.iter().map(|part| part.open).collect::<Vec<_>>(), [false, true]);
-    assert_eq!(snapshot.vips.get(ip("10.0.0.110")), Some(Vip { echo: false, bridge: false }));
+    assert_eq!(snapshot.vips.get(ip("10.0.0.110")), Some(Vip { pool: true, ..Vip::default() }));
     assert!(!compiler.prune_pools(&after) && compiler.prune_pools(&after));
     let snapshot = compile(&mut compiler, &after, &inventory, &network());
     assert_eq!(snapshot.snat, [None, Some(ip("10.0.0.111"))]);
@@ -343,7 +367,7 @@ fn a_bridge_service_knows_ports_stations_and_backends_without_an_address_of_the_
     let bridges: Vec<_> = snapshot.interfaces.iter().map(|i| (i.bridge, i.bridge_mac)).collect();
     let inline = (Some(BridgeId(0)), Some(Mac([2, 0, 0, 0, 1, 20])));
     assert_eq!(bridges, [(None, None), inline, inline]);
-    assert_eq!(snapshot.vips.get(ip("10.5.0.100")), Some(Vip { echo: true, bridge: true }));
+    assert_eq!(snapshot.vips.get(ip("10.5.0.100")), Some(Vip { echo: true, bridge: true, pool: false }));
     assert_eq!(snapshot.return_endpoints.endpoints().count(), 1);
 }
 

@@ -199,7 +199,8 @@ impl Handshaking {
             return Err(DropReason::from(Reason::OutOfPlace).into());
         }
         self.send(context, packet, headers, Direction::Forward, &opened.acknowledgement);
-        if let Some(turn) = entry.note(Direction::Forward, opened.acknowledgement.flags, context.now) {
+        let (flow, flags) = (self.flow.entry, opened.acknowledgement.flags);
+        if let Some(turn) = context.table.note(flow, Direction::Forward, flags, context.now, None) {
             super::turned(context, self.flow.backend, turn);
         }
         self.replace(packet, context, headers, &opened.update)

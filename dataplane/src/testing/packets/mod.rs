@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod control;
 mod dsr;
+mod endings;
 mod foretold;
 mod handshakes;
 mod lasting;

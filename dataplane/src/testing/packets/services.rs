@@ -18,6 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         }
         if way.mode() == Mode::OneArm {
             cases.extend([exhausted(way), pool(way)]);
+            cases.extend([forgotten_by_the_pool(way), forgotten_in_silence(way)]);
         }
         cases
     };
@@ -182,6 +183,46 @@ fn missing_state(way: &Way) -> Case {
     ];
     let snapshot = way.snapshot_with(|offer| offer.missing_state = MissingState::Reset);
     case(way, "segments without a connection, answered", snapshot, rows)
+}
+
+/// The backend goes on with a connection that the node has forgotten: it is answered as the client would be.
+fn forgotten_by_the_pool(way: &Way) -> Case {
+    let (_, (source, server)) = way.ports(Tcp);
+    let segment = |flags| way.reply().tcp(server, source, flags).numbers(1000, 9000);
+    let reset = |name, build: Build, (flags, sequence, acknowledged): (u8, u32, u32)| {
+        let answer = way.answer_back("").tcp(source, server, flags).numbers(sequence, acknowledged).payload(b"");
+        let mut answer = answer.identification(0).build();
+        clear_window(&mut answer);
+        let expect = Expect::Answers(DropReason::NoFlow, ETH1, answer);
+        Row { name, ingress: ETH1, frame: build.build(), expect, moves: Moves::NOTHING }
+    };
+    let silent =
+        |name, build: Build, reason| Row::drops(name, ETH1, build.build(), reason);
+    let rows = vec![
+        reset("data", segment(ACK), (RST, 9000, 0)),
+        reset("FIN", segment(FIN_ACK), (RST, 9000, 0)),
+        reset("SYN-ACK", segment(SYN_ACK), (RST, 9000, 0)),
+        reset("no ACK", segment(Flags::FIN), (RST | ACK, 0, 1000 + 8 + 1)),
+        silent("RST", segment(RST), DropReason::NoFlow),
+        silent("SYN", segment(SYN), DropReason::UnknownPort),
+        silent("from another port", way.reply().tcp(server + 1, source, ACK), DropReason::UnknownPort),
+        silent("a datagram", way.reply().udp(server, source), DropReason::UnknownPort),
+        way.inward("SYN", Tcp, Moves::OPENS, syn),
+        way.outward("what is known", Tcp, |b: Build, s, d| b.tcp(s, d, SYN_ACK)),
+    ];
+    let snapshot = way.snapshot_with(|offer| offer.missing_state = MissingState::Reset);
+    case(way, "segments of a backend without a connection, answered", snapshot, rows)
+}
+
+/// The same, where the service does not ask for it.
+fn forgotten_in_silence(way: &Way) -> Case {
+    let (_, (source, server)) = way.ports(Tcp);
+    let row = |name, flags| {
+        let frame = way.reply().tcp(server, source, flags).build();
+        Row::drops(name, ETH1, frame, DropReason::UnknownPort)
+    };
+    let rows = vec![row("data", ACK), row("FIN", FIN_ACK), row("RST", RST)];
+    case(way, "segments of a backend without a connection", way.snapshot(), rows)
 }
 
 /// Nobody may send anything to who sends a reset.
