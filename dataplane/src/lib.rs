@@ -51,7 +51,7 @@ pub use engine::{
     Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Prepared, Setup, XdpPreference,
 };
 pub use error::{StartError, SteeringError};
-pub use pipeline::{DropReason, Explained, Why, explain, trace};
+pub use pipeline::{DropReason, Explained, Why, trace};
 pub use recorder::Recorded;
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,

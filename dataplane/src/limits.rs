@@ -111,6 +111,10 @@ pub(crate) const OPENINGS_PER_ROUND: usize = 32;
 /// Backends that a new flow asks at most when the one that was chosen has as many as it may.
 pub(crate) const BACKEND_TRIES: usize = 16;
 
+/// Backends that a new flow tries at most where the ones before have no reply tuple left for it: another flow has it,
+/// or the source-NAT pool towards them is exhausted.
+pub(crate) const CLASH_TRIES: usize = 16;
+
 /// Sets of four sources each, whose rates are remembered: four megabytes.
 pub const SOURCE_SETS: usize = 1 << 16;
 /// How often a worker tries to count one more event while others count theirs.

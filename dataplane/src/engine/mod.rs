@@ -2,6 +2,7 @@
 
 mod capture;
 mod ports;
+mod questions;
 mod setup;
 mod threads;
 
@@ -18,7 +19,7 @@ use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
 use crate::mem::PageKind;
 use crate::pipeline::DropReason;
-use crate::pipeline::trace::{Question, Traced, Tracer};
+use crate::pipeline::trace::Tracer;
 use crate::recorder::Recorded;
 use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
@@ -235,25 +236,6 @@ impl Dataplane {
     pub fn flows(&self, limit: usize, wanted: impl Fn(&FlowInfo) -> bool) -> Vec<FlowInfo> {
         let now = Clock::tick(self.clock.nanos());
         self.table.flows(now).filter(wanted).take(limit).collect()
-    }
-
-    /// What would happen to a packet that is described in words, or to a frame. Without an interface, it comes by the one
-    /// that its source is behind. `None`: its ends are of different families.
-    pub fn trace(
-        &mut self,
-        ingress: Option<InterfaceId>,
-        packet: Result<&Question, &[u8]>,
-    ) -> std::io::Result<Option<Traced>> {
-        let (snapshot, now) = (self.snapshot(), Clock::tick(self.clock.nanos()));
-        let tracer = match &mut self.tracer {
-            Some(tracer) => tracer,
-            none => none.insert(Tracer::new(&self.table)?),
-        };
-        let known = (&*snapshot, &*self.table);
-        Ok(match packet {
-            Ok(question) => tracer.described(known, ingress, question, now),
-            Err(frame) => Some(tracer.frame(known, ingress.unwrap_or(InterfaceId(0)), frame, now)),
-        })
     }
 
     /// When [`Self::millis`] were zero.

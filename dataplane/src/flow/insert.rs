@@ -151,6 +151,13 @@ impl FlowTable {
         Err(Some(Inserted::TupleInUse))
     }
 
+    /// Whether another flow than that of `tuple` has the return tuple `back`, and keeps it. An insert finds the same.
+    pub(crate) fn is_in_use(&self, tuple: &Tuple, back: &Tuple, endpoints: &impl Endpoints) -> bool {
+        self.find(self.hash(back), back, endpoints).is_some_and(|found| {
+            !self.gives_way(found.entry) && self.entry(found.entry).forward_tuple() != *tuple
+        })
+    }
+
     /// A flow that is closing gives way, as it does to a SYN of its own tuple; and so does one that has ended, half of
     /// which may still be there.
     fn gives_way(&self, reference: EntryRef) -> bool {

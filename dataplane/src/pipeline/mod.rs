@@ -9,6 +9,7 @@ mod admit;
 mod answer;
 mod batch;
 mod choose;
+mod clash;
 mod classify;
 mod context;
 mod cookie;
@@ -37,7 +38,8 @@ pub(crate) use headers::{Headers, Piece};
 pub(crate) use openings::{Openings, run_due};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
-pub use pick::{Explained, Why, explain};
+pub(crate) use pick::explain;
+pub use pick::{Explained, Why};
 pub(crate) use probe::probe;
 pub(crate) use source::Draws;
 pub(crate) use spares::Spares;

@@ -85,7 +85,7 @@ drop_reasons! {
     TableFull, "table-full", "the flow table has no room for a new flow";
     OutOfHandshake, "out-of-handshake", "does not fit the handshake that the box makes for a service with syn_proxy";
     BackendPending, "backend-pending", "the client's handshake is over and its backend's is not (syn_proxy); the client sends the segment again";
-    TupleInUse, "tuple-in-use", "another service's flow from this client port to the same server port is still open, their replies could not be told apart";
+    TupleInUse, "tuple-in-use", "other services' flows from this client port to the same server port of every backend that was tried are still open, their replies could not be told apart";
     SynWithData, "syn-with-data", "a SYN with data, which would overtake the PROXY header; the client sends the data again";
     Untranslatable, "untranslatable", "it has no counterpart in the backend's address family (RFC 7915)";
     SameSegment, "same-segment", "bridge mode, but the destination is on the side that the frame came from";

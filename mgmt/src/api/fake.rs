@@ -356,6 +356,7 @@ pub(crate) fn service() -> view::Service {
         pressure: false,
         stateless_packets: 0,
         recycled_flows: 0,
+        clashed_flows: 0,
         syn_proxy: None,
         refused: [("denied".to_owned(), 0), ("service-share".to_owned(), 0)].into(),
         snat: None,

@@ -159,6 +159,7 @@ const SERVICES: &[Family<Service>] = &[
     ("service_flows_recycled_total", "counter", "Unestablished flows that made way for others.", |s| {
         s.recycled_flows
     }),
+    ("service_flows_clashed_total", "counter", "Flows begun past a clash of tuples.", |s| s.clashed_flows),
     ("service_syn_proxy_active", "gauge", "Whether new handshakes are answered by cookie.", |s| {
         s.syn_proxy.as_ref().map_or(0, |proxy| u64::from(proxy.active))
     }),

@@ -27,7 +27,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
         ),
         (
             "/v1/services/web",
-            "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+            "active_flows address backends backup bytes_in bytes_out clashed_flows guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
              stateless_packets syn_proxy up",
         ),
@@ -41,7 +41,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let lists = [
         (
             "/v1/services",
-            "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+            "active_flows address backends backup bytes_in bytes_out clashed_flows guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
              stateless_packets syn_proxy up",
         ),

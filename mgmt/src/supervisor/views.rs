@@ -116,6 +116,7 @@ impl Supervisor {
             pressure: self.watched.pressures.is_pressed(&service.name),
             stateless_packets: counts.stateless_packets,
             recycled_flows: counts.recycled_flows,
+            clashed_flows: counts.clashed_flows,
             syn_proxy: syn_proxy_view(compiled),
             refused: counts.refused.iter().map(|(why, count)| (why.code().to_owned(), *count)).collect(),
             snat: snat_view(service, snapshot, &ids),

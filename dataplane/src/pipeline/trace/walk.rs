@@ -208,7 +208,7 @@ fn begin(
     let (backend, why) = if is_stray {
         (admit::unremembered(context, service, tuple)?, None)
     } else {
-        let (backend, why) = pick::question(context.snapshot, service, tuple, context.now)?;
+        let (backend, why) = pick::question((context.snapshot, context.table), service, tuple, context.now)?;
         (backend, Some(why))
     };
     steps.push(Step::Chosen { backend, why });

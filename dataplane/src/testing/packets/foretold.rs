@@ -12,7 +12,6 @@ const NOT_ASKED: &[DropReason] = &[
     DropReason::SourceRate,
     DropReason::ServiceShare,
     DropReason::TableFull,
-    DropReason::TupleInUse,
     DropReason::SnatExhausted,
     DropReason::TxRingFull,
     DropReason::InterfaceGone,

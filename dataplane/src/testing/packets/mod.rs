@@ -3,6 +3,7 @@
 
 mod case;
 mod check;
+mod clashes;
 mod control;
 mod dsr;
 mod foretold;

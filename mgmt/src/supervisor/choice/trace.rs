@@ -123,6 +123,7 @@ impl Supervisor {
             Some(Why::Instead) => {
                 format!("scheduler {scheduler} found nobody with room, so another one was asked")
             }
+            Some(Why::Clash) => super::clash(scheduler),
             None => "nobody remembers its flow: the hash of its ends says so".to_owned(),
         }
     }
