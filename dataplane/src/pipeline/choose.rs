@@ -24,7 +24,8 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
                 return;
             }
             (Content::Segment { flags }, _) => choose(packet, context, headers, flags),
-            (Content::Error, Route::Flow(_)) | (Content::Echo | Content::Fragment, _) => return,
+            (Content::Error, Route::Flow(_))
+            | (Content::Echo | Content::EchoFragment | Content::Fragment, _) => return,
             (Content::Error, _) => about_no_flow(context, &headers.tuple).map_err(Stop::Drop),
         };
         match chosen {

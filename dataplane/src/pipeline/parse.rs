@@ -140,9 +140,10 @@ fn ipv4(packet: &[u8]) -> Result<Found, DropReason> {
         number::TCP => tcp(addresses, payload)?,
         number::UDP => udp(addresses, payload, piece)?,
         number::VRRP => return Ok(Found::Control),
-        number::ICMP if piece != Piece::Whole => return Err(DropReason::Fragment),
+        number::ICMP if piece.is_later() => (portless(addresses, number::TCP), Content::EchoFragment),
         number::ICMP => match Icmp::new_checked(payload)?.kind() {
             icmp::v4::ECHO_REQUEST => (portless(addresses, number::TCP), Content::Echo),
+            _ if piece != Piece::Whole => return Err(DropReason::Fragment),
             kind if icmp::v4::ERRORS.contains(&kind) => error(packet, transport)?,
             _ => return Err(DropReason::UnknownProtocol),
         },
@@ -162,9 +163,10 @@ fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
         number::TCP => tcp(addresses, segment)?,
         number::UDP => udp(addresses, segment, piece)?,
         number::VRRP => return Ok(Found::Control),
-        number::ICMPV6 if piece != Piece::Whole => return Err(DropReason::Fragment),
+        number::ICMPV6 if piece.is_later() => (portless(addresses, number::TCP), Content::EchoFragment),
         number::ICMPV6 => match Icmp::new_checked(segment)?.kind() {
             icmp::v6::ECHO_REQUEST => (portless(addresses, number::TCP), Content::Echo),
+            _ if piece != Piece::Whole => return Err(DropReason::Fragment),
             icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => {
                 return Ok(Found::Control);
             }

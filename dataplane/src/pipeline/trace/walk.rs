@@ -47,7 +47,7 @@ pub(super) fn walk(
     tenure(packet, context, &headers, steps)?;
     match headers.content {
         Content::Echo => return Err(echo(packet, context, &headers)),
-        Content::Fragment => return Err(Outcome::Fragment),
+        Content::Fragment | Content::EchoFragment => return Err(Outcome::Fragment),
         Content::Segment { .. } | Content::Error => {}
     }
     packet.hash = context.table.hash(&headers.tuple);
@@ -72,9 +72,10 @@ fn parsed(headers: &Headers) -> Step {
         (Content::Segment { flags }, _) if tuple.protocol == Protocol::Tcp && flags.opens() => "SYN",
         (Content::Segment { .. }, _) if tuple.protocol == Protocol::Tcp => "segment",
         (Content::Segment { .. }, _) => "datagram",
-        (Content::Echo, _) => "echo request",
+        (Content::Echo, Piece::Whole) => "echo request",
+        (Content::Echo, _) => "first fragment of an echo request",
         (Content::Error, _) => "ICMP error about packets of the other direction",
-        (Content::Fragment, _) => "later fragment",
+        (Content::Fragment | Content::EchoFragment, _) => "later fragment",
     };
     Step::Parsed {
         source: SocketAddr::new(tuple.addresses.source(), tuple.source_port.0),
