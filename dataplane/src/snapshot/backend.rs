@@ -39,6 +39,9 @@ pub enum Fate {
     Reset,
     /// Each begins anew at another backend with its client's next packet; where connections cannot, as `Reset`.
     Move,
+    /// It is there. Flows of datagrams that could not begin as they are, because their service has given up their port
+    /// or the address that they come from has left its pool, begin anew with their client's next packet.
+    Review,
 }
 
 /// A mode with what belongs to it.

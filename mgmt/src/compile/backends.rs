@@ -1,10 +1,13 @@
 //! How packets get to each backend, and replies from it.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use dataplane::admission::Meters;
-use dataplane::snapshot::{self, Backend, Endpoint, Fib, Hop, NextHop, OneArm, Route, Snapshot, Tunnel, Vip};
-use dataplane::types::{InterfaceId, Mode, Port};
+use dataplane::snapshot::{
+    self, Backend, Endpoint, Fate, Fib, Hop, NextHop, OneArm, Route, Snapshot, Tunnel, Vip,
+};
+use dataplane::types::{InterfaceId, Mode, Port, Protocol};
 
 use super::Facts;
 use super::pools::{Pools, Server, Spread};
@@ -61,6 +64,19 @@ pub(super) fn add(
         Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters }
     });
     snapshot.backends.push(backend);
+}
+
+/// What becomes of a backend's flows. Where an address has left its pool, flows of datagrams from there do not go on:
+/// the address may be another machine's by now.
+#[must_use]
+pub fn fate(member: &Member, backend: Option<&Backend>, now: Instant) -> Fate {
+    let fate = member.fate(now);
+    let has_closed = match backend.map(|backend| &backend.forwarding) {
+        Some(snapshot::Forwarding::OneArm(arm)) => arm.pool.iter().any(|part| !part.open),
+        _ => false,
+    };
+    let may_review = member.protocol == Protocol::Udp && matches!(fate, Fate::Stays | Fate::Leave);
+    if has_closed && may_review && !member.has_left() { Fate::Review } else { fate }
 }
 
 fn forwarding(

@@ -14,7 +14,7 @@ mod select;
 mod served;
 mod tenancies;
 
-pub use backends::{is_behind_a_router, tunnel_source};
+pub use backends::{fate, is_behind_a_router, tunnel_source};
 pub use choose::Outcome;
 pub use conflicts::{Conflict, conflicts};
 pub use forecast::{Moved, moved};
@@ -113,8 +113,9 @@ impl Compiler {
         pool.iter().for_each(|address| self.pools.number(*address));
         for (id, member) in inventory.members() {
             let meters = member.map(|member| self.book.meters(id, member, facts.workers));
-            snapshot.fates.set(id, member.map_or(Fate::Stays, |member| member.fate(facts.now)));
             backends::add(&mut snapshot, member.zip(meters), &fib, facts, &mut self.pools);
+            let fate = member.map_or(Fate::Stays, |member| fate(member, snapshot.backend(id), facts.now));
+            snapshot.fates.set(id, fate);
         }
         snapshot.snat = self.pools.addresses().to_vec();
         for address in snapshot.snat.iter().flatten() {

@@ -61,6 +61,32 @@ fn an_unchanged_service_keeps_its_schedule_and_a_changed_one_does_not() {
 }
 
 #[test]
+fn datagrams_of_a_pool_that_has_lost_an_address_are_looked_at() {
+    let config = |protocol: &str, pool: &str| {
+        load(&format!(
+            "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\n\
+             port = 80\nprotocol = \"{protocol}\"\nmode = \"one-arm\"\nsnat_pool = [{pool}]\n\
+             backend = [{{ address = \"10.0.1.11\" }}]\n"
+        ))
+    };
+    let net = NetState::default();
+    for (protocol, expected) in [("udp", snapshot::Fate::Review), ("tcp", snapshot::Fate::Stays)] {
+        let mut compiler = Compiler::default();
+        let before = config(protocol, "\"10.0.1.110\", \"10.0.1.111\"");
+        let mut inventory = inventory(&before);
+        let first = compile(&mut compiler, &before, &inventory, &net);
+        assert_eq!(first.fate(BackendId(0)), snapshot::Fate::Stays);
+        let after = config(protocol, "\"10.0.1.110\"");
+        inventory.follow(&after, crate::clock::now(), |_| dataplane::BackendStats::default());
+        assert_eq!(compile(&mut compiler, &after, &inventory, &net).fate(BackendId(0)), expected);
+        // Two looks without a flow, and nothing is left of the address.
+        assert!(!compiler.prune_pools(&after) && compiler.prune_pools(&after));
+        let last = compile(&mut compiler, &after, &inventory, &net);
+        assert_eq!(last.fate(BackendId(0)), snapshot::Fate::Stays);
+    }
+}
+
+#[test]
 fn one_services_choice_is_compiled_without_the_others() {
     let (config, net, now) = (config(1), NetState::default(), crate::clock::now());
     let (mut inventory, mut compiler) = (inventory(&config), Compiler::default());

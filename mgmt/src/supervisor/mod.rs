@@ -59,7 +59,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::api::request::Request;
-use crate::compile::{Compiler, Served};
+use crate::compile::{self, Compiler, Served};
 use crate::config::{Config, Machine};
 use crate::events::Events;
 use crate::failover::Failover;
@@ -236,11 +236,11 @@ impl Supervisor {
         self.keep_neighbours().await;
     }
 
-    /// Whether the flows of a drained backend are to end from now on.
+    /// Whether something else becomes of the flows of a backend from now on.
     fn has_met_a_deadline(&self, now: Instant) -> bool {
         let snapshot = self.dataplane.snapshot();
         let has_met = |(id, member): (BackendId, &Member)| {
-            member.deadline().is_some() && snapshot.fate(id) != member.fate(now)
+            member.has_deadlines() && snapshot.fate(id) != compile::fate(member, snapshot.backend(id), now)
         };
         self.inventory.members().filter_map(|(id, member)| Some((id, member?))).any(has_met)
     }

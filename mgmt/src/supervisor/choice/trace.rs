@@ -96,6 +96,7 @@ impl Supervisor {
                     Fate::Leave => "; the backend takes no new flows, those it has go on",
                     Fate::Reset => "; the backend's flows are reset",
                     Fate::Move => "; the backend's flows move to others",
+                    Fate::Review => "; flows of datagrams that could not begin as they are begin anew",
                 };
                 ("lookup", said)
             }
