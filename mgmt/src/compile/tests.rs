@@ -60,6 +60,26 @@ fn an_unchanged_service_keeps_its_schedule_and_a_changed_one_does_not() {
     assert!(Arc::ptr_eq(&second.services[1].schedule, &third.services[1].schedule));
 }
 
+/// A takeover must not move flows of modes that go on without flows.
+#[test]
+fn two_nodes_that_were_told_nothing_choose_alike() {
+    let [one, other] = ["lb1", "lb2"].map(|name| {
+        let text = format!(
+            "[node]\nname = \"{name}\"\n[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\n\
+             address = \"10.0.0.100\"\nport = 80\nmode = \"dsr\"\n\
+             backend = [{{ address = \"10.0.0.11\" }}, {{ address = \"10.0.0.12\" }}, {{ address = \"10.0.0.13\" }}]\n"
+        );
+        let (config, _) = load_str("t.toml", &text, &Machine { cores: 2, hostname: name.into() }).unwrap();
+        compile(&mut Compiler::default(), &config, &inventory(&config), &NetState::default())
+    });
+    assert_eq!(one.hash_seed, other.hash_seed);
+    let chosen = |snapshot: &Snapshot| -> Vec<_> {
+        let schedule = &snapshot.services[0].schedule;
+        (0..1000_u64).map(|n| schedule.choose_stateless(n << 54)).collect()
+    };
+    assert_eq!(chosen(&one), chosen(&other));
+}
+
 #[test]
 fn datagrams_of_a_pool_that_has_lost_an_address_are_looked_at() {
     let config = |protocol: &str, pool: &str| {

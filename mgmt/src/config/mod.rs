@@ -95,7 +95,8 @@ pub struct Node {
     /// What outlives the daemon: the history of configurations. Default: `/var/lib/penstock`, or `run_dir` where that
     /// is another than the usual one.
     pub state_dir: PathBuf,
-    /// Seeds the schedulers' hashing. Default: the node's name.
+    /// Seeds the schedulers' hashing. The default is the same on every node, so that two nodes that were told nothing
+    /// choose alike.
     pub cluster: String,
 }
 

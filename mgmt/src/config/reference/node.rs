@@ -23,9 +23,9 @@ const NODE: &[Key] = &[
     ),
     key(
         "cluster",
-        Example("\"edge-1\"", "the node's name"),
+        Default("\"penstock\""),
         NAME,
-        "The same on every box of a pair or group, so that all choose alike",
+        "Seeds the schedulers' hashing: nodes with the same word choose the same backends",
     ),
 ];
 

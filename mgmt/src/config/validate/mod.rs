@@ -26,6 +26,8 @@ use super::{Config, Dataplane, Interface, Machine, Metrics, Node, model};
 const DEFAULT_RUN_DIR: &str = "/run/penstock";
 const DEFAULT_STATE_DIR: &str = "/var/lib/penstock";
 
+/// A word that is the same on every node.
+const DEFAULT_CLUSTER: &str = "penstock";
 /// The kernel's `IFNAMSIZ`, its closing zero aside.
 const INTERFACE_NAME: usize = 15;
 
@@ -73,7 +75,7 @@ fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Nod
     Node {
         state_dir: PathBuf::from(written.state_dir.map_or_else(|| usual.to_owned(), Spanned::into_inner)),
         run_dir: PathBuf::from(run_dir),
-        cluster: written.cluster.map_or_else(|| name.clone(), Spanned::into_inner),
+        cluster: written.cluster.map_or_else(|| DEFAULT_CLUSTER.to_owned(), Spanned::into_inner),
         name,
     }
 }
