@@ -17,7 +17,7 @@ use dataplane::admission::Thresholds;
 use dataplane::types::{BackendId, Mode, Port, PortRange, Prefix, Protocol};
 
 use crate::api::view::Admin;
-use crate::config::{self, Drain, Forwarding, Service, Then};
+use crate::config::{self, Drain, Forwarding, OwnAddresses, Service, Then};
 use crate::health::{Condition, Subject};
 
 /// How long a backend stays after it has left the configuration, at least: until no worker can still
@@ -71,6 +71,8 @@ pub struct Member {
     pub condition: Condition,
     /// Whether it has any.
     has_checks: bool,
+    /// The interface of the node that has its address, so that no frame reaches it: it counts as down.
+    own_interface: Option<String>,
     /// When `state` changed last.
     pub changed: Option<Instant>,
     /// When it came up; `None`: it was there, and warm, when the daemon began.
@@ -95,6 +97,12 @@ impl Member {
     #[must_use]
     pub fn has_left(&self) -> bool {
         self.left.is_some()
+    }
+
+    /// The interface of the node that has its address: it counts as down.
+    #[must_use]
+    pub fn own_interface(&self) -> Option<&str> {
+        self.own_interface.as_deref()
     }
 
     /// Its own part of its number's counters.
@@ -207,6 +215,24 @@ impl Inventory {
             }
         }
         changed.dedup();
+        changed
+    }
+
+    /// Takes in the addresses of the node itself. Gives the configured backends that have got one of them, or have none
+    /// any more.
+    pub fn take_own(&mut self, own: &OwnAddresses, now: Instant) -> Vec<BackendId> {
+        let mut changed = Vec::new();
+        for (id, member) in (0..).map(BackendId).zip(&mut self.members) {
+            let Some(member) = member else { continue };
+            let interface = own.interface_of(member.address);
+            if member.own_interface.as_deref() != interface {
+                let was = member.own_interface.is_some();
+                member.change(now, |member| member.own_interface = interface.map(str::to_owned));
+                if was != interface.is_some() && !member.has_left() {
+                    changed.push(id);
+                }
+            }
+        }
         changed
     }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use super::render::Render;
 use super::table::{Cell, Style, Table, Tone, row};
 use super::{Failure, Session, invalid};
-use crate::config::{self, Machine};
+use crate::config::{self, Machine, OwnAddresses};
 use crate::doctor::{Finding, Needs, Sight, State, examine, listed, needs};
 
 /// Where a package puts the configuration.
@@ -27,7 +27,7 @@ pub struct DoctorArguments {
 
 impl<O: Write, E: Write> Session<'_, O, E> {
     /// Fails if something keeps the box from running.
-    pub(super) fn doctor(&mut self, arguments: &DoctorArguments) -> Result<(), Failure> {
+    pub(super) fn doctor(&mut self, arguments: &DoctorArguments, own: &OwnAddresses) -> Result<(), Failure> {
         let file = arguments.config.as_path();
         let (config, _) = config::load(file, &Machine::this()).map_err(|errors| invalid(file, errors))?;
         if arguments.needs {
@@ -37,7 +37,7 @@ impl<O: Write, E: Write> Session<'_, O, E> {
                 false => self.terminal.print(&needs.render(self.terminal.style)),
             };
         }
-        let findings = examine(&Sight::default(), &config);
+        let findings = examine(&Sight::default(), &config, own);
         match self.json {
             true => self.print_json(&findings)?,
             false => self.terminal.print(&findings.render(self.terminal.style))?,

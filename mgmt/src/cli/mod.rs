@@ -26,7 +26,8 @@ use serde::de::DeserializeOwned;
 
 use crate::api::request::{BackendRef, Refusal};
 use crate::api::view;
-use crate::config::{self, Machine};
+use crate::config::{self, Machine, OwnAddresses};
+use crate::net::own_addresses_now;
 pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb, VrrpVerb};
 pub use capture::CaptureArguments;
 pub use client::{Answer, Call, ClientError, encoded, send};
@@ -120,9 +121,9 @@ async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -
     let Cli { socket, json, verb, .. } = cli;
     let mut session = Session { socket, json, terminal };
     match verb {
-        Verb::Check { file: Some(file), .. } => session.check(&file),
+        Verb::Check { file: Some(file), .. } => session.check(&file, &own_addresses_now().await),
         Verb::Check { file: None, .. } => session.terminal.print(&config::reference()),
-        Verb::Doctor(arguments) => session.doctor(&arguments),
+        Verb::Doctor(arguments) => session.doctor(&arguments, &own_addresses_now().await),
         Verb::Plan { file } => session.plan(&file).await,
         Verb::Apply(arguments) => session.apply(&arguments).await,
         Verb::Confirm => session.confirm().await,
@@ -221,8 +222,8 @@ impl<O: Write, E: Write> Session<'_, O, E> {
         Ok(())
     }
 
-    fn check(&mut self, file: &Path) -> Result<(), Failure> {
-        let (config, diagnostics) = match config::load(file, &Machine::this()) {
+    fn check(&mut self, file: &Path, own: &OwnAddresses) -> Result<(), Failure> {
+        let (config, diagnostics) = match config::load_on(file, &Machine::this(), own) {
             Ok(loaded) => loaded,
             Err(errors) if self.json => {
                 let Refusal { message: error, details, .. } = Refusal::invalid(&name_of(file), errors);

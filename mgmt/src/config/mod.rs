@@ -16,6 +16,7 @@ pub mod health;
 mod later;
 mod machine;
 mod model;
+mod own;
 mod parse;
 pub mod plan;
 mod read;
@@ -38,6 +39,7 @@ use dataplane::{HugePages, Poll, XdpPreference};
 pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
+pub use own::OwnAddresses;
 pub use reference::reference;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
 pub use vrrp::{MacMode, PeerWatch, Track, Tracking, Vrrp};
@@ -175,7 +177,16 @@ pub fn poll_word(poll: Poll) -> &'static str {
 
 /// Reads and checks a file.
 pub fn load(path: &Path, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
-    load_str(&path.display().to_string(), &read_file(path)?, machine)
+    load_on(path, machine, &OwnAddresses::default())
+}
+
+/// The same, for a node that has these addresses.
+pub fn load_on(
+    path: &Path,
+    machine: &Machine,
+    own: &OwnAddresses,
+) -> Result<(Config, Vec<Diagnostic>), Errors> {
+    load_str_on(&path.display().to_string(), &read_file(path)?, machine, own)
 }
 
 /// The text of a file, or why there is none.
@@ -201,6 +212,16 @@ pub fn read_file(path: &Path) -> Result<String, Errors> {
 /// Checks a text; `file_name` is what its errors call it. Gives the warnings back with the
 /// configuration.
 pub fn load_str(file_name: &str, text: &str, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
+    load_str_on(file_name, text, machine, &OwnAddresses::default())
+}
+
+/// The same, for a node that has these addresses.
+pub fn load_str_on(
+    file_name: &str,
+    text: &str,
+    machine: &Machine,
+    own: &OwnAddresses,
+) -> Result<(Config, Vec<Diagnostic>), Errors> {
     let mut report = Report::new(Source::new(file_name, text));
     let halves = parse::Halves::new(text);
     let (tree, syntax_errors) = halves.parse();
@@ -211,7 +232,7 @@ pub fn load_str(file_name: &str, text: &str, machine: &Machine) -> Result<(Confi
     let config = match syntax_errors.is_empty() {
         true => {
             let model = read::file(tree.get_ref(), &mut report);
-            validate::file(model, machine, &mut report)
+            validate::file(model, (machine, own), &mut report)
         }
         false => None,
     };

@@ -3,6 +3,7 @@
 //! Everything is read from `/proc` and `/sys`, below a root that tests put elsewhere; of the kernel itself only sockets are
 //! asked for.
 
+mod backends;
 mod cpu;
 mod kernel;
 mod memory;
@@ -15,7 +16,7 @@ use std::path::PathBuf;
 use dataplane::HugePages;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, OwnAddresses};
 
 /// How a finding is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,13 +124,14 @@ impl Drop for Sight {
 
 /// All that is to be said of a machine that is to run this configuration.
 #[must_use]
-pub fn examine(sight: &Sight, config: &Config) -> Vec<Finding> {
+pub fn examine(sight: &Sight, config: &Config, own: &OwnAddresses) -> Vec<Finding> {
     let mut findings = kernel::examine(sight);
     findings.extend(cpu::examine(sight, &config.dataplane.cores));
     findings.extend(memory::examine(sight, &config.dataplane));
     for interface in &config.interfaces {
         findings.extend(nic::examine(sight, interface, config));
     }
+    findings.extend(backends::examine(config, own));
     findings
 }
 

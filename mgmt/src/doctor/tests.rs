@@ -12,7 +12,7 @@ fn lists_of_numbers_are_read_and_written() {
 fn a_machine_without_anything_is_told_what_keeps_it_from_running() {
     let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
     let config = load_str("lb.toml", "[[interface]]\nname = \"eth0\"\n", &machine).unwrap().0;
-    let findings = examine(&Sight::of(&[]), &config);
+    let findings = examine(&Sight::of(&[]), &config, &OwnAddresses::default());
     let problems: Vec<_> =
         findings.iter().filter(|f| f.state == State::Problem).map(|f| f.what.as_str()).collect();
     assert_eq!(
@@ -43,5 +43,5 @@ fn what_a_configuration_needs_is_told() {
 #[test]
 fn this_machine_can_be_looked_at() {
     let config = load_str("lb.toml", "[[interface]]\nname = \"lo0\"\n", &Machine::this()).unwrap().0;
-    assert!(examine(&Sight::default(), &config).len() > 5);
+    assert!(examine(&Sight::default(), &config, &OwnAddresses::default()).len() > 5);
 }

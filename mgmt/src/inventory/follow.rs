@@ -87,6 +87,7 @@ impl Inventory {
             priority_group: backend.priority_group,
             admin: backend.admin,
             has_checks: backend.health.is_some(),
+            own_interface: None,
             condition: backend.health.as_deref().map_or_else(Condition::default, initial_condition),
             changed: None,
             up_since,

@@ -27,11 +27,16 @@ impl Standing {
 }
 
 impl Member {
+    /// Whether its checks find it well, and its address is not the node's own.
+    fn lives(&self) -> bool {
+        self.condition.up && self.own_interface.is_none()
+    }
+
     /// Whether it takes flows.
     #[must_use]
     pub fn state(&self) -> BackendState {
         match self.admin {
-            Admin::Enabled if self.condition.up => BackendState::Up,
+            Admin::Enabled if self.lives() => BackendState::Up,
             Admin::Enabled => BackendState::Down,
             Admin::Disabled => BackendState::Disabled,
             Admin::Drain => BackendState::Drain,
@@ -91,8 +96,8 @@ impl Member {
     /// one that an operator has taken out (disabled, drained, of weight 0) and that is down.
     fn sends_datagrams_elsewhere(&self, now: Instant) -> bool {
         let is_out = match self.left {
-            Some(_) => !self.condition.up || self.deadline().is_none_or(|deadline| deadline <= now),
-            None => (self.admin != Admin::Enabled || self.weight == 0) && !self.condition.up,
+            Some(_) => !self.lives() || self.deadline().is_none_or(|deadline| deadline <= now),
+            None => (self.admin != Admin::Enabled || self.weight == 0) && !self.lives(),
         };
         self.protocol == Protocol::Udp && is_out
     }
@@ -110,7 +115,7 @@ impl Member {
             BackendState::Up if self.has_left() => Then::Leave,
             BackendState::Up => return Fate::Stays,
             // A backend that fails while it is drained has failed.
-            _ if !self.condition.up => on_failure,
+            _ if !self.lives() => on_failure,
             BackendState::Drain if is_over => drain.then,
             _ => Then::Leave,
         };

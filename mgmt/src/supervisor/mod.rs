@@ -32,6 +32,7 @@ mod forecast;
 mod health;
 mod interfaces;
 mod observe;
+mod own;
 mod pools;
 mod pressure;
 mod publish;
@@ -229,6 +230,7 @@ impl Supervisor {
         self.watch_interfaces(Occasion::Change);
         self.rejoin_bridges().await;
         self.warn_of_what_has_come();
+        self.follow_own_addresses();
         self.publish();
         self.join_groups();
         self.follow_vrrp();

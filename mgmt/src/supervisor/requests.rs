@@ -12,6 +12,7 @@ use crate::api::view;
 use crate::compile::{Served, is_behind_a_router, tunnel_source};
 use crate::config::{self, Config, Diagnostic, Forwarding};
 use crate::history::Caller;
+use crate::net::own_addresses;
 
 fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
     // Who asked may have hung up; that is no concern of ours.
@@ -68,7 +69,9 @@ impl Supervisor {
         &self,
         ConfigText { name, text }: &ConfigText,
     ) -> Result<(Config, Vec<Diagnostic>), Refusal> {
-        config::load_str(name, text, &self.machine).map_err(|errors| Refusal::invalid(name, errors))
+        let own = own_addresses(self.netlink.state());
+        let read = config::load_str_on(name, text, &self.machine, &own);
+        read.map_err(|errors| Refusal::invalid(name, errors))
     }
 
     fn check(&self, text: &ConfigText) -> Result<view::Checked, Refusal> {
@@ -108,6 +111,7 @@ impl Supervisor {
     fn follow_configuration(&mut self) {
         let dataplane = &self.dataplane;
         self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
+        self.follow_own_addresses();
         self.served = Served::new(&self.config);
         self.follow_checks();
     }

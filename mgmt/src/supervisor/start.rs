@@ -90,7 +90,7 @@ pub async fn start(
     // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
     let (net, cores) = (netlink.state(), std::thread::available_parallelism().map_or(1, usize::from));
     let first = || {
-        inventory.follow(&config, now, |_| dataplane::BackendStats::default());
+        super::own::fill(&mut inventory, &config, net, now);
         compiler.build_on(cores);
         compiler.compile(&Facts { config: &config, inventory: &inventory, net, rss: &rss, workers, now })
     };

@@ -164,6 +164,7 @@ impl Supervisor {
             bytes_in: stats.bytes_in,
         };
         self.add_health(member, &mut backend);
+        Self::add_own(member, &mut backend);
         Some(backend)
     }
 

@@ -204,7 +204,7 @@ const LIMITS: &[Key] = &[
 ];
 
 const BACKEND: &[Key] = &[
-    key("address", Needed("\"10.0.1.11\""), ADDRESS, "The server"),
+    key("address", Needed("\"10.0.1.11\""), ADDRESS, "The server, which cannot be the node itself"),
     key(
         "port",
         Example("8080", "the service's"),

@@ -8,6 +8,7 @@ mod bfd;
 mod choice;
 mod forwarding;
 mod health;
+mod of_node;
 mod service;
 mod vips;
 mod vrrp;
@@ -21,25 +22,30 @@ use dataplane::limits::{MAX_INTERFACES, MAX_WORKERS};
 use toml::Spanned;
 
 use super::diagnostic::{Report, Span};
-use super::{Config, Dataplane, Interface, Machine, Metrics, Node, model};
+use super::{Config, Dataplane, Interface, Machine, Metrics, Node, OwnAddresses, model};
 
 const DEFAULT_RUN_DIR: &str = "/run/penstock";
 const DEFAULT_STATE_DIR: &str = "/var/lib/penstock";
-
 /// A word that is the same on every node.
 const DEFAULT_CLUSTER: &str = "penstock";
+
 /// The kernel's `IFNAMSIZ`, its closing zero aside.
 const INTERFACE_NAME: usize = 15;
 
 /// Names stand in addresses of the control socket and in labels of metrics.
 const NAME: usize = 64;
 
-pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'_>) -> Option<Config> {
+pub(super) fn file(
+    model: model::Model,
+    (machine, own): (&Machine, &OwnAddresses),
+    report: &mut Report<'_>,
+) -> Option<Config> {
     let node = node(model.node, machine, report);
     let dataplane = dataplane(model.dataplane, machine, report);
     let interfaces = interfaces(model.interfaces, report);
     let has_bridge = interfaces.iter().any(|interface| interface.bridge.is_some());
-    let services = service::services(&model.services, &node.name, has_bridge, report);
+    let of_node = of_node::OfNode::new(&node.name, has_bridge, own, &model.vrrp);
+    let services = service::services(&model.services, of_node, report);
     let vrrp = vrrp::instances(&model.vrrp, &model.services, report);
     let metrics = Metrics { listen: model.listen };
     (!report.has_errors()).then_some(Config { node, dataplane, metrics, interfaces, vrrp, services })
