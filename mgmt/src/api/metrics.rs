@@ -233,6 +233,7 @@ const CHECKS: &[OfCheck] = &[
     ("check_up", "gauge", "Whether the check counts as up.", |c| f64::from(u8::from(c.up))),
     ("check_results_total", "counter", "Results of the check.", |c| c.results as f64),
     ("check_failures_total", "counter", "Results that were failures.", |c| c.failures as f64),
+    ("check_not_run_total", "counter", "Times it could not run, because of the node.", |c| c.not_run as f64),
     ("check_latency_seconds", "gauge", "How long the last one took.", |c| c.latency_seconds.unwrap_or(0.0)),
     ("check_warning", "gauge", "Whether it will fail before long.", |c| {
         f64::from(u8::from(c.warning.is_some()))

@@ -5,6 +5,7 @@
 
 mod args;
 mod capture;
+mod check;
 mod client;
 pub mod daemon;
 mod doctor;
@@ -26,7 +27,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::request::{BackendRef, Refusal};
 use crate::api::view;
-use crate::config::{self, Machine};
+use crate::config;
 pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb, VrrpVerb};
 pub use capture::CaptureArguments;
 pub use client::{Answer, Call, ClientError, encoded, send};
@@ -219,26 +220,6 @@ impl<O: Write, E: Write> Session<'_, O, E> {
             self.terminal.print(&format!("{name}: another box may be master now\n"))?;
         }
         Ok(())
-    }
-
-    fn check(&mut self, file: &Path) -> Result<(), Failure> {
-        let (config, diagnostics) = match config::load(file, &Machine::this()) {
-            Ok(loaded) => loaded,
-            Err(errors) if self.json => {
-                let Refusal { message: error, details, .. } = Refusal::invalid(&name_of(file), errors);
-                self.print_json(&view::Refused { error: error.clone(), details })?;
-                return Err(Failure::refused(error));
-            }
-            Err(errors) => return Err(invalid(file, errors)),
-        };
-        let services = config.services.len();
-        let backends = config.services.iter().map(|service| service.backends.len()).sum();
-        if self.json {
-            return self.print_json(&view::Checked { services, backends, diagnostics });
-        }
-        self.terminal.warn(&diagnostics);
-        self.terminal
-            .print(&format!("{}: correct; services: {services}, backends: {backends}\n", file.display()))
     }
 
     async fn backend(&mut self, verb: BackendVerb) -> Result<(), Failure> {

@@ -1,9 +1,10 @@
-//! Huge pages for the flow table, and memory that may be locked.
+//! Huge pages for the flow table, memory that may be locked, and descriptors.
 
 use dataplane::HugePages;
 
 use super::{Finding, Sight};
-use crate::config::Dataplane;
+use crate::config::{Config, Dataplane};
+use crate::health::room;
 
 /// `dataplane/src/flow` says what for.
 const BYTES_PER_FLOW: u64 = 86;
@@ -64,12 +65,42 @@ fn line_of(text: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// The words of a line of `/proc/self/limits`: the soft limit, the hard one, and the unit.
+fn limit(sight: &Sight, name: &str) -> Vec<String> {
+    let limits = sight.text("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Descriptors that the daemon has open besides those of checks, as a rule.
+const OPEN: usize = 100;
+
+/// Each check that runs has a socket, and all of them may run at the same time where backends hang.
+pub(super) fn descriptors(sight: &Sight, config: &Config) -> Finding {
+    const WHAT: &str = "descriptors";
+    let backends = config.services.iter().flat_map(|service| &service.backends);
+    let checks = backends.filter_map(|backend| Some(backend.health.as_ref()?.checks.len())).sum();
+    let needed = room::needed(checks, OPEN);
+    // The daemon raises the soft limit.
+    let hard = limit(sight, "Max open files").into_iter().nth(1).unwrap_or_default();
+    let of_checks = format!("{hard} at most in this shell, for {checks} checks");
+    match hard.parse::<usize>() {
+        Ok(hard) if hard < needed => Finding::advice(
+            WHAT,
+            of_checks,
+            format!(
+                "LimitNOFILE={needed} in the unit, in a shell ulimit -Hn {needed}: with fewer, checks wait for each \
+                 other where backends hang"
+            ),
+        ),
+        Ok(_) | Err(_) => Finding::ok(WHAT, of_checks),
+    }
+}
+
 /// Rings and frames of AF_XDP are locked memory.
 fn locked(sight: &Sight) -> Finding {
     const WHAT: &str = "memlock";
-    let limits = sight.text("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory")).unwrap_or_default();
-    match line.split_whitespace().next() {
+    match limit(sight, "Max locked memory").first().map(String::as_str) {
         Some("unlimited") => Finding::ok(WHAT, "unlimited"),
         found => Finding::advice(
             WHAT,
@@ -121,6 +152,29 @@ mod tests {
             (found.state, found.found.as_str()),
             (Ok, "0 free, penstockd has 4, the flow table takes 4")
         );
+    }
+
+    #[test]
+    fn descriptors_have_to_suffice_for_all_checks_at_once() {
+        let with = |hard: &str, checks: usize| {
+            let mut text = String::from(
+                "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\n\
+                 port = 80\nmode = \"router\"\nhealth = { check = \"tcp\" }\n",
+            );
+            for n in 0..checks {
+                text += &format!("[[service.backend]]\naddress = \"10.1.{}.{}\"\n", n / 250, n % 250 + 1);
+            }
+            let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+            let (config, _) = load_str("lb.toml", &text, &machine).unwrap();
+            let limits = format!("Limit  Soft Limit\nMax open files            100   {hard}   files\n");
+            descriptors(&Sight::of(&[("/proc/self/limits", &limits)]), &config)
+        };
+        assert_eq!([with("1024", 3).state, with("524288", 200).state], [Ok, Ok]);
+        assert_eq!(with("unlimited", 200).state, Ok);
+        let few = with("256", 200);
+        assert_eq!(few.state, Advice);
+        assert_eq!(few.found, "256 at most in this shell, for 200 checks");
+        assert!(few.advice.starts_with("LimitNOFILE=428 in the unit"), "{}", few.advice);
     }
 
     #[test]

@@ -127,6 +127,7 @@ pub fn examine(sight: &Sight, config: &Config) -> Vec<Finding> {
     let mut findings = kernel::examine(sight);
     findings.extend(cpu::examine(sight, &config.dataplane.cores));
     findings.extend(memory::examine(sight, &config.dataplane));
+    findings.push(memory::descriptors(sight, config));
     for interface in &config.interfaces {
         findings.extend(nic::examine(sight, interface, config));
     }

@@ -15,6 +15,7 @@ use super::check::{Workshop, script};
 use super::fleet::Fleet;
 use super::job::{Ended, Job, News, Observation};
 use super::plan::Assignment;
+use super::room::Room;
 use super::schedule::CheckId;
 use super::tracker::Outcome;
 use super::ways::Ways;
@@ -42,7 +43,7 @@ impl Checks {
         // Made here, so that its failure is told to whoever starts.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ways = Arc::new(Ways::default());
-        let fleet = Fleet::new(Arc::clone(&board), Arc::clone(&ways));
+        let fleet = Fleet::new(Arc::clone(&board), Arc::clone(&ways), room());
         let thread = std::thread::Builder::new().name("health".to_owned()).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, run(fleet, plans, observations, (launcher, sessions)));
@@ -156,7 +157,9 @@ fn take_in(
         }
     };
     let Some((id, due, taken, was_process)) = jobs.remove(&job) else { return };
-    let broken = || (taken, crate::clock::now(), Outcome::fail("the check itself failed: this is a defect"));
+    // That says nothing of the backend either.
+    let broken =
+        || (taken, crate::clock::now(), Outcome::not_run("the check itself failed, which is a defect"));
     let (began, now, outcome) = result.unwrap_or_else(broken);
     fleet.ended(was_process, Ended { id, due, began, now, outcome }).into_iter().for_each(tell);
 }
@@ -190,7 +193,26 @@ fn tell(news: News) {
                 "backend"
             );
         }
+        News::NotRun { subject, why, checks } => {
+            tracing::warn!(
+                event = "health.checks-not-run",
+                service = subject.service,
+                backend = subject.endpoint(),
+                checks,
+                why,
+                "health checks cannot run; their backends keep the state that they have"
+            );
+        }
+        News::AllRun => tracing::info!(event = "health.checks-run-again", "health checks run again"),
     }
+}
+
+/// How many checks may run at once, beside what the daemon has open by now.
+fn room() -> Room {
+    // Without a limit there is room enough.
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    Room::of(usize::try_from(limit).unwrap_or(usize::MAX), open)
 }
 
 /// Lets the process have as many descriptors as it may: the default is for programs that have few.

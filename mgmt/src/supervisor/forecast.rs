@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use dataplane::snapshot::{CAPACITY, Fate};
 
 use super::Supervisor;
+use super::requests::must_run;
 use crate::api::request::{ConfigText, Refusal};
 use crate::api::view;
 use crate::compile::{Facts, Tight, moved, tight};
@@ -19,6 +20,7 @@ impl Supervisor {
     /// Answers whether the file is right, what it would change, and what that would mean. Nothing is changed.
     pub(super) fn plan(&self, text: &ConfigText) -> Result<view::Planned, Refusal> {
         let (config, diagnostics) = self.read(text)?;
+        must_run(&text.name, &config)?;
         let plan = plan::plan(&self.config, &config);
         let forecast = Some(self.forecast(&config, &plan));
         let config_generation = self.config_generation;

@@ -10,8 +10,24 @@ use super::Supervisor;
 use crate::api::request::{ConfigText, Refusal, Reply, Request};
 use crate::api::view;
 use crate::compile::{Served, is_behind_a_router, tunnel_source};
-use crate::config::{self, Config, Diagnostic, Forwarding};
+use crate::config::{self, Config, Diagnostic, Errors, Forwarding};
+use crate::health::check::examine::{For, examine};
 use crate::history::Caller;
+
+/// Whether a configuration is refused because checks of it cannot run here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// It is: files of TLS cannot be used, or a script's user is missing.
+    MustRun,
+    /// It is not. A rollback is for emergencies, and such checks leave their backends as they are.
+    MayNotRun,
+}
+
+/// Refuses a configuration whose checks cannot run here.
+pub(super) fn must_run(name: &str, config: &Config) -> Result<(), Refusal> {
+    let findings = examine(config, For::ThisDaemon);
+    if findings.is_empty() { Ok(()) } else { Err(Refusal::invalid(name, Errors(findings))) }
+}
 
 fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
     // Who asked may have hung up; that is no concern of ours.
@@ -39,7 +55,7 @@ impl Supervisor {
             Request::Check(text, to) => reply(to, self.check(&text)),
             Request::Plan(text, to) => reply(to, self.plan(&text)),
             Request::Apply(text, confirm, caller, to) => {
-                let answer = self.apply(&text, confirm, (caller, "apply")).await;
+                let answer = self.apply(&text, confirm, (caller, "apply"), Checks::MustRun).await;
                 reply(to, answer);
             }
             Request::Reload(caller, to) => {
@@ -73,6 +89,7 @@ impl Supervisor {
 
     fn check(&self, text: &ConfigText) -> Result<view::Checked, Refusal> {
         let (config, diagnostics) = self.read(text)?;
+        must_run(&text.name, &config)?;
         let backends = config.services.iter().map(|service| service.backends.len()).sum();
         Ok(view::Checked { services: config.services.len(), backends, diagnostics })
     }
@@ -151,7 +168,7 @@ impl Supervisor {
     async fn reload(&mut self, by: (Caller, &str)) -> Result<view::Planned, Refusal> {
         let name = self.file.display().to_string();
         let text = config::read_file(&self.file).map_err(|errors| Refusal::invalid(&name, errors))?;
-        self.apply(&ConfigText { name, text }, None, by).await
+        self.apply(&ConfigText { name, text }, None, by, Checks::MustRun).await
     }
 
     /// SIGHUP: who sent it reads the log.

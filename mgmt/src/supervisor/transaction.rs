@@ -4,6 +4,7 @@ use std::future;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::Supervisor;
+use super::requests::{Checks, must_run};
 use crate::api::request::{ConfigText, Refusal};
 use crate::api::view;
 use crate::compile::conflicts;
@@ -89,6 +90,7 @@ impl Supervisor {
         text: &ConfigText,
         confirm: Option<Duration>,
         (caller, how): (Caller, &str),
+        checks: Checks,
     ) -> Result<view::Planned, Refusal> {
         self.transaction.refuse_while_pending()?;
         let mut planned = self.plan_without_forecast(text)?;
@@ -96,6 +98,9 @@ impl Supervisor {
             return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
         }
         let (config, _) = self.read(text)?;
+        if checks == Checks::MustRun {
+            must_run(&text.name, &config)?;
+        }
         let conflicts = conflicts(&config, self.netlink.state());
         if !conflicts.is_empty() {
             return Err(Refusal::conflicts(&text.name, &conflicts));
@@ -165,7 +170,8 @@ impl Supervisor {
         };
         let entry = self.transaction.history.get(number).ok_or_else(missing)?;
         let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };
-        self.apply(&text, None, (caller, &format!("rollback to {number}"))).await
+        let how = format!("rollback to {number}");
+        self.apply(&text, None, (caller, &how), Checks::MayNotRun).await
     }
 
     async fn put_back(&mut self, caller: Caller, why: &str) -> Result<view::Planned, Refusal> {

@@ -76,6 +76,7 @@ fn a_single_service_shows_each_check_and_what_went_up_and_down() {
         since_seconds: 61.0,
         results: 9,
         failures: 3,
+        not_run: 0,
     });
     let change = |seconds_ago, state, why: &str| view::Change { seconds_ago, state, why: why.to_owned() };
     service.backends[0].history.push(change(75.0, view::BackendState::Up, "https: 200 OK"));

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::socket::words;
+use super::socket::{of_the_node, words};
 use crate::health::tracker::{Outcome, Share};
 
 /// More is not read.
@@ -14,8 +14,16 @@ const MAX: u64 = 64;
 pub(super) async fn run(path: &Path) -> Result<Outcome, Outcome> {
     let path = PathBuf::from(path);
     let read = tokio::task::spawn_blocking(move || read(&path)).await;
-    let text = read.map_err(|_| Outcome::fail("the file was not read"))?;
-    Ok(said(&text.map_err(|error| Outcome::fail(format!("cannot read the file: {}", words(&error))))?))
+    let text = read.map_err(|_| Outcome::not_run("the file was not read"))?;
+    Ok(said(&text.map_err(|error| cannot_read(&error))?))
+}
+
+/// A file that is not there, or not to be read, is a failure: it is how an operator may report that a backend is down.
+fn cannot_read(error: &std::io::Error) -> Outcome {
+    match of_the_node(error) {
+        Some(why) => Outcome::not_run(why),
+        None => Outcome::fail(format!("cannot read the file: {}", words(error))),
+    }
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
@@ -55,6 +63,13 @@ mod tests {
         for wrong in ["down", "", "-1", "70000", "yes"] {
             assert_eq!(of(wrong), (Verdict::Fail, Share::Unsaid), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_lack_of_descriptors_is_no_word_of_the_file() {
+        let verdict = |errno| cannot_read(&std::io::Error::from_raw_os_error(errno)).verdict;
+        assert_eq!(verdict(libc::EMFILE), Verdict::NotRun);
+        assert_eq!(verdict(libc::ENOENT), Verdict::Fail);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod bfd;
 pub mod dns;
+pub mod examine;
 pub mod file;
 pub mod http;
 pub mod ping;
@@ -51,6 +52,10 @@ impl Target {
 pub struct Stage(Cell<&'static str>);
 
 impl Stage {
+    fn at(stage: &'static str) -> Self {
+        Self(Cell::new(stage))
+    }
+
     fn is(&self, stage: &'static str) {
         self.0.set(stage);
     }
@@ -111,7 +116,7 @@ impl Workshop {
             Kind::Http(http) => Runner::Http(Arc::clone(http), None),
             Kind::Https(http, tls) => match client(tls) {
                 Ok(tls) => Runner::Http(Arc::clone(http), Some(tls)),
-                Err(why) => broken(why),
+                Err(why) => broken(why.to_string()),
             },
             Kind::Script(written) => match script::Prepared::new(written, &self.launcher, script) {
                 Ok(prepared) => Runner::Script(Arc::new(prepared)),
@@ -119,7 +124,7 @@ impl Workshop {
             },
             Kind::Smtp(smtp) => match smtp.starttls.as_ref().map(client).transpose() {
                 Ok(tls) => Runner::Smtp(Arc::clone(smtp), tls),
-                Err(why) => broken(why),
+                Err(why) => broken(why.to_string()),
             },
             Kind::Dns(dns) => Runner::Dns(Arc::clone(dns)),
             Kind::Udp(udp) => Runner::Udp(Arc::clone(udp)),
@@ -141,7 +146,7 @@ impl Runner {
 
     /// Runs it once. Dropped at its deadline, which closes what it has opened.
     pub async fn run(&self, target: &Target, timeout: Duration) -> Outcome {
-        let stage = Stage(Cell::new("connecting"));
+        let stage = Stage::at("connecting");
         match tokio::time::timeout(timeout, self.once(target, timeout, &stage)).await {
             Ok(Ok(outcome) | Err(outcome)) => outcome,
             Err(_) => self.too_long(stage.0.get(), timeout),
@@ -155,12 +160,12 @@ impl Runner {
             Self::Http(http, tls) => http::run(http, tls.as_ref(), target, stage).await,
             Self::Script(script) => Ok(script.run(target, timeout).await),
             Self::Smtp(smtp, tls) => smtp::run(smtp, tls.as_ref(), target, stage).await,
-            Self::Dns(dns) => dns::run(dns, target, stage).await,
+            Self::Dns(dns) => dns::run(dns, target, timeout, stage).await,
             Self::Udp(udp) => udp::run(udp, target, timeout).await,
             Self::File(path) => file::run(path).await,
             Self::Agent(agent) => agent::run(agent, target).await,
             Self::Bfd(watcher) => Ok(watcher.run(target).await),
-            Self::Broken(why) => Err(Outcome::fail(why.to_string())),
+            Self::Broken(why) => Err(Outcome::not_run(why)),
         }
     }
 
