@@ -23,7 +23,7 @@ pub(crate) struct FakeDaemon {
     dir: PathBuf,
     pub(crate) socket: PathBuf,
     stop: Option<oneshot::Sender<()>>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 /// A directory of its own for each test; `Drop` of [`FakeDaemon`] takes it away.
@@ -61,7 +61,7 @@ impl FakeDaemon {
 
     pub(crate) async fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
-        (&mut self.server).await.unwrap().unwrap();
+        (&mut self.server).await.unwrap();
     }
 }
 
