@@ -23,6 +23,7 @@ pub mod config;
 pub mod doctor;
 pub mod events;
 pub mod failover;
+pub mod files;
 pub mod health;
 pub mod history;
 pub mod import;

@@ -98,3 +98,18 @@ expect "it begins as GRUB wants it" test "$(head -n 1 "$work/grubenv")" = '# GRU
 expect "it has each word once" test "$(grep -av '^#' "$work/grubenv" | sort | paste -sd' ')" = 'next= slot=b tuning=isolcpus=1-3 nohz_full=1-3'
 if (write_env "tuning=$(printf 'x%.0s' {1..1100})" "$work/grubenv") 2>/dev/null; then refute "it takes more than it has room for"; fi
 expect "and is as it was" grep -aqx 'slot=b' "$work/grubenv"
+
+say "files that are replaced keep their owner, group and mode, also in the copy of what was before"
+echo old >"$work/lb.toml"
+chown nobody:adm "$work/lb.toml"
+chmod 640 "$work/lb.toml"
+ln -s lb.toml "$work/link.toml"
+replace "$work/link.toml.previous" '' "$work/link.toml" <"$work/link.toml"
+replace "$work/link.toml" <<<new
+for file in lb.toml link.toml.previous; do
+  expect "$file is as the file was" test "$(stat -c '%U:%G %a' "$work/$file")" = 'nobody:adm 640'
+done
+expect "the link is one" test -L "$work/link.toml" -a "$(<"$work/lb.toml")" = new -a "$(<"$work/link.toml.previous")" = old
+replace "$work/key" 600 <<<key
+replace "$work/other" <<<other
+expect "other files have the mode that is asked for" test "$(stat -c %a "$work/key" "$work/other" | xargs)" = '600 644'

@@ -177,18 +177,21 @@ pub fn load(path: &Path, machine: &Machine) -> Result<(Config, Vec<Diagnostic>),
     load_str(&path.display().to_string(), &read_file(path)?, machine)
 }
 
-/// The text of a file, or why there is none.
+/// The text of a file, or why there is none. Waits for a file that is a pipe.
 pub fn read_file(path: &Path) -> Result<String, Errors> {
     use std::io::Read;
 
-    let name = path.display();
     let mut bytes = Vec::new();
     let limit = MAX_FILE as u64 + 1;
     let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    text(path, read.map(|_| bytes))
+}
+
+/// What was read of a file, up to one byte more than it may have, as its text.
+pub fn text(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<String, Errors> {
+    let name = path.display();
     let refused = |message: String| Errors(vec![Diagnostic::error(message)]);
-    if let Err(error) = read {
-        return Err(refused(format!("cannot read {name}: {error}")));
-    }
+    let bytes = read.map_err(|error| refused(format!("cannot read {name}: {error}")))?;
     if bytes.len() > MAX_FILE {
         return Err(refused(format!("{name} is larger than {} MiB", MAX_FILE >> 20)));
     }

@@ -1,9 +1,5 @@
 //! Changes of single backends by hand, and how they get into the file.
 
-use std::fs;
-use std::io::Write;
-use std::path::Path;
-
 use dataplane::types::BackendId;
 
 use super::Supervisor;
@@ -12,7 +8,7 @@ use crate::api::request::{BackendRef, Refusal};
 use crate::api::view;
 use crate::config;
 use crate::inventory::Member;
-use crate::save::{Place, Wanted, edited};
+use crate::save::{Place, Wanted, edited, replace};
 
 impl Supervisor {
     pub(super) fn set_backend(
@@ -70,26 +66,6 @@ impl Supervisor {
         }
         Ok(())
     }
-}
-
-/// Another file in its place, at once: who reads it meanwhile, or finds the power gone, has the one or the other.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".penstock-new");
-    let beside = path.with_file_name(name);
-    let mut file = fs::File::create(&beside)?;
-    let written = (|| {
-        file.set_permissions(fs::metadata(&path)?.permissions())?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    })();
-    if written.is_err() {
-        // What is left over is named after the file, and the next try writes over it.
-        let _ = fs::remove_file(&beside);
-    }
-    written
 }
 
 fn audit(before: &Member, after: &Member, saved: bool) {
