@@ -61,8 +61,8 @@ fn measure(arguments: &Arguments) -> ExitCode {
     if let Err(error) = raise_descriptors() {
         eprintln!("descriptors: {error}");
     }
-    let outcome =
-        Checks::start(Launcher::default(), Arc::default()).map(|checks| run(&checks, arguments, PORT));
+    let outcome = Checks::start(Launcher::default(), Arc::default(), Arc::default())
+        .map(|checks| run(&checks, arguments, PORT));
     if let Some(server) = &mut server {
         let _ = server.kill().and_then(|()| server.wait());
     }

@@ -307,6 +307,8 @@ pub(crate) fn status() -> view::Status {
             claims: 3,
             last_seconds: 4.0,
         }],
+        log_lines_lost: 7,
+        checks_stalled: false,
     }
 }
 

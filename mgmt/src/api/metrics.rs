@@ -64,6 +64,18 @@ fn node(page: &mut Page, status: &Status) {
     page.single("uptime_seconds", "gauge", "Since the daemon started.", status.uptime_seconds);
     let generation = status.config_generation;
     page.single("config_generation", "gauge", "Configurations put in force.", generation);
+    page.single(
+        "log_lines_lost_total",
+        "counter",
+        "Lines of the log that were lost, since its reader took no more.",
+        status.log_lines_lost,
+    );
+    page.single(
+        "checks_stalled",
+        "gauge",
+        "Whether the thread of the health checks hangs.",
+        u8::from(status.checks_stalled),
+    );
     let flows = &status.flows;
     page.single("flows", "gauge", "Flows in the table.", flows.active);
     page.single("flows_capacity", "gauge", "Flows that fit the table.", flows.capacity);

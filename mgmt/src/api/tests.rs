@@ -23,7 +23,8 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let contract = [
         (
             "/v1/status",
-            "config_generation disputes flows interfaces node services uptime_seconds version vrrp workers",
+            "checks_stalled config_generation disputes flows interfaces log_lines_lost node services uptime_seconds \
+             version vrrp workers",
         ),
         (
             "/v1/services/web",

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use dataplane::types::Port;
 use dataplane::{Decapsulation, DecapsulationSetup, XdpPreference};
+use mgmt::log::{Format, Log};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Takes the outer headers off what a tunnel-mode service sends to this backend.
@@ -36,8 +38,11 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(colours).init();
+    let mut log = Log::install(Format::text(), Arc::default());
+    if let Err(error) = log.start() {
+        tracing::error!("cannot write the log: {error}");
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(arguments)),

@@ -13,6 +13,7 @@ use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
 use crate::api::view;
+use crate::failover::Busy;
 use crate::net::{arp, ndp};
 
 /// How long a claim waits before it counts.
@@ -141,7 +142,8 @@ impl Supervisor {
 
     fn defend(&self, address: IpAddr, interface: InterfaceId) {
         if let Some(instance) = self.config.vrrp.iter().find(|vrrp| vrrp.addresses.contains(&address)) {
-            self.failover.announce(&instance.name);
+            // A claim that goes on is answered again.
+            let _: Result<(), Busy> = self.failover.announce(&instance.name);
             return;
         }
         let Some(own) = self.mac_of(interface) else { return };

@@ -31,8 +31,11 @@ impl Supervisor {
         let said: Said =
             wanted.iter().map(|one| (Arc::clone(&one.config), one.place, one.standing)).collect();
         if said != self.vrrp_said {
-            self.vrrp_said = said;
-            self.failover.follow(wanted);
+            match self.failover.follow(wanted) {
+                Ok(()) => self.vrrp_said = said,
+                // Tried again by the next tick.
+                Err(busy) => tracing::error!(event = "vrrp", "{busy}"),
+            }
         }
     }
 
@@ -107,7 +110,9 @@ impl Supervisor {
         if !self.config.vrrp.is_empty() {
             tracing::info!("stopping, once others are masters of what this box is master of");
         }
-        self.failover.shut_down();
+        if let Err(busy) = self.failover.shut_down() {
+            tracing::error!(event = "vrrp", "{busy}; a further signal tries it again");
+        }
     }
 
     pub(super) fn hear_vrrp(&mut self) {
@@ -148,7 +153,7 @@ impl Supervisor {
             let state = report.state.word();
             return Err(Refusal::conflict(format!("{name} is {state} here: only the master can hand over")));
         }
-        self.failover.hand_over(name);
+        self.failover.hand_over(name).map_err(|busy| Refusal::failed(busy.to_string()))?;
         tracing::info!(event = "vrrp", vrrp = name, "hands over by hand");
         Ok(view::VrrpState { name: name.to_owned(), state: report.state.word().to_owned() })
     }

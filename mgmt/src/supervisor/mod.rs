@@ -15,6 +15,7 @@
 //! | handshakes of clients fail | checks count that as a failure, where the operator wants it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
+//! | a file was read or written | the new configuration is put in force, or the answer goes to whoever waits for it |
 //! | a backend warms up | every fifth of a second a new snapshot with its weight |
 //! | what was put in force for a time is not confirmed | what was before is put in force |
 //! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
@@ -26,6 +27,7 @@ mod change;
 mod choice;
 mod claims;
 mod control;
+mod disk;
 mod drops;
 mod failover;
 mod forecast;
@@ -41,6 +43,7 @@ mod side_way;
 mod start;
 mod transaction;
 mod views;
+mod watched;
 mod workers;
 
 pub use start::{StartFailure, start};
@@ -66,10 +69,16 @@ use crate::failover::Failover;
 use crate::failover::notify::Notifier;
 use crate::failover::watch::Watch;
 use crate::health::engine::Checks;
+use crate::history::Caller;
 use crate::inventory::{Inventory, Member};
+use crate::log;
 use crate::net::{Groups, Netlink, Resolver};
+use crate::pulse::Beat;
+use crate::systemd::Manager;
 use announce::Due;
+use disk::Done;
 use interfaces::Occasion;
+use watched::Watched;
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -83,6 +92,9 @@ const WARM_STEP: Duration = Duration::from_millis(200);
 /// See the module's head.
 #[derive(Debug)]
 pub struct Supervisor {
+    /// Its turns, without which the thread of VRRP leaves the election.
+    beat: Arc<Beat>,
+    disk: disk::Disk,
     file: PathBuf,
     machine: Machine,
     config: Config,
@@ -121,7 +133,9 @@ pub struct Supervisor {
     /// What is wrong with the network around the box, and was said.
     said: BTreeSet<String>,
     started: Instant,
+    manager: Manager,
     events: Arc<Events>,
+    log: Arc<log::Queue>,
 }
 
 /// What ends the daemon.
@@ -132,7 +146,6 @@ pub enum End {
 }
 
 struct Signals {
-    reload: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -151,22 +164,14 @@ fn every(pause: Duration) -> Interval {
     interval
 }
 
-/// What was seen so far of what is looked at again and again.
-#[derive(Debug, Default)]
-struct Watched {
-    pressures: pressure::Pressures,
-    /// Services whose handshakes are answered by cookie.
-    cookies: pressure::Pressures,
-    quorums: quorum::Quorums,
-    claims: claims::Claims,
-    workers: workers::Workers,
-}
-
 impl Supervisor {
-    /// Serves until the daemon is asked to end.
-    pub async fn run(&mut self, mut requests: mpsc::Receiver<Request>) -> std::io::Result<End> {
+    /// Serves until the daemon is asked to end. `reload`: SIGHUP, which may have come since the start.
+    pub async fn run(
+        &mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut reload: Signal,
+    ) -> std::io::Result<End> {
         let mut signals = Signals {
-            reload: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         };
@@ -176,8 +181,10 @@ impl Supervisor {
         self.join_groups();
         self.announce_vips();
         self.follow_vrrp();
+        self.manager.ready();
         let mut is_ending = false;
         loop {
+            self.beat.turn();
             // Begins with a branch at random, so that none that is always ready starves the others;
             // each keeps its progress when another one is taken.
             tokio::select! {
@@ -205,7 +212,8 @@ impl Supervisor {
                 }
                 () = self.transaction.due() => self.take_back().await,
                 _ = observe.tick(), if self.observes() => self.observe(),
-                _ = signals.reload.recv() => self.reload_by_signal().await,
+                done = self.disk.done() => self.go_on(done).await,
+                _ = reload.recv() => self.reload(Caller::default(), None),
                 () = asked_to_end(&mut signals.terminate, &mut signals.interrupt) => {
                     is_ending = true;
                     self.leave();
@@ -214,11 +222,21 @@ impl Supervisor {
         }
     }
 
+    async fn go_on(&mut self, done: Done) {
+        match done {
+            Done::Read(read) => self.reload_with(read).await,
+            Done::Saved(saved) => self.was_saved(*saved),
+            Done::Recorded(written) => transaction::recorded(&written),
+        }
+    }
+
     /// Lets go of what would outlive the daemon.
     pub async fn stop(mut self) {
+        self.manager.stopping();
         self.notifier.finish(LAST_SCRIPTS).await;
         self.resolver.release().await;
         self.side_way.release().await;
+        self.disk.finish().await;
     }
 
     async fn network_changed(&mut self, changed: Result<(), crate::net::NetError>) {
@@ -260,6 +278,7 @@ impl Supervisor {
         self.asked.forget(now);
         self.keep_neighbours_now_and_then().await;
         self.watch_workers();
+        self.watch_checks();
         self.settle_claims();
         self.follow_vrrp();
         self.pet_watchdog();

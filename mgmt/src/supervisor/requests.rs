@@ -7,15 +7,26 @@ use dataplane::SteeringError;
 use tokio::sync::oneshot;
 
 use super::Supervisor;
+use super::disk::Done;
 use crate::api::request::{ConfigText, Refusal, Reply, Request};
 use crate::api::view;
 use crate::compile::{Served, is_behind_a_router, tunnel_source};
-use crate::config::{self, Config, Diagnostic, Forwarding};
+use crate::config::{self, Config, Diagnostic, Errors, Forwarding};
+use crate::files;
 use crate::history::Caller;
 
-fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
+pub(super) fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
     // Who asked may have hung up; that is no concern of ours.
     let _: Result<(), _> = oneshot::Sender::send(to, answer);
+}
+
+/// The configuration file, as it was read again.
+#[derive(Debug)]
+pub(super) struct Read {
+    text: Result<String, Errors>,
+    by: (Caller, &'static str),
+    /// Where the answer goes; the log, for SIGHUP.
+    to: Option<Reply<view::Planned>>,
 }
 
 impl Supervisor {
@@ -42,10 +53,7 @@ impl Supervisor {
                 let answer = self.apply(&text, confirm, (caller, "apply")).await;
                 reply(to, answer);
             }
-            Request::Reload(caller, to) => {
-                let answer = self.reload((caller, "reload")).await;
-                reply(to, answer);
-            }
+            Request::Reload(caller, to) => self.reload(caller, Some(to)),
             Request::Confirm(caller, to) => reply(to, self.confirm(caller)),
             Request::Rollback(number, caller, to) => {
                 let answer = self.rollback(number, caller).await;
@@ -53,7 +61,7 @@ impl Supervisor {
             }
             Request::History(to) => reply(to, Ok(self.history())),
             Request::Text(number, to) => reply(to, self.history_text(number)),
-            Request::SetBackend(which, change, to) => reply(to, self.set_backend(&which, change)),
+            Request::SetBackend(which, change, to) => self.set_backend(&which, change, to),
             Request::Persistence(service, to) => reply(to, self.persistence(service.as_deref())),
             Request::Flush(query, to) => reply(to, self.flush(&query)),
             Request::Explain(service, (client, port), to) => reply(to, self.explain(&service, client, port)),
@@ -148,34 +156,51 @@ impl Supervisor {
         }
     }
 
-    async fn reload(&mut self, by: (Caller, &str)) -> Result<view::Planned, Refusal> {
-        let name = self.file.display().to_string();
-        let text = config::read_file(&self.file).map_err(|errors| Refusal::invalid(&name, errors))?;
-        self.apply(&ConfigText { name, text }, None, by).await
+    /// Has the file read. `to`: who has asked for it; nobody, for SIGHUP.
+    pub(super) fn reload(&mut self, caller: Caller, to: Option<Reply<view::Planned>>) {
+        let (file, how) = (self.file.clone(), if to.is_some() { "reload" } else { "reload by SIGHUP" });
+        if let Err(busy) = self.disk.has_room() {
+            let refused = Err(Refusal::failed(format!("{} is not read: {busy}", file.display())));
+            return answer_reload(to, refused);
+        }
+        self.disk.run(move || Done::Read(Read { text: files::configuration(&file), by: (caller, how), to }));
     }
 
-    /// SIGHUP: who sent it reads the log.
-    pub(super) async fn reload_by_signal(&mut self) {
-        match self.reload((Caller::default(), "reload by SIGHUP")).await {
-            Ok(planned) => {
-                for warning in planned.diagnostics {
-                    tracing::warn!("{warning}");
-                }
-                tracing::info!(
-                    event = "configuration",
-                    generation = planned.config_generation,
-                    "configuration reloaded"
-                );
+    /// What was read is put in force.
+    pub(super) async fn reload_with(&mut self, Read { text, by, to }: Read) {
+        let name = self.file.display().to_string();
+        let answer = match text {
+            Ok(text) => self.apply(&ConfigText { name, text }, None, by).await,
+            Err(errors) => Err(Refusal::invalid(&name, errors)),
+        };
+        answer_reload(to, answer);
+    }
+}
+
+/// The answer to SIGHUP is in the log.
+fn answer_reload(to: Option<Reply<view::Planned>>, answer: Result<view::Planned, Refusal>) {
+    if let Some(to) = to {
+        return reply(to, answer);
+    }
+    match answer {
+        Ok(planned) => {
+            for warning in planned.diagnostics {
+                tracing::warn!("{warning}");
             }
-            Err(refusal) => {
-                tracing::error!(
-                    event = "configuration",
-                    "{}; the running configuration goes on",
-                    refusal.message
-                );
-                for detail in refusal.details {
-                    tracing::error!("{detail}");
-                }
+            tracing::info!(
+                event = "configuration",
+                generation = planned.config_generation,
+                "configuration reloaded"
+            );
+        }
+        Err(refusal) => {
+            tracing::error!(
+                event = "configuration",
+                "{}; the running configuration goes on",
+                refusal.message
+            );
+            for detail in refusal.details {
+                tracing::error!("{detail}");
             }
         }
     }

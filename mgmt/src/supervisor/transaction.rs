@@ -4,11 +4,12 @@ use std::future;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::Supervisor;
+use super::disk::Done;
 use crate::api::request::{ConfigText, Refusal};
 use crate::api::view;
 use crate::compile::conflicts;
 use crate::config::{self, Config};
-use crate::history::{Caller, Entry, History};
+use crate::history::{Caller, Entry, History, Writing};
 
 /// What was put in force, and what waits to be confirmed.
 #[derive(Debug)]
@@ -41,22 +42,27 @@ impl Transaction {
             (last.map_or(0, |last| last.number), latest.next().map(|entry| entry.number));
         let mut transaction = Self { history, in_force, before, pending: None };
         if !is_same {
-            transaction.record(Caller::default(), "start", ConfigText { name, text });
+            let writing = transaction.record(Caller::default(), "start", ConfigText { name, text });
+            recorded(&writing.write());
         }
         transaction
     }
 
-    /// What is in force now.
-    fn record(&mut self, by: Caller, how: impl Into<String>, ConfigText { name, text }: ConfigText) {
+    /// What is in force now; and what is to be written of it.
+    #[must_use]
+    fn record(
+        &mut self,
+        by: Caller,
+        how: impl Into<String>,
+        ConfigText { name, text }: ConfigText,
+    ) -> Writing {
         let how = how.into();
         tracing::info!(event = "configuration", how, name, uid = by.uid, "in force is now");
         let at = crate::clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (number, written) = self.history.record(Entry { number: 0, at, by, how, name, text });
-        if let Err(error) = written {
-            tracing::warn!(%error, "the history of configurations cannot be written, and ends with the daemon");
-        }
+        let (number, writing) = self.history.add(Entry { number: 0, at, by, how, name, text });
         self.before = Some(self.in_force).filter(|number| *number > 0);
         self.in_force = number;
+        writing
     }
 
     /// When something has to be taken back; never, if nothing waits.
@@ -83,7 +89,22 @@ impl Transaction {
     }
 }
 
+/// It is in the memory of the daemon in any case.
+pub(super) fn recorded(written: &std::io::Result<()>) {
+    if let Err(error) = written {
+        tracing::warn!(%error, "the history of configurations cannot be written, and ends with the daemon");
+    }
+}
+
 impl Supervisor {
+    fn record(&mut self, by: Caller, how: impl Into<String>, text: ConfigText) {
+        let writing = self.transaction.record(by, how, text);
+        match self.disk.has_room() {
+            Ok(()) => self.disk.run(move || Done::Recorded(writing.write())),
+            Err(busy) => recorded(&Err(std::io::Error::other(busy))),
+        }
+    }
+
     pub(super) async fn apply(
         &mut self,
         text: &ConfigText,
@@ -106,7 +127,7 @@ impl Supervisor {
             tracing::info!(event = "configuration", change, "configuration");
         }
         if !planned.plan.is_empty() || confirm.is_some() {
-            self.transaction.record(caller, how, text.clone());
+            self.record(caller, how, text.clone());
         }
         if let Some(time) = confirm {
             // A time that no clock reaches is never over.
@@ -179,7 +200,7 @@ impl Supervisor {
         }
         if let Some(entry) = self.transaction.history.get(number) {
             let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };
-            self.transaction.record(caller, format!("{why}: back to {number}"), text);
+            self.record(caller, format!("{why}: back to {number}"), text);
         }
         // What was not wanted is nothing to go back to.
         self.transaction.before = earlier;

@@ -34,6 +34,8 @@ impl Supervisor {
             services: self.config.services.len(),
             vrrp: self.vrrp_states(),
             disputes: self.dispute_views(),
+            log_lines_lost: self.log.lost(),
+            checks_stalled: self.watched.checks.is_stalled(),
         }
     }
 

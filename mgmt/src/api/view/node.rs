@@ -30,6 +30,12 @@ pub struct Status {
     /// Addresses of this box that another station claims.
     #[serde(default)]
     pub disputes: Vec<Dispute>,
+    /// Lines of the log that were lost, since whatever reads it took no more.
+    #[serde(default)]
+    pub log_lines_lost: u64,
+    /// Whether the thread of the health checks hangs, so that backends stay up or down as they are.
+    #[serde(default)]
+    pub checks_stalled: bool,
 }
 
 /// An address of this box that another station has claimed.

@@ -112,6 +112,7 @@ Services:          1
 Flows:             3 of 1048576
 Flows since start: 5 new, 2 expired, 0 refused
 Claimed elsewhere: 10.0.0.100, by 02:00:00:00:00:09, 3 times, 4.0s ago
+Log lost:          7 lines: whatever reads the log is too slow, or hangs
 
 INTERFACE  MAC                BRIDGE  XDP     ZERO-COPY  QUEUES  RX-PACKETS  TX-PACKETS  RX-DROPPED
 eth0       02:00:00:00:00:01  -       native  no              1        1234          99           0

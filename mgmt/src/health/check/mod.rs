@@ -16,7 +16,6 @@ pub mod udp;
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +73,7 @@ pub enum Runner {
     /// See [`udp`].
     Udp(Arc<Udp>),
     /// See [`file`](mod@file).
-    File(PathBuf),
+    File(Arc<file::Watched>),
     /// See [`agent`].
     Agent(Arc<Agent>),
     /// See [`bfd`].
@@ -123,7 +122,7 @@ impl Workshop {
             },
             Kind::Dns(dns) => Runner::Dns(Arc::clone(dns)),
             Kind::Udp(udp) => Runner::Udp(Arc::clone(udp)),
-            Kind::File(path) => Runner::File(path.clone()),
+            Kind::File(path) => Runner::File(Arc::new(file::Watched::new(path))),
             Kind::Agent(agent) => Runner::Agent(Arc::clone(agent)),
             Kind::Bfd(keys) => {
                 Runner::Bfd(Arc::new(bfd::Watcher::new(Arc::clone(keys), Arc::clone(&self.sessions))))
@@ -157,7 +156,7 @@ impl Runner {
             Self::Smtp(smtp, tls) => smtp::run(smtp, tls.as_ref(), target, stage).await,
             Self::Dns(dns) => dns::run(dns, target, stage).await,
             Self::Udp(udp) => udp::run(udp, target, timeout).await,
-            Self::File(path) => file::run(path).await,
+            Self::File(file) => file::run(file).await,
             Self::Agent(agent) => agent::run(agent, target).await,
             Self::Bfd(watcher) => Ok(watcher.run(target).await),
             Self::Broken(why) => Err(Outcome::fail(why.to_string())),

@@ -19,8 +19,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::config::health::Tls;
+use crate::files;
 use crate::health::tracker::Outcome;
 use words::{ends_in, refused};
+
+/// The longest file of certificates, or of a key, in bytes: several times what a system trusts.
+const MAX_PEM: usize = 4 << 20;
 
 /// The checks' side of TLS, as one check is configured.
 #[derive(Debug, Clone)]
@@ -61,8 +65,10 @@ impl Settings {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain = certificates(certificate)?;
-                let key = PrivateKeyDer::from_pem_file(key)
-                    .map_err(|error| format!("cannot read the key {}: {error}", key.display()))?;
+                let key = pem(key).and_then(|pem| {
+                    PrivateKeyDer::from_pem_slice(&pem)
+                        .map_err(|error| format!("cannot read the key {}: {error}", key.display()))
+                })?;
                 builder.with_client_auth_cert(chain, key).map_err(|error| {
                     format!("cannot use the certificate {}: {error}", certificate.display())
                 })?
@@ -93,9 +99,20 @@ impl Settings {
     }
 }
 
+/// The thread of the checks must not wait for a FIFO.
+fn pem(path: &Path) -> Result<Vec<u8>, String> {
+    match files::read(path, MAX_PEM + 1) {
+        Ok(pem) if pem.len() > MAX_PEM => {
+            Err(format!("{} is larger than {} MiB", path.display(), MAX_PEM >> 20))
+        }
+        Ok(pem) => Ok(pem),
+        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
+    }
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
+    let pem = pem(path)?;
+    match CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() {
         Ok(list) if list.is_empty() => Err(format!("{} has no certificate", path.display())),
         Ok(list) => Ok(list),
         Err(error) => Err(format!("cannot read {}: {error}", path.display())),
