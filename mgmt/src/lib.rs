@@ -35,6 +35,7 @@ pub mod pcapng;
 pub mod pulse;
 pub mod rights;
 pub mod save;
+pub mod signals;
 pub mod supervisor;
 pub mod systemd;
 pub mod vrrp;

@@ -8,6 +8,7 @@ use clap::Parser;
 use dataplane::types::Port;
 use dataplane::{Decapsulation, DecapsulationSetup, XdpPreference};
 use mgmt::log::{Format, Log};
+use mgmt::signals;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Takes the outer headers off what a tunnel-mode service sends to this backend.
@@ -62,6 +63,9 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let cannot_hear = |error| format!("cannot hear signals: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_hear)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_hear)?;
+    signals::log_strays().map_err(cannot_hear)?;
+    // There is no file to read again.
+    let _hangup = signal(SignalKind::hangup()).map_err(cannot_hear)?;
     let setup = DecapsulationSetup {
         interface: arguments.interface,
         addresses: arguments.addresses,

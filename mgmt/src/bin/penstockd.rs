@@ -13,7 +13,7 @@ use mgmt::events::Events;
 use mgmt::failover::guardian;
 use mgmt::health::check::script;
 use mgmt::log::{Format, Log};
-use mgmt::{files, rights, supervisor};
+use mgmt::{files, rights, signals, supervisor};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Requests under way may take this long to finish when the daemon ends.
@@ -59,6 +59,7 @@ fn main() -> ExitCode {
 async fn run(file: &Path, events: Arc<Events>, log: &mut Log) -> Result<(), String> {
     // Before anything takes long: a signal that comes meanwhile neither ends the daemon nor is lost.
     let cannot_catch = |error| format!("cannot catch signals: {error}");
+    signals::log_strays().map_err(cannot_catch)?;
     let reload = signal(SignalKind::hangup()).map_err(cannot_catch)?;
     let machine = Machine::this();
     let refused = |errors: config::Errors| format!("cannot start:\n{errors}");

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 
 use super::sockets;
+use crate::signals;
 
 /// The daemon's hidden argument.
 pub const GUARD: &str = "--guard";
@@ -143,6 +144,8 @@ pub fn become_guardian(arguments: &[OsString]) -> bool {
     }
     // Without it the guardian is only later.
     let _: io::Result<()> = dataplane::go_first();
+    // What ends all processes of a unit, or dumps their state, must not end it before the daemon.
+    let _kept = signals::survive();
     let stdin = io::stdin();
     watch(stdin.as_fd(), |words, mouths| mouths.say(words));
     true
