@@ -4,7 +4,9 @@ use crate::config::{Machine, load_str};
 
 fn config(services: &str) -> Config {
     let text = format!("[[interface]]\nname = \"eth0\"\n{services}");
-    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into() }).unwrap().0
+    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
+        .unwrap()
+        .0
 }
 
 fn web(backends: &[(u8, u16)]) -> String {

@@ -7,7 +7,7 @@ use mgmt::config::{self, Errors, Machine, Severity};
 use proptest::prelude::*;
 
 fn machine() -> Machine {
-    Machine { cores: 4, hostname: "lb1".to_owned() }
+    Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() }
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -62,7 +62,7 @@ fn a_file_with_five_errors_reports_five() {
 fn the_default_cores_leave_the_first_one_to_linux() {
     let text = "[[interface]]\nname = \"eth0\"\n";
     let cores = |cores| {
-        let machine = Machine { cores, hostname: "lb1".to_owned() };
+        let machine = Machine { cores, hostname: "lb1".to_owned(), ..Machine::default() };
         config::load_str("lb.toml", text, &machine).unwrap().0.dataplane.cores
     };
     assert_eq!([cores(1), cores(2), cores(4)], [vec![0], vec![1], vec![1, 2, 3]]);

@@ -12,7 +12,7 @@ const BACKENDS: &str =
     "[[service.backend]]\naddress = \"10.0.1.11\"\n[[service.backend]]\naddress = \"10.0.1.12\"\n";
 
 fn config(service: &str, backends: &str) -> Config {
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     load_str("lb.toml", &format!("{HEAD}{service}\n{backends}"), &machine).unwrap_or_else(|e| panic!("{e}")).0
 }
 
@@ -137,7 +137,7 @@ fn a_plan_tells_of_a_services_checks_once() {
 
 #[test]
 fn the_example_has_every_kind_and_is_accepted_without_a_warning() {
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     let text = include_str!("../../configs/checks/every-kind.toml");
     let (config, warnings) =
         load_str("every-kind.toml", text, &machine).unwrap_or_else(|errors| panic!("{errors}"));

@@ -10,7 +10,7 @@ use mgmt::vrrp::{Priority, Version};
 const HEAD: &str = "[[interface]]\nname = \"eth0\"\n";
 
 fn config(text: &str) -> Config {
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     load_str("lb.toml", &format!("{HEAD}{text}"), &machine).unwrap_or_else(|e| panic!("{e}")).0
 }
 

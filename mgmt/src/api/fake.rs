@@ -139,7 +139,7 @@ pub(crate) async fn supervise(mut inbox: mpsc::Receiver<Request>) {
 }
 
 fn load(config: &ConfigText) -> Result<(config::Config, Vec<config::Diagnostic>), Refusal> {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let loaded = config::load_str(&config.name, &config.text, &machine);
     loaded.map_err(|errors| Refusal::invalid(&config.name, errors))
 }

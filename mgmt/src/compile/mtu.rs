@@ -95,7 +95,7 @@ mod tests {
              address = \"10.0.0.100\"\nport = 80\n{keys}\nbackend = [{}]\n",
             backends.join(", ")
         );
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         let (config, _) = load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}"));
         let tight = tight(&config, &snapshot(mtus)).pop()?;
         Some((tight.overhead, tight.fits, tight.mss))

@@ -19,7 +19,9 @@ fn config(weight: u16) -> Config {
          [[service]]\nname = \"dns\"\naddress = \"10.0.0.100\"\nport = 53\nprotocol = \"udp\"\nmode = \"dsr\"\n\
          [[service.backend]]\naddress = \"10.0.1.21\"\n"
     );
-    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into() }).unwrap().0
+    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
+        .unwrap()
+        .0
 }
 
 fn inventory(config: &Config) -> Inventory {
@@ -129,7 +131,7 @@ fn a_disabled_backend_takes_no_new_flows() {
 }
 
 fn load(text: &str) -> Config {
-    load_str("test.toml", text, &Machine { cores: 2, hostname: "lb".into() })
+    load_str("test.toml", text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
         .unwrap_or_else(|e| panic!("{e}"))
         .0
 }
@@ -148,7 +150,7 @@ const PEER: Mac = Mac([2, 0, 0, 0, 0, 9]);
 /// Bridges have numbers from 20 on here.
 fn link(index: u32, name: &str) -> Link {
     let (name, mac) = (name.to_owned(), Mac([2, 0, 0, 0, 1, u8::try_from(index).unwrap()]));
-    Link { index, name, mac, mtu: 1500, up: true, carrier: true, is_bridge: index >= 20, master: None }
+    Link { index, name, mac, mtu: 1500, up: true, carrier: true, is_bridge: index >= 20, ..Link::default() }
 }
 
 fn route(prefix: &str, interface: u32, gateway: Option<&str>) -> Event {

@@ -289,7 +289,7 @@ mod tests {
     "#;
 
     fn config(text: &str) -> Config {
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         load_str("lb.toml", text, &machine).unwrap().0
     }
 

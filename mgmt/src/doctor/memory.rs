@@ -89,7 +89,7 @@ mod tests {
     fn the_table_has_to_fit_into_the_pages_that_are_free() {
         let dataplane = |keys: &str| {
             let text = format!("[dataplane]\nflows = 1_000_000\n{keys}\n[[interface]]\nname = \"eth0\"\n");
-            let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+            let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
             load_str("lb.toml", &text, &machine).unwrap().0.dataplane
         };
         let info = |free: u32| {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_the_daemon_has_already_counts_as_free() {
-        let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
         let text = "[dataplane]\nflows = 65_536\n[[interface]]\nname = \"eth0\"\n";
         let dataplane = load_str("lb.toml", text, &machine).unwrap().0.dataplane;
         let sight = Sight::of(&[

@@ -10,7 +10,7 @@ fn lists_of_numbers_are_read_and_written() {
 
 #[test]
 fn a_machine_without_anything_is_told_what_keeps_it_from_running() {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let config = load_str("lb.toml", "[[interface]]\nname = \"eth0\"\n", &machine).unwrap().0;
     let findings = examine(&Sight::of(&[]), &config);
     let problems: Vec<_> =
@@ -27,7 +27,7 @@ fn a_machine_without_anything_is_told_what_keeps_it_from_running() {
 
 #[test]
 fn what_a_configuration_needs_is_told() {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let needs = |dataplane: &str| {
         let text = format!(
             "[dataplane]\n{dataplane}\n[[interface]]\nname = \"eth0\"\n[[interface]]\nname = \"eth1\"\n"

@@ -19,7 +19,7 @@ fn config(health: &str, backends: &[u8]) -> Config {
     for last in backends {
         text += &format!("[[service.backend]]\naddress = \"10.0.1.{last}\"\n");
     }
-    load_str("lb.toml", &text, &Machine { cores: 2, hostname: "lb".into() })
+    load_str("lb.toml", &text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
         .unwrap_or_else(|e| panic!("{e}"))
         .0
 }

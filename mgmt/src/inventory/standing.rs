@@ -125,7 +125,9 @@ mod tests {
     fn inventory(now: Instant) -> Inventory {
         let text = "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\n\
                     port = 80\nmode = \"router\"\nbackend = [{ address = \"10.0.1.11\", weight = 200 }]\n";
-        let (config, _) = load_str("t.toml", text, &Machine { cores: 2, hostname: "lb".into() }).unwrap();
+        let (config, _) =
+            load_str("t.toml", text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
+                .unwrap();
         let mut inventory = Inventory::default();
         inventory.follow(&config, now, |_| dataplane::BackendStats::default());
         inventory

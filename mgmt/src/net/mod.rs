@@ -2,9 +2,10 @@
 //! neighbours ([`Netlink`] keeps [`NetState`] current), who resolves next hops ([`Resolver`]),
 //! and the answers for virtual addresses that Linux does not have ([`arp`], [`ndp`]).
 //!
-//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs`, `link_watch.rs`, `resolver.rs` and
-//! `bridges.rs` only.
+//! [`NetState`] and the responders do no I/O; sockets are in `netlink.rs`, `altnames.rs`, `link_watch.rs`,
+//! `resolver.rs` and `bridges.rs` only.
 
+mod altnames;
 pub mod arp;
 pub mod bridges;
 pub(crate) mod frame;
@@ -20,6 +21,7 @@ mod side_device;
 mod state;
 mod stations;
 
+pub use altnames::altnames;
 pub use bridges::BridgeError;
 pub use groups::{GroupId, Groups, solicited_node};
 pub use link_watch::{LinkNews, LinkWatch};

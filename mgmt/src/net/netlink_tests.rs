@@ -100,6 +100,12 @@ fn links_addresses_and_routes_follow_the_kernel() {
         let link = netlink.state().link("eth0").unwrap().clone();
         assert_eq!((link.mac.to_string().as_str(), link.mtu), ("02:00:00:00:00:01", 1500));
         assert!(netlink.state().local_addresses().contains(&"10.77.0.1".parse().unwrap()));
+        assert!(link.unfinished, "one end of a pair");
+        ip("link property add dev eth0 altname another-name-of-it");
+        until(&mut netlink, |s| s.link("another-name-of-it").is_some_and(|other| other.index == link.index))
+            .await;
+        let names = crate::net::altnames().unwrap();
+        assert_eq!(names.get("another-name-of-it").map(String::as_str), Some("eth0"), "{names:?}");
 
         let ports = [Port { name: "eth0", bridge: None }];
         let hop = |s: &NetState, to: &str| {

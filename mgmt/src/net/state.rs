@@ -154,10 +154,10 @@ impl NetState {
         changed(old.and_then(|n| n.usable_mac()) != mac)
     }
 
-    /// The link of that name.
+    /// The link that has this name, as its main name or as another one.
     #[must_use]
     pub fn link(&self, name: &str) -> Option<&Link> {
-        self.links.values().find(|link| link.name == name)
+        self.links.values().find(|link| link.is_named(name))
     }
 
     /// The link of that number.

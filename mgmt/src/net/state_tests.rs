@@ -11,16 +11,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn link(index: u32, name: &str) -> Link {
-    Link {
-        index,
-        name: name.into(),
-        mac: Mac([2; 6]),
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        is_bridge: false,
-        master: None,
-    }
+    Link { index, name: name.into(), mac: Mac([2; 6]), mtu: 1500, up: true, carrier: true, ..Link::default() }
 }
 
 fn route(prefix: &str, metric: u32, interface: Option<u32>, gateway: Option<&str>) -> Route {
@@ -192,4 +183,22 @@ fn an_interface_has_the_addresses_of_its_bridge() {
     let state = bridged();
     assert_eq!(state.ip_link(INLINE[1]).map(|link| link.index), Some(20));
     assert_eq!(state.ip_link(INTERFACES[1]).map(|link| link.index), Some(8));
+}
+
+#[test]
+fn a_link_has_several_names_and_a_vlan_s_frames_are_those_of_its_carrier() {
+    let mut state = NetState::default();
+    let altnames = vec!["enp3s0f0".to_owned(), "front".to_owned()];
+    state.apply(Event::Link(Link { altnames, unfinished: true, ..link(7, "eth0") }));
+    state.apply(Event::Link(link(8, "eth1")));
+    state.apply(Event::Link(Link { carrier_of_vlan: Some(7), ..link(9, "eth0.7") }));
+    for name in ["eth0", "enp3s0f0", "front"] {
+        assert_eq!(state.link(name).map(|link| link.index), Some(7), "{name}");
+    }
+    assert!(state.link("enp3s0f1").is_none());
+    assert_eq!(state.altnames().collect::<Vec<_>>(), [("enp3s0f0", "eth0"), ("front", "eth0")]);
+    assert_eq!(state.link("eth0").map(Link::names).as_deref(), Some("eth0 (enp3s0f0, front)"));
+    let unfinished = |name| state.link(name).is_some_and(|link| state.is_unfinished(link));
+    assert_eq!(["eth0", "eth1", "eth0.7"].map(unfinished), [true, false, true]);
+    assert_eq!(state.vlans_on(7).map(|link| link.index).collect::<Vec<_>>(), [9]);
 }

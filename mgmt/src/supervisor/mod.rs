@@ -226,6 +226,7 @@ impl Supervisor {
             tracing::error!(%error, "the network's state is not known for now");
             return;
         }
+        self.machine.learn_altnames(self.netlink.state().altnames());
         self.watch_interfaces(Occasion::Change);
         self.rejoin_bridges().await;
         self.warn_of_what_has_come();

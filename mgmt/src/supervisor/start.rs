@@ -22,7 +22,7 @@ use crate::health::check::script::Launcher;
 use crate::health::engine::{self, Checks};
 use crate::inventory::Inventory;
 use crate::net::bridges::refuse_foreign_ports;
-use crate::net::{BridgeError, Groups, NetError, NetState, Netlink};
+use crate::net::{BridgeError, Groups, Link, NetError, NetState, Netlink};
 
 /// Why the box did not start.
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +195,7 @@ fn setup(config: &Config, machine: &Machine, net: &NetState) -> Result<Setup, St
     let interfaces = config.interfaces.iter().map(|interface| {
         let name = interface.name.clone();
         let Some(link) = net.link(&name) else {
-            let there: Vec<_> = net.links().map(|link| link.name.as_str()).collect();
+            let there: Vec<_> = net.links().map(Link::names).collect();
             return Err(StartFailure::NoInterface { name, there: there.join(", ") });
         };
         if !link.usable() {

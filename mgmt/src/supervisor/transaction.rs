@@ -246,7 +246,7 @@ mod tests {
     fn a_restart_with_the_same_file_is_no_other_configuration() {
         let dir = crate::api::fake::fresh_dir();
         let text = format!("[node]\nstate_dir = \"{}\"\n[[interface]]\nname = \"eth0\"\n", dir.display());
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         let config = load_str("lb.toml", &text, &machine).unwrap().0;
         let begin = |text: &str| Transaction::begin(&config, "lb.toml".to_owned(), text.to_owned());
         let first = begin(&text);

@@ -26,13 +26,16 @@ use super::{Config, Dataplane, Interface, Machine, Metrics, Node, model};
 const DEFAULT_RUN_DIR: &str = "/run/penstock";
 const DEFAULT_STATE_DIR: &str = "/var/lib/penstock";
 
-/// The kernel's `IFNAMSIZ`, its closing zero aside.
-const INTERFACE_NAME: usize = 15;
+/// The kernel's `IFNAMSIZ`, its closing zero aside: the main name of an interface.
+const MAIN_NAME: usize = 15;
+/// The kernel's `ALTIFNAMSIZ`, the same: another name of it.
+const INTERFACE_NAME: usize = 127;
 
 /// Names stand in addresses of the control socket and in labels of metrics.
 const NAME: usize = 64;
 
-pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'_>) -> Option<Config> {
+pub(super) fn file(mut model: model::Model, machine: &Machine, report: &mut Report<'_>) -> Option<Config> {
+    use_main_names(&mut model, machine);
     let node = node(model.node, machine, report);
     let dataplane = dataplane(model.dataplane, machine, report);
     let interfaces = interfaces(model.interfaces, report);
@@ -41,6 +44,21 @@ pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'
     let vrrp = vrrp::instances(&model.vrrp, &model.services, report);
     let metrics = Metrics { listen: model.listen };
     (!report.has_errors()).then_some(Config { node, dataplane, metrics, interfaces, vrrp, services })
+}
+
+/// Whatever name of an interface is written, from here on it is the kernel's main one. The span stays that of what is
+/// written.
+fn use_main_names(model: &mut model::Model, machine: &Machine) {
+    let ports =
+        model.interfaces.iter_mut().flat_map(|interface| [&mut interface.name, &mut interface.bridge]);
+    let routers = model.vrrp.iter_mut().flat_map(|router| {
+        let tracked = router.track.iter_mut().map(|track| &mut track.interface);
+        std::iter::once(&mut router.interface).chain(tracked)
+    });
+    for name in ports.chain(routers).flatten() {
+        let main = machine.main_name(name.get_ref()).to_owned();
+        *name.get_mut() = main;
+    }
 }
 
 /// A file that the daemon runs, reads or writes.
@@ -151,6 +169,13 @@ fn bridges(written: &[model::Interface], report: &mut Report<'_>) {
     let mut ports: HashMap<&str, (&Spanned<String>, usize)> = HashMap::new();
     for bridge in written.iter().filter_map(|interface| interface.bridge.as_ref()) {
         interface_name(bridge, report);
+        if bridge.get_ref().len() > MAIN_NAME {
+            let message = format!(
+                "{:?} is the name of no bridge that there is, and too long for a new one",
+                bridge.get_ref()
+            );
+            report.error(&bridge.span(), message).help(format!("at most {MAIN_NAME} characters"));
+        }
         ports.entry(bridge.get_ref()).or_insert((bridge, 0)).1 += 1;
     }
     for (name, (bridge, count)) in &ports {

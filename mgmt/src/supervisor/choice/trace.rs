@@ -38,7 +38,8 @@ impl Supervisor {
     }
 
     fn interface_id(&self, name: &str) -> Result<InterfaceId, Refusal> {
-        let place = (0..).zip(&self.config.interfaces).find(|(_, interface)| interface.name == name);
+        let main = self.machine.main_name(name);
+        let place = (0..).zip(&self.config.interfaces).find(|(_, interface)| interface.name == main);
         let none = || {
             Refusal::not_found(format!("there is no interface {name:?}: `penstock interfaces` lists them"))
         };
