@@ -45,16 +45,19 @@ impl Supervisor {
         })
     }
 
-    /// Over IPv6 adverts come from a link-local address (RFC 9568 section 5.1.2.1).
+    /// Over IPv6 adverts come from a link-local address (RFC 9568 section 5.1.2.1); those to peers behind a router from one
+    /// that the router can take replies to.
     fn place_of(&self, instance: &Vrrp) -> Option<Place> {
         let link = self.netlink.state().link(&instance.interface).filter(|link| link.usable())?;
         let is_virtual = |address: &IpAddr| {
             instance.priority != Priority::OWNER
                 && self.config.vrrp.iter().any(|other| other.addresses.contains(address))
         };
+        let is_far = |peer: &IpAddr| matches!(peer, IpAddr::V6(v6) if !v6.is_unicast_link_local());
+        let is_routed = instance.peers.iter().any(is_far);
         let fits = |address: &IpAddr| match address {
             IpAddr::V4(_) => instance.is_ipv4(),
-            IpAddr::V6(v6) => !instance.is_ipv4() && v6.is_unicast_link_local(),
+            IpAddr::V6(v6) => !instance.is_ipv4() && v6.is_unicast_link_local() != is_routed,
         };
         let mut own = self.netlink.state().addresses_of(link.index);
         let own = own.find(|address| fits(address) && !is_virtual(address))?;
