@@ -13,6 +13,7 @@ mod classify;
 mod context;
 mod cookie;
 mod egress;
+mod finish;
 mod fragments;
 mod headers;
 mod lookup;

@@ -6,6 +6,7 @@ mod ordinary;
 
 use super::batch::{Batch, Marks, Packet};
 use super::context::Context;
+use super::finish;
 use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, FlowTable, Tuple};
@@ -37,6 +38,9 @@ impl From<WireError> for DropReason {
 #[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     parse_batch(batch, context.table);
+    if !context.snapshot.unfinished.is_empty() {
+        finish::run(batch, context.snapshot.unfinished);
+    }
 }
 
 /// The stage needs nothing but the frames and the table.

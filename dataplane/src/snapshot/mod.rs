@@ -3,6 +3,7 @@
 
 mod backend;
 mod fib;
+mod interface_set;
 mod publish;
 mod rss;
 mod service;
@@ -14,6 +15,7 @@ mod vip_map;
 
 pub use backend::{Backend, ClientAddress, Dscp, Fate, Forwarding, NextHop, OneArm};
 pub use fib::{Fib, Hop, Route};
+pub use interface_set::InterfaceSet;
 pub use publish::{Publisher, Reader};
 pub use rss::{CLASSES, PortClasses, Rss};
 pub use service::{MissingState, Service};
@@ -42,6 +44,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// The data plane's interfaces, by [`InterfaceId`].
     pub interfaces: Vec<Interface>,
+    /// Interfaces whose frames may come with unfinished checksums.
+    pub unfinished: InterfaceSet,
     /// The services, by [`ServiceId`].
     pub services: Shared<Vec<Service>>,
     /// The backends, by [`BackendId`]. A backend that has left the configuration stays until its

@@ -31,8 +31,10 @@ use std::time::Instant;
 use dataplane::admission::Admission;
 use dataplane::persistence::{Clients, Persistence};
 use dataplane::schedule::{Schedule, cluster_seed};
-use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Tenure, Vip};
-use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
+use dataplane::snapshot::{
+    ClientAddress, Fate, Interface, InterfaceSet, PortSet, Rss, Service, Snapshot, Tenure, Vip,
+};
+use dataplane::types::{BridgeId, InterfaceId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
@@ -102,6 +104,7 @@ impl Compiler {
         let mut snapshot = Snapshot {
             generation: self.generation,
             interfaces: interfaces(net, &ports),
+            unfinished: unfinished(net, &ports),
             local_addresses: net.local_addresses(),
             hash_seed: cluster_seed(&config.node.cluster),
             timeouts: config.dataplane.flow_timeouts,
@@ -196,6 +199,13 @@ fn interfaces(net: &NetState, ports: &[Port<'_>]) -> Vec<Interface> {
         }
     };
     ports.iter().map(interface).collect()
+}
+
+/// Interfaces whose frames may come from the same machine.
+fn unfinished(net: &NetState, ports: &[Port<'_>]) -> InterfaceSet {
+    let numbered = (0..).map(InterfaceId).zip(ports);
+    let is_local = |port: &Port<'_>| net.link(port.name).is_some_and(|link| net.is_unfinished(link));
+    numbered.filter(|(_, port)| is_local(port)).map(|(id, _)| id).collect()
 }
 
 fn add_service(

@@ -9,7 +9,7 @@ use super::super::headers::{Content, Headers, Piece};
 use super::super::retire::{self, Fated};
 use super::super::rewrite::{self, Way};
 use super::super::verdict::DropReason;
-use super::super::{admit, choose, parse, pick};
+use super::super::{admit, choose, finish, parse, pick};
 use super::{Outcome, Step};
 use crate::flow::{Direction, Found};
 use crate::mode::{self, is_host};
@@ -41,6 +41,7 @@ pub(super) fn walk(
 ) -> Result<InterfaceId, Outcome> {
     let headers = parse::headers(packet.frame.bytes())?.ok_or(Outcome::ToManagement)?;
     steps.push(parsed(&headers));
+    finish::one(packet, &headers, context.snapshot.unfinished);
     if !is_steered(context, &headers) {
         return Err(Outcome::ToLinux);
     }

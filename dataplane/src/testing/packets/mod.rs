@@ -38,7 +38,7 @@ macro_rules! tables {
     };
 }
 
-tables!(admission, bridge, errors, flows, fragments, headers, services, sizes, streams);
+tables!(admission, bridge, checksums, errors, flows, fragments, headers, services, sizes, streams);
 
 /// What is promised of the tables: so many frames, each with its fate and the counters that it moves, and no
 /// two cases of one name.
