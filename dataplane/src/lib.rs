@@ -59,5 +59,5 @@ pub use stats::{
 pub use worker::{ControlFrame, Punt};
 pub use xdp::{
     Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, LinkSocket, MENDED_VIRTIO_NET,
-    go_first, queues, rss,
+    TagOffload, VlanTags, go_first, has_hardware, is_veth, queues, rss, tag_offload, try_program,
 };

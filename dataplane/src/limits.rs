@@ -21,6 +21,9 @@ pub const HEADROOM: usize = 256;
 /// The longest frame that fits a chunk behind its headroom, without its FCS.
 pub const MAX_FRAME: usize = CHUNK - HEADROOM;
 
+/// The longest packet: a frame has an Ethernet header and one VLAN tag beside what an MTU counts.
+pub const MAX_MTU: usize = MAX_FRAME - 18;
+
 /// Queues of one interface that workers may own.
 pub const MAX_QUEUES: usize = 64;
 

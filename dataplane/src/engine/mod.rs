@@ -3,6 +3,7 @@
 mod capture;
 mod ports;
 mod setup;
+mod tags;
 mod threads;
 
 pub use setup::{FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};

@@ -285,6 +285,7 @@ pub(crate) fn status() -> view::Status {
             bridge: None,
             xdp: "native".to_owned(),
             zero_copy: false,
+            vlan_tags: "in-frame".to_owned(),
             queues: 1,
             rx_packets: 1234,
             tx_packets: 99,

@@ -50,7 +50,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
             "age_seconds backend client idle_seconds packets_in packets_out protocol service snat state virtual",
         ),
         ("/v1/persistence", "client left_seconds server services"),
-        ("/v1/interfaces", "bridge mac name queues rx_dropped rx_packets tx_packets xdp zero_copy"),
+        ("/v1/interfaces", "bridge mac name queues rx_dropped rx_packets tx_packets vlan_tags xdp zero_copy"),
         ("/v1/neighbours", "address interface mac state used_for"),
     ];
     for (path, fields) in lists {

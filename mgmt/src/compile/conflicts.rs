@@ -48,10 +48,45 @@ pub enum Conflict {
         /// The router.
         gateway: IpAddr,
     },
+    /// Frames of a VLAN would leave without their tag, and so into another VLAN.
+    #[error(
+        "interface {interface:?} takes VLAN tags out of frames and lets nothing change that, so that workers do not \
+         see them; but {user}: {HIDDEN_ADVICE}"
+    )]
+    HiddenTags {
+        /// The interface.
+        interface: String,
+        /// What needs the tags.
+        user: String,
+    },
 }
+
+const HIDDEN_ADVICE: &str = "use an interface whose driver has 'ethtool -K NAME rxvlan off', or a pair of veth under \
+     Linux 6.8 or newer with xdp = \"auto\"";
 
 const ADVICE: &str =
     "use a prefix that is routed to the box, or a part of the segment's that nobody else uses";
+
+/// What needs to see VLAN tags on interfaces where workers do not see them.
+#[must_use]
+pub fn hidden_tags<'n>(
+    config: &Config,
+    net: &NetState,
+    hidden: impl IntoIterator<Item = &'n str>,
+) -> BTreeSet<Conflict> {
+    let mut found = BTreeSet::new();
+    let bound = config.services.iter().find(|service| service.vlan.is_some());
+    for name in hidden {
+        let vlan = net.link(name).and_then(|link| net.vlans_on(link.index).next());
+        let user = match (bound, vlan) {
+            (Some(service), _) => format!("service {:?} is bound to a `vlan`", service.name),
+            (None, Some(vlan)) => format!("{:?} is an interface of a VLAN on it", vlan.name),
+            (None, None) => continue,
+        };
+        found.insert(Conflict::HiddenTags { interface: name.to_owned(), user });
+    }
+    found
+}
 
 /// All conflicts between a configuration and the network of the box.
 #[must_use]

@@ -16,7 +16,7 @@ mod tenancies;
 
 pub use backends::{is_behind_a_router, tunnel_source};
 pub use choose::Outcome;
-pub use conflicts::{Conflict, conflicts};
+pub use conflicts::{Conflict, conflicts, hidden_tags};
 pub use forecast::{Moved, moved};
 pub use meters::Groups;
 pub use mtu::{Tight, tight};

@@ -255,6 +255,7 @@ impl Supervisor {
         }
         self.watch_pools();
         self.watch_pressure();
+        self.dataplane.keep_tags();
         self.watch_interfaces(Occasion::Tick);
         self.rejoin_bridges().await;
         self.announce(Due::Repeated);

@@ -13,7 +13,7 @@ use super::{
     Supervisor, Watched, announce, bfd, control, failover, interfaces, observe, pools, side_way, transaction,
 };
 use crate::bfd::engine::Bfd;
-use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
+use crate::compile::{Compiler, Conflict, Facts, Served, conflicts, hidden_tags};
 use crate::config::{Config, Machine};
 use crate::events::Events;
 use crate::failover::Failover;
@@ -97,8 +97,8 @@ pub async fn start(
     let (first, prepared) = at_once(first, || Dataplane::prepare(&setup));
     compiler.build_on(cores.saturating_sub(workers));
     let dataplane = Dataplane::start(&setup, prepared?, first)?;
-    let punt_event = punt_event(&dataplane)?;
-    let resolver = netlink.resolver();
+    examine_frames(&dataplane, &config, netlink.state())?;
+    let (punt_event, resolver) = (punt_event(&dataplane)?, netlink.resolver());
     let (failover, bfd, checks) = threads(&dataplane)?;
     let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
@@ -140,6 +140,18 @@ pub async fn start(
     supervisor.follow_side_way().await;
     supervisor.keep_neighbours().await;
     Ok(supervisor)
+}
+
+/// Whether workers get frames as they were sent: with their tags, and with checksums.
+fn examine_frames(dataplane: &Dataplane, config: &Config, net: &NetState) -> Result<(), StartFailure> {
+    let hidden = interfaces::with_hidden_tags(dataplane);
+    let conflicts = hidden_tags(config, net, hidden.iter().map(String::as_str));
+    if !conflicts.is_empty() {
+        return Err(StartFailure::Conflicts(conflicts));
+    }
+    interfaces::warn_of_hidden_tags(&hidden);
+    interfaces::tell_of_unfinished(config, net);
+    Ok(())
 }
 
 fn punt_event(dataplane: &Dataplane) -> std::io::Result<AsyncFd<OwnedFd>> {

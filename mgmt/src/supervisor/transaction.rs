@@ -96,7 +96,8 @@ impl Supervisor {
             return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
         }
         let (config, _) = self.read(text)?;
-        let conflicts = conflicts(&config, self.netlink.state());
+        let mut conflicts = conflicts(&config, self.netlink.state());
+        conflicts.extend(self.hidden_tags(&config));
         if !conflicts.is_empty() {
             return Err(Refusal::conflicts(&text.name, &conflicts));
         }

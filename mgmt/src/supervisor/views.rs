@@ -59,6 +59,7 @@ impl Supervisor {
                 mac: self.netlink.state().link(&status.name).map(|link| link.mac.to_string()),
                 xdp: view::xdp_word(status.attachment).to_owned(),
                 zero_copy: status.zero_copy,
+                vlan_tags: view::tags_word(status.tags).to_owned(),
                 queues: status.queues,
                 rx_packets: status.rx_packets,
                 tx_packets: status.tx_packets,
