@@ -122,7 +122,7 @@ async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -
     match verb {
         Verb::Check { file: Some(file), .. } => session.check(&file),
         Verb::Check { file: None, .. } => session.terminal.print(&config::reference()),
-        Verb::Doctor(arguments) => session.doctor(&arguments),
+        Verb::Doctor(arguments) => session.doctor(&arguments).await,
         Verb::Plan { file } => session.plan(&file).await,
         Verb::Apply(arguments) => session.apply(&arguments).await,
         Verb::Confirm => session.confirm().await,

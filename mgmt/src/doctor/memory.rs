@@ -12,7 +12,23 @@ const BYTES_PER_FLOW: u64 = 86;
 const BYTES_PER_WORKER: u64 = 1 << 20;
 
 pub(super) fn examine(sight: &Sight, dataplane: &Dataplane) -> Vec<Finding> {
-    vec![huge_pages(sight, dataplane), locked(sight)]
+    let mut findings = vec![huge_pages(sight, dataplane), locked(sight)];
+    findings.extend(room(sight, dataplane));
+    findings
+}
+
+/// The table is in memory from the start.
+fn room(sight: &Sight, dataplane: &Dataplane) -> Option<Finding> {
+    let available = memory(sight, "MemAvailable")?;
+    let needed = dataplane.flows as u64 * BYTES_PER_FLOW / 1024;
+    let is_running = daemons(sight).next().is_some();
+    (needed > available && dataplane.huge_pages != HugePages::Require && !is_running).then(|| {
+        Finding::problem(
+            "memory",
+            format!("{} MiB are available, the flow table takes {}", available / 1024, needed / 1024),
+            "a smaller number of `flows` in [dataplane]",
+        )
+    })
 }
 
 fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
@@ -42,14 +58,18 @@ pub(super) fn needed(sight: &Sight, dataplane: &Dataplane) -> u64 {
     (dataplane.flows as u64 * BYTES_PER_FLOW + dataplane.cores.len() as u64 * BYTES_PER_WORKER).div_ceil(size)
 }
 
-/// How many a daemon that runs has already.
-fn held(sight: &Sight) -> u64 {
+/// The numbers of daemons that run.
+fn daemons(sight: &Sight) -> impl Iterator<Item = String> {
     let is_daemon =
         |process: &String| sight.text(&format!("/proc/{process}/comm")).as_deref() == Some("penstockd");
     let processes =
         sight.names("/proc").into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    let kilobytes = processes
-        .filter(is_daemon)
+    processes.filter(is_daemon)
+}
+
+/// How many a daemon that runs has already.
+fn held(sight: &Sight) -> u64 {
+    let kilobytes = daemons(sight)
         .filter_map(|process| line_of(&sight.text(&format!("/proc/{process}/status"))?, "HugetlbPages"));
     kilobytes.sum::<u64>() / memory(sight, "Hugepagesize").filter(|size| *size > 0).unwrap_or(2048)
 }
@@ -121,6 +141,18 @@ mod tests {
             (found.state, found.found.as_str()),
             (Ok, "0 free, penstockd has 4, the flow table takes 4")
         );
+    }
+
+    #[test]
+    fn the_table_has_to_fit_into_memory() {
+        let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
+        let text = "[dataplane]\nflows = 1_000_000\n[[interface]]\nname = \"eth0\"\n";
+        let dataplane = load_str("lb.toml", text, &machine).unwrap().0.dataplane;
+        let with = |files: &[(&str, &str)]| room(&Sight::of(files), &dataplane).map(|finding| finding.state);
+        assert_eq!(with(&[("/proc/meminfo", "MemAvailable: 84000 kB\n")]), None);
+        assert_eq!(with(&[("/proc/meminfo", "MemAvailable: 83000 kB\n")]), Some(Problem));
+        let running = [("/proc/meminfo", "MemAvailable: 83000 kB\n"), ("/proc/77/comm", "penstockd\n")];
+        assert_eq!(with(&running), None, "it has its table");
     }
 
     #[test]

@@ -12,7 +12,7 @@ fn lists_of_numbers_are_read_and_written() {
 fn a_machine_without_anything_is_told_what_keeps_it_from_running() {
     let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let config = load_str("lb.toml", "[[interface]]\nname = \"eth0\"\n", &machine).unwrap().0;
-    let findings = examine(&Sight::of(&[]), &config);
+    let findings = examine(&Sight::of(&[]), &config, &machine, &NetState::default());
     let problems: Vec<_> =
         findings.iter().filter(|f| f.state == State::Problem).map(|f| f.what.as_str()).collect();
     assert_eq!(
@@ -42,6 +42,28 @@ fn what_a_configuration_needs_is_told() {
 
 #[test]
 fn this_machine_can_be_looked_at() {
-    let config = load_str("lb.toml", "[[interface]]\nname = \"lo0\"\n", &Machine::this()).unwrap().0;
-    assert!(examine(&Sight::default(), &config).len() > 5);
+    let machine = Machine::this();
+    let config = load_str("lb.toml", "[[interface]]\nname = \"lo0\"\n", &machine).unwrap().0;
+    assert!(examine(&Sight::default(), &config, &machine, &NetState::default()).len() > 5);
+    assert!(examine_machine(&Sight::default(), &machine, &NetState::default()).len() > 5);
+}
+
+#[test]
+fn without_a_configuration_the_machine_is_looked_at_and_no_interface_keeps_it_from_running() {
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
+    let sight = Sight::of(&[
+        ("/proc/sys/kernel/osrelease", "6.12.3\n"),
+        ("/proc/cpuinfo", "flags : fpu avx2 bmi2 aes pclmulqdq\n"),
+        ("/sys/class/net/lo/mtu", "65536\n"),
+        ("/sys/class/net/eth0/mtu", "9000\n"),
+        ("/sys/class/net/eth1/operstate", "down\n"),
+    ]);
+    let findings = examine_machine(&sight, &machine, &NetState::default());
+    let states = |what: &str| -> Vec<_> {
+        findings.iter().filter(|f| f.what == what).map(|finding| finding.state).collect()
+    };
+    assert_eq!(states("kernel"), [State::Ok]);
+    assert_eq!((states("mtu eth0"), states("link eth1")), (vec![State::Advice], vec![State::Advice]));
+    assert!(states("link lo").is_empty(), "{findings:#?}");
+    assert!(findings.iter().all(|f| f.state != State::Problem || f.what == "af_xdp"), "{findings:#?}");
 }
