@@ -12,8 +12,13 @@ use std::process::Command;
 )]
 mod limits;
 
-/// Each `xdp/NAME.bpf.c` becomes a `NAME.bpf.o`.
-const PROGRAMS: [&str; 2] = ["steering", "decap"];
+/// Each `xdp/NAME.bpf.c` becomes an `OBJECT.bpf.o`, with these definitions.
+const PROGRAMS: [(&str, &str, &[&str]); 3] = [
+    ("steering", "steering", &[]),
+    // For devices whose frames have their VLAN tag beside them.
+    ("steering", "steering-tags", &["-DREAD_VLAN_TAG"]),
+    ("decap", "decap", &[]),
+];
 /// What the steering program includes.
 const HEADERS: &str = "xdp/steering";
 
@@ -22,14 +27,14 @@ fn main() {
     println!("cargo::rerun-if-changed={HEADERS}");
     println!("cargo::rerun-if-env-changed=CLANG");
     let directory = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    for program in PROGRAMS {
+    for (program, object, definitions) in PROGRAMS {
         let source = format!("xdp/{program}.bpf.c");
         println!("cargo::rerun-if-changed={source}");
-        compile(&source, &directory.join(format!("{program}.bpf.o")));
+        compile(&source, &directory.join(format!("{object}.bpf.o")), definitions);
     }
 }
 
-fn compile(source: &str, object: &Path) {
+fn compile(source: &str, object: &Path, definitions: &[&str]) {
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
     let mut compile = Command::new(&clang);
     compile
@@ -37,6 +42,7 @@ fn compile(source: &str, object: &Path) {
         .arg(format!("-DMAX_INTERFACES={}", limits::MAX_INTERFACES))
         .arg(format!("-DMAX_QUEUES={}", limits::MAX_QUEUES))
         .arg(format!("-DMAX_EXTENSION_HEADERS={}", limits::MAX_EXTENSION_HEADERS))
+        .args(definitions)
         .args(architecture_headers())
         .args(["-c", source, "-o"])
         .arg(object);

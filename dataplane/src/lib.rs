@@ -42,6 +42,7 @@ mod sync;
 mod testing;
 mod tick;
 pub mod types;
+mod unresolved;
 mod wire;
 mod worker;
 mod xdp;
@@ -51,7 +52,7 @@ pub use engine::{
     Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Prepared, Setup, XdpPreference,
 };
 pub use error::{StartError, SteeringError};
-pub use pipeline::{DropReason, Explained, Why, explain, trace};
+pub use pipeline::{DropReason, Explained, Why, trace};
 pub use recorder::Recorded;
 pub use stats::{
     BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
@@ -59,5 +60,5 @@ pub use stats::{
 pub use worker::{ControlFrame, Punt};
 pub use xdp::{
     Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, LinkSocket, MENDED_VIRTIO_NET,
-    go_first, queues, rss,
+    TagOffload, VlanTags, go_first, has_hardware, is_veth, queues, rss, tag_offload, try_program,
 };

@@ -21,6 +21,9 @@ pub const HEADROOM: usize = 256;
 /// The longest frame that fits a chunk behind its headroom, without its FCS.
 pub const MAX_FRAME: usize = CHUNK - HEADROOM;
 
+/// The longest packet: a frame has an Ethernet header and one VLAN tag beside what an MTU counts.
+pub const MAX_MTU: usize = MAX_FRAME - 18;
+
 /// Queues of one interface that workers may own.
 pub const MAX_QUEUES: usize = 64;
 
@@ -78,6 +81,17 @@ pub(crate) const FRAGMENTS_HELD_PER_SOURCE: usize = 16;
 /// Frames that may run through the stages once more after a batch.
 pub(crate) const FRAGMENTS_READY: usize = BATCH;
 
+/// Next hops without a known MAC address that one worker remembers, and keeps packets for.
+pub(crate) const UNRESOLVED: usize = 1024;
+/// Packets that wait for one of them: a new one replaces the oldest.
+pub(crate) const UNRESOLVED_PER_NEXT_HOP: usize = 8;
+/// Packets that wait beside the first one of each next hop.
+pub(crate) const UNRESOLVED_MORE: usize = 1024;
+/// Packets that wait for a next hop, of one worker. Its memory has chunks for them, so that receiving goes on.
+pub(crate) const UNRESOLVED_PACKETS: usize = UNRESOLVED + UNRESOLVED_MORE;
+/// Next hops that one worker reports to management between two batches.
+pub(crate) const UNRESOLVED_REPORTS: usize = BATCH;
+
 /// ICMP errors and resets that one worker sends in a second.
 pub(crate) const ANSWERS_PER_SECOND: u32 = 1000;
 
@@ -111,6 +125,16 @@ pub(crate) const OPENINGS_PER_ROUND: usize = 32;
 /// Backends that a new flow asks at most when the one that was chosen has as many as it may.
 pub(crate) const BACKEND_TRIES: usize = 16;
 
+/// Backends that a new flow tries at most where the ones before have no reply tuple left for it: another flow has it,
+/// or the source-NAT pool towards them is exhausted.
+pub(crate) const CLASH_TRIES: usize = 16;
+/// Connections that are ending and whose sequence numbers are remembered: a megabyte. More than end within a
+/// round trip at a hundred thousand a second.
+pub(crate) const ENDINGS: usize = 1 << 16;
+/// How far in front of a FIN a segment may lie that was sent before it, and comes behind it. One that is farther away
+/// shows that its sender has sent no such FIN.
+pub(crate) const BEFORE_FIN: u32 = 1 << 20;
+
 /// Sets of four sources each, whose rates are remembered: four megabytes.
 pub const SOURCE_SETS: usize = 1 << 16;
 /// How often a worker tries to count one more event while others count theirs.
@@ -122,5 +146,5 @@ pub(crate) const INSERT_TRIES: usize = 4;
 const _: () = assert!(RECORDED_BYTES.is_multiple_of(8), "recorded in words");
 const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
 const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
-const _: () = assert!(MAX_BACKENDS <= 1 << 24, "a flow entry keeps a backend in 24 bits");
+const _: () = assert!(UNRESOLVED + MAX_INTERFACES < 1 << 15, "an egress is an interface or a next hop");
 const _: () = assert!(OPENINGS_PER_ROUND * 2 <= SPARES, "two segments each at most, out of the spare frames");

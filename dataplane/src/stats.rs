@@ -9,6 +9,7 @@ use crate::limits::MAX_BACKENDS;
 use crate::pipeline::DropReason;
 use crate::recorder::Recorder;
 use crate::types::{BackendId, InterfaceId, QueueId, WorkerId};
+use crate::xdp::VlanTags;
 
 /// A number that one thread writes and all may read.
 #[derive(Debug, Default)]
@@ -261,6 +262,8 @@ pub struct InterfaceStatus {
     pub name: String,
     /// How the program is attached; `None`: the interface has vanished.
     pub attachment: Option<XdpAttachment>,
+    /// Where VLAN tags are; `None`: the interface has vanished.
+    pub tags: Option<VlanTags>,
     /// Whether frames reach the workers without a copy.
     pub zero_copy: bool,
     /// Queues with a worker's socket on them.

@@ -2,7 +2,7 @@
 //
 // The steering program: the only code of Penstock on the way of a frame inside the kernel. It decides
 // one thing, frame by frame: to the worker that owns the queue, or on to Linux. It changes nothing in
-// a frame.
+// a frame, but for a VLAN tag that the kernel carries beside it: that one is put back for a worker.
 //
 // To a worker go:
 //   - packets to a VIP or to an address of a source-NAT pool, whatever they carry, fragments included;
@@ -41,6 +41,7 @@
 
 #include "steering/maps.h"
 #include "steering/parse.h"
+#include "steering/tag.h"
 
 #define PROTOCOL_VRRP 112
 #define BFD_SINGLE_HOP 3784 // RFC 5881 section 4
@@ -48,7 +49,6 @@
 #define ARP_REQUEST 1
 #define NEIGHBOUR_SOLICITATION 135  // RFC 4861 section 4.3
 #define NEIGHBOUR_ADVERTISEMENT 136 // RFC 4861 section 4.4
-#define FIRST_INFORMATIONAL 128	   // RFC 4443 section 2.1
 
 // Whom a destination MAC means.
 enum recipient {
@@ -124,22 +124,6 @@ static __always_inline enum recipient recipient_of(const struct ethhdr *ethernet
 	if (bpf_map_lookup_elem(&macs, &key))
 		return BOX;
 	return bpf_map_lookup_elem(&bridge_ports, &interface) ? ACROSS : SOMEONE_ELSE;
-}
-
-static __always_inline int is_error(int family, __u8 type)
-{
-	if (family == IPV6)
-		return type < FIRST_INFORMATIONAL;
-	switch (type) { // RFC 1122 section 3.2.2
-	case 3:	 // destination unreachable
-	case 4:	 // source quench
-	case 5:	 // redirect
-	case 11: // time exceeded
-	case 12: // parameter problem
-		return 1;
-	default:
-		return 0;
-	}
 }
 
 // An ICMP error (RFC 792, RFC 4443) about a packet that was sent to a backend's endpoint.
@@ -286,6 +270,9 @@ int steer(struct xdp_md *ctx)
 	// Without a socket in that place the answer is XDP_PASS.
 	if (queue < MAX_QUEUES && for_worker(ctx, *interface))
 		action = bpf_redirect_map(&xsks, *interface * MAX_QUEUES + queue, XDP_PASS);
+	// A frame must not lose its VLAN: without the tag it would leave into another one.
+	if (action == XDP_REDIRECT && !put_tag_back(ctx))
+		return XDP_DROP;
 	count = bpf_map_lookup_elem(&counters, interface);
 	if (count) {
 		if (action == XDP_REDIRECT)

@@ -78,34 +78,48 @@ impl History {
         self.entries.iter().find(|entry| entry.number == number)
     }
 
-    /// Adds one and gives it its number. It is there also if it could not be written.
-    pub fn record(&mut self, entry: Entry) -> (u64, io::Result<()>) {
+    /// Adds one: its number, and what is to be written for it to be there after a restart.
+    pub fn add(&mut self, entry: Entry) -> (u64, Writing) {
         let number = self.entries.last().map_or(1, |last| last.number + 1);
         let entry = Entry { number, ..entry };
-        let written = self.write(&entry);
-        self.entries.push(entry);
-        while self.entries.len() > KEPT {
-            let oldest = self.entries.remove(0);
-            // Tried again when the next one is added after a restart.
-            let _ = fs::remove_file(self.file(oldest.number));
-        }
-        (number, written)
+        self.entries.push(entry.clone());
+        let surplus = self.entries.len().saturating_sub(KEPT);
+        let gone = self.entries.drain(..surplus).map(|oldest| oldest.number).collect();
+        (number, Writing { dir: self.dir.clone(), entry, gone })
     }
+}
 
-    fn file(&self, number: u64) -> PathBuf {
-        self.dir.join(format!("{number:08}.json"))
-    }
+/// An entry that is to be written, and numbers of those whose files are to go.
+#[derive(Debug)]
+pub struct Writing {
+    dir: PathBuf,
+    entry: Entry,
+    gone: Vec<u64>,
+}
 
-    /// For the owner alone: configurations may hold passwords. At once, as a whole.
-    fn write(&self, entry: &Entry) -> io::Result<()> {
+impl Writing {
+    /// Writes the file, for the owner alone: configurations may hold passwords. At once, as a whole. Takes as long as
+    /// the disk does.
+    ///
+    /// # Errors
+    /// The disk is full, or the folder cannot be made.
+    pub fn write(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
         let beside = self.dir.join("new");
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(&serde_json::to_vec(entry)?)?;
+        file.write_all(&serde_json::to_vec(&self.entry)?)?;
         file.sync_all()?;
-        fs::rename(&beside, self.file(entry.number))?;
+        fs::rename(&beside, self.file(self.entry.number))?;
+        for oldest in &self.gone {
+            // Tried again when the next one is added after a restart.
+            let _ = fs::remove_file(self.file(*oldest));
+        }
         File::open(&self.dir)?.sync_all()
+    }
+
+    fn file(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number:08}.json"))
     }
 }
 
@@ -136,8 +150,8 @@ mod tests {
         let dir = crate::api::fake::fresh_dir().join("history");
         let mut history = History::open(&dir);
         for number in 1..=25_u64 {
-            let (given, written) = history.record(entry(&format!("# {number}")));
-            written.unwrap();
+            let (given, writing) = history.add(entry(&format!("# {number}")));
+            writing.write().unwrap();
             assert_eq!(given, number);
         }
         fs::write(dir.join("00000099.json"), "{").unwrap();
@@ -152,10 +166,22 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_an_error_and_leaves_nothing_behind_that_is_read() {
+        let dir = crate::api::fake::fresh_dir();
+        fs::create_dir_all(&dir).unwrap();
+        let mut history = History::open(&dir);
+        std::os::unix::fs::symlink("/dev/full", dir.join("new")).unwrap();
+        let (_, writing) = history.add(entry("a"));
+        assert_eq!(writing.write().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!((numbers(&history), numbers(&History::open(&dir))), (vec![1], vec![]));
+        fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
     fn what_cannot_be_written_is_remembered_and_told() {
         let mut history = History::open(Path::new("/proc/nowhere"));
-        let (number, written) = history.record(entry("a"));
-        assert!(written.is_err());
+        let (number, writing) = history.add(entry("a"));
+        assert!(writing.write().is_err());
         assert_eq!((number, numbers(&history)), (1, vec![1]));
     }
 }

@@ -3,6 +3,7 @@
 //! A backend that leaves the configuration keeps its number, and its place in the snapshot, until its
 //! last flow is gone: established flows are never cut by a reload.
 
+mod follow;
 mod standing;
 
 pub use standing::Standing;
@@ -12,12 +13,11 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use dataplane::BackendStats;
-use dataplane::admission::{SynProxy, Thresholds};
-use dataplane::types::{BackendId, Mode, Port, Prefix, Protocol};
+use dataplane::admission::Thresholds;
+use dataplane::types::{BackendId, Mode, Port, PortRange, Prefix, Protocol};
 
 use crate::api::view::Admin;
-use crate::config::{self, Config, Drain, Forwarding, Service, Then};
-use crate::health::plan::initial_condition;
+use crate::config::{self, Drain, Forwarding, OwnAddresses, Service, Then};
 use crate::health::{Condition, Subject};
 
 /// How long a backend stays after it has left the configuration, at least: until no worker can still
@@ -71,6 +71,8 @@ pub struct Member {
     pub condition: Condition,
     /// Whether it has any.
     has_checks: bool,
+    /// The interface of the node that has its address, so that no frame reaches it: it counts as down.
+    own_interface: Option<String>,
     /// When `state` changed last.
     pub changed: Option<Instant>,
     /// When it came up; `None`: it was there, and warm, when the daemon began.
@@ -81,6 +83,11 @@ pub struct Member {
     configured_admin: Admin,
     /// When it left the configuration.
     left: Option<Instant>,
+    /// The service's ports.
+    ports: PortRange,
+    /// Until when flows of datagrams to ports that the service has given up end with their next one: by then those
+    /// that are silent are forgotten.
+    review_until: Option<Instant>,
     /// The counters of its number when it got it.
     baseline: BackendStats,
 }
@@ -90,6 +97,12 @@ impl Member {
     #[must_use]
     pub fn has_left(&self) -> bool {
         self.left.is_some()
+    }
+
+    /// The interface of the node that has its address: it counts as down.
+    #[must_use]
+    pub fn own_interface(&self) -> Option<&str> {
+        self.own_interface.as_deref()
     }
 
     /// Its own part of its number's counters.
@@ -148,82 +161,6 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Brings the inventory up to a configuration. `stats` are the data plane's counters of a number.
-    pub fn follow(&mut self, config: &Config, now: Instant, stats: impl Fn(BackendId) -> BackendStats) {
-        let mut present = vec![false; self.members.len()];
-        let since = (!self.members.is_empty()).then_some(now);
-        for service in &config.services {
-            for backend in service.members() {
-                let name = name_of(service, backend.address, backend.port);
-                let id = self.numbers.get(&name).copied();
-                let id = id.unwrap_or_else(|| self.add(name, service, &backend, since, &stats));
-                present.resize(self.members.len(), false);
-                present[id.index()] = true;
-                if let Some(member) = &mut self.members[id.index()] {
-                    member.left = None;
-                    member.forwarding.clone_from(&service.forwarding);
-                    member.endings = (service.choice.on_failure, service.choice.drain);
-                    member.slow_start = service.choice.slow_start;
-                    member.mss_clamp = service.mss_clamp;
-                    member.has_checks = backend.health.is_some();
-                    // With checks, what they have said last holds until they say something else.
-                    if !member.has_checks {
-                        member.condition = Condition::default();
-                    }
-                    member.follow(&backend, now);
-                    member.is_proxied = service.syn_proxy != SynProxy::Off;
-                }
-            }
-        }
-        let absent = self.members.iter_mut().zip(present).filter(|(_, present)| !present);
-        for member in absent.filter_map(|(member, _)| member.as_mut()) {
-            member.left.get_or_insert(now);
-        }
-    }
-
-    fn add(
-        &mut self,
-        name: Name,
-        service: &Service,
-        backend: &config::Backend,
-        up_since: Option<Instant>,
-        stats: &impl Fn(BackendId) -> BackendStats,
-    ) -> BackendId {
-        // The configuration's bound on backends is far below 2^32.
-        let next = || BackendId(u32::try_from(self.members.len()).unwrap_or(u32::MAX));
-        let id = self.free.pop_first().unwrap_or_else(next);
-        let member = Member {
-            service: name.service.clone(),
-            vip: name.vip,
-            address: name.address,
-            port: name.port,
-            protocol: name.protocol,
-            forwarding: service.forwarding.clone(),
-            endings: (service.choice.on_failure, service.choice.drain),
-            slow_start: service.choice.slow_start,
-            mss_clamp: service.mss_clamp,
-            thresholds: backend.thresholds,
-            is_proxied: service.syn_proxy != SynProxy::Off,
-            weight: backend.weight,
-            priority_group: backend.priority_group,
-            admin: backend.admin,
-            has_checks: backend.health.is_some(),
-            condition: backend.health.as_deref().map_or_else(Condition::default, initial_condition),
-            changed: None,
-            up_since,
-            configured_weight: backend.weight,
-            configured_admin: backend.admin,
-            left: None,
-            baseline: stats(id),
-        };
-        if id.index() == self.members.len() {
-            self.members.push(None);
-        }
-        self.members[id.index()] = Some(member);
-        self.numbers.insert(name, id);
-        id
-    }
-
     /// The file says of a backend what has been set by hand.
     pub fn was_saved(&mut self, member: &Member, backend: &config::Backend) {
         let id = self.numbers.get(&member.name()).copied();
@@ -278,6 +215,24 @@ impl Inventory {
             }
         }
         changed.dedup();
+        changed
+    }
+
+    /// Takes in the addresses of the node itself. Gives the configured backends that have got one of them, or have none
+    /// any more.
+    pub fn take_own(&mut self, own: &OwnAddresses, now: Instant) -> Vec<BackendId> {
+        let mut changed = Vec::new();
+        for (id, member) in (0..).map(BackendId).zip(&mut self.members) {
+            let Some(member) = member else { continue };
+            let interface = own.interface_of(member.address);
+            if member.own_interface.as_deref() != interface {
+                let was = member.own_interface.is_some();
+                member.change(now, |member| member.own_interface = interface.map(str::to_owned));
+                if was != interface.is_some() && !member.has_left() {
+                    changed.push(id);
+                }
+            }
+        }
         changed
     }
 

@@ -1,10 +1,13 @@
 use super::*;
 use crate::api::view::BackendState;
-use crate::config::{Machine, load_str};
+use crate::config::{Config, Machine, load_str};
+use dataplane::snapshot::Fate;
 
 fn config(services: &str) -> Config {
     let text = format!("[[interface]]\nname = \"eth0\"\n{services}");
-    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into() }).unwrap().0
+    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
+        .unwrap()
+        .0
 }
 
 fn web(backends: &[(u8, u16)]) -> String {
@@ -133,4 +136,27 @@ fn a_backend_that_has_to_prove_itself_first_begins_down() {
     let alpha = "weight = 10\nhealth = { check = \"tcp\", initial = \"down\" }";
     inventory.follow(&config(&web(&[(11, 10)]).replace("weight = 10", alpha)), crate::clock::now(), none);
     assert_eq!(inventory.get(BackendId(0)).unwrap().state(), BackendState::Down);
+}
+
+#[test]
+fn a_backend_at_an_address_of_the_node_counts_as_down_until_the_address_is_elsewhere() {
+    let (mut inventory, start) = (Inventory::default(), crate::clock::now());
+    inventory.follow(&config(&web(&[(11, 1), (12, 2)])), start, none);
+    let own: OwnAddresses = [("10.0.1.12".parse().unwrap(), "eth1".to_owned())].into_iter().collect();
+    assert_eq!(inventory.take_own(&own, start), [BackendId(1)]);
+    assert_eq!(inventory.take_own(&own, start), [], "it is told once");
+    let is = |inventory: &Inventory| {
+        [0, 1].map(|id| {
+            let member = inventory.get(BackendId(id)).unwrap();
+            (member.state(), member.standing(start).weight, member.fate(start))
+        })
+    };
+    let up = (BackendState::Up, 1, Fate::Stays);
+    assert_eq!(is(&inventory), [up, (BackendState::Down, 0, Fate::Leave)]);
+    // What its checks say, by way of Linux, changes nothing.
+    let member = inventory.get_mut(BackendId(1)).unwrap();
+    member.change(start, |member| member.condition = Condition { up: true, weight: None });
+    assert_eq!(is(&inventory)[1].0, BackendState::Down);
+    assert_eq!(inventory.take_own(&OwnAddresses::default(), start), [BackendId(1)]);
+    assert_eq!(is(&inventory), [up, (BackendState::Up, 2, Fate::Stays)]);
 }

@@ -3,7 +3,7 @@
 use caps::{CapSet, Capability, CapsHashSet};
 
 /// What it needs as long as it runs, and for what.
-pub const KEPT: [(Capability, &str); 9] = [
+pub const KEPT: [(Capability, &str); 10] = [
     (
         Capability::CAP_NET_ADMIN,
         "interfaces that come back, bridges, neighbours, the device of checks, marks",
@@ -13,6 +13,11 @@ pub const KEPT: [(Capability, &str); 9] = [
     (Capability::CAP_PERFMON, "loading the steering program, which begins after this"),
     (Capability::CAP_IPC_LOCK, "frames of AF_XDP in locked memory, also for a queue that comes back"),
     (Capability::CAP_SYS_NICE, "threads of VRRP and BFD that go first, workers on their cores"),
+    (
+        Capability::CAP_CHOWN,
+        "a control socket that is bound again, and a saved file, which belong to whom they did; SETUID and SETGID \
+         could do more",
+    ),
     (Capability::CAP_SETUID, "scripts of checks and virtual routers, which run as another user"),
     (Capability::CAP_SETGID, "the same"),
     (Capability::CAP_KILL, "the same, when their time is over"),
@@ -44,14 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_unit_lets_the_daemon_have_what_it_keeps_and_what_its_start_needs() {
+    fn the_unit_lets_the_daemon_have_what_it_keeps() {
         let unit = include_str!("../../configs/penstockd.service");
         let granted = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
         let mut granted: Vec<_> =
             granted.split(' ').map(|name| name.parse::<Capability>().unwrap()).collect();
-        // Gives the control socket to its group.
         let mut needed: Vec<_> = KEPT.iter().map(|(capability, _)| *capability).collect();
-        needed.push(Capability::CAP_CHOWN);
         granted.sort_by_key(|capability| capability.index());
         needed.sort_by_key(|capability| capability.index());
         assert_eq!(granted, needed);

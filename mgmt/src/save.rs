@@ -1,11 +1,15 @@
 //! Writes what was changed live into the configuration's text, and leaves all else of it as it is: comments,
 //! order, spacing.
 
+mod replace;
+
 use std::net::IpAddr;
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use crate::api::view::Admin;
+
+pub use replace::replace;
 
 /// Which backend, as the file may say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +49,32 @@ pub fn edited(text: &str, place: Place<'_>, wanted: Wanted) -> Result<String, St
         Some(admin) => set(backend, "admin", admin.word().into()),
         None => {}
     }
-    Ok(file.to_string())
+    Ok(with_line_ends_of(text, &file.to_string()))
+}
+
+/// The editor ends all lines by LF. Lines that are as they were get their own ends back, and those in between the end
+/// of the line before them.
+fn with_line_ends_of(before: &str, after: &str) -> String {
+    let (bom, before) = before.strip_prefix('\u{feff}').map_or(("", before), |rest| ("\u{feff}", rest));
+    let old: Vec<&str> = before.split_inclusive('\n').collect();
+    let new: Vec<&str> = after.trim_start_matches('\u{feff}').split_inclusive('\n').collect();
+    let is_same = |(old, new): &(&&str, &&str)| content(old) == content(new);
+    let head = old.iter().zip(&new).take_while(is_same).count();
+    let shorter = old.len().min(new.len()) - head;
+    let tail = old.iter().rev().zip(new.iter().rev()).take(shorter).take_while(is_same).count();
+    let end = old[..head].last().or(old.first()).map_or("\n", |line| &line[content(line).len()..]);
+    let changed = new[head..new.len() - tail].iter().map(|line| match line.strip_suffix('\n') {
+        Some(line) => line.to_owned() + if end.is_empty() { "\n" } else { end },
+        None => (*line).to_owned(),
+    });
+    let changed: String = changed.collect();
+    [bom.to_owned(), old[..head].concat(), changed, old[old.len() - tail..].concat()].concat()
+}
+
+/// A line without its end.
+fn content(line: &str) -> &str {
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    line.strip_suffix('\r').unwrap_or(line)
 }
 
 /// Keeps what stands around the old value, a comment behind it too.
@@ -133,6 +162,19 @@ mod tests {
         for (found, from, to) in cases {
             assert_eq!(found.unwrap(), FILE.replace(from, to));
         }
+    }
+
+    #[test]
+    fn line_ends_stay_as_they_were() {
+        let weight = Wanted { weight: Some(7), admin: None };
+        let place = |address: &str, port| Place { service: "web", address: address.parse().unwrap(), port };
+        let (crlf, mixed) = (FILE.replace('\n', "\r\n"), FILE.replacen('\n', "\r\n", 3));
+        for text in [crlf.clone(), mixed, format!("\u{feff}{crlf}"), crlf.trim_end().to_owned()] {
+            let found = edited(&text, place("10.0.1.11", Some(80)), weight).unwrap();
+            assert_eq!(found, text.replace("weight = 100 ", "weight = 7 "));
+        }
+        let found = edited(&crlf, place("10.0.1.12", Some(8080)), weight).unwrap();
+        assert_eq!(found, crlf.replace("port = 8080\r\n", "port = 8080\r\nweight = 7\r\n"));
     }
 
     #[test]

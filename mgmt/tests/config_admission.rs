@@ -10,7 +10,7 @@ fn load(keys: &str) -> (Config, Vec<Diagnostic>) {
          mode = \"router\"\n{keys}\nbackend = [{{ address = \"10.0.1.11\", upper_threshold = 7 }}, \
          {{ address = \"10.0.1.12\" }}]\n"
     );
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     config::load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}"))
 }
 

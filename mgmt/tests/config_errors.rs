@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use mgmt::config::{self, Errors, Machine, Severity};
+use mgmt::config::{self, Errors, Machine, OwnAddresses, Severity};
 use proptest::prelude::*;
 
 fn machine() -> Machine {
-    Machine { cores: 4, hostname: "lb1".to_owned() }
+    Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() }
 }
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -52,6 +52,38 @@ fn every_mode_has_an_example_that_is_accepted_without_a_warning() {
     assert_eq!(names, ["bridge", "dsr", "one-arm", "router", "tunnel"]);
 }
 
+/// In all modes and families, of backends and of what stands in for them.
+#[test]
+fn an_address_of_the_node_cannot_be_a_backend() {
+    let own: OwnAddresses =
+        ["10.0.1.1", "fd00:1::1"].map(|own| (own.parse().unwrap(), "eth1".to_owned())).into_iter().collect();
+    for (mode, keys) in [
+        ("router", ""),
+        ("bridge", ""),
+        ("one-arm", "snat_pool = [\"10.0.1.110\", \"fd00:1::110\"]\n"),
+        ("dsr", ""),
+        ("dsr", "dsr = { dscp = 3 }\n"),
+        ("tunnel", "tunnel = { kind = \"ipip\" }\n"),
+    ] {
+        for (vip, address) in [("10.0.0.100", "10.0.1.1"), ("fd00::100", "fd00:1::1")] {
+            let text = format!(
+                "[[interface]]\nname = \"eth0\"\nbridge = \"br\"\n[[interface]]\nname = \"eth1\"\nbridge = \"br\"\n\
+                 [[service]]\nname = \"web\"\naddress = \"{vip}\"\nport = 80\nmode = \"{mode}\"\n{keys}\
+                 backup = {{ address = \"{address}\" }}\n[[service.backend]]\naddress = \"{address}\"\n"
+            );
+            let known = |own| config::load_str_on("lb.toml", &text, &machine(), own);
+            let nobody = OwnAddresses::default();
+            known(&nobody).unwrap_or_else(|errors| panic!("{mode}: {errors}"));
+            let errors = known(&own).expect_err(mode);
+            assert_eq!(errors.count(), 2, "{mode}: {errors}");
+            let told = errors.to_string();
+            for part in [address, "`eth1`", "lb.toml:", "another machine"] {
+                assert!(told.contains(part), "{mode}: no {part} in {told}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_file_with_five_errors_reports_five() {
     let text = include_str!("config_errors/five_errors.toml");
@@ -62,7 +94,7 @@ fn a_file_with_five_errors_reports_five() {
 fn the_default_cores_leave_the_first_one_to_linux() {
     let text = "[[interface]]\nname = \"eth0\"\n";
     let cores = |cores| {
-        let machine = Machine { cores, hostname: "lb1".to_owned() };
+        let machine = Machine { cores, hostname: "lb1".to_owned(), ..Machine::default() };
         config::load_str("lb.toml", text, &machine).unwrap().0.dataplane.cores
     };
     assert_eq!([cores(1), cores(2), cores(4)], [vec![0], vec![1], vec![1, 2, 3]]);

@@ -12,7 +12,7 @@ const BACKENDS: &str =
     "[[service.backend]]\naddress = \"10.0.1.11\"\n[[service.backend]]\naddress = \"10.0.1.12\"\n";
 
 fn config(service: &str, backends: &str) -> Config {
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     load_str("lb.toml", &format!("{HEAD}{service}\n{backends}"), &machine).unwrap_or_else(|e| panic!("{e}")).0
 }
 
@@ -23,6 +23,24 @@ fn health(config: &Config, backend: usize) -> Option<&Arc<Health>> {
 fn one(keys: &str) -> Check {
     let config = config(&format!("[service.health]\n{keys}"), BACKENDS);
     health(&config, 0).unwrap().checks[0].clone()
+}
+
+#[test]
+fn a_check_of_the_node_s_own_virtual_address_is_warned_of() {
+    let warnings = |address: &str| {
+        let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
+        let check = format!("[service.health]\ncheck = \"tcp\"\naddress = \"{address}\"\nport = 80");
+        let loaded = load_str("lb.toml", &format!("{HEAD}{check}\n{BACKENDS}"), &machine);
+        loaded
+            .unwrap_or_else(|errors| panic!("{errors}"))
+            .1
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert!(warnings("10.0.1.11").is_empty());
+    let found = warnings("10.0.0.100");
+    assert!(found.len() == 1 && found[0].contains("no client of its own services"), "{found:?}");
 }
 
 #[test]
@@ -137,7 +155,7 @@ fn a_plan_tells_of_a_services_checks_once() {
 
 #[test]
 fn the_example_has_every_kind_and_is_accepted_without_a_warning() {
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     let text = include_str!("../../configs/checks/every-kind.toml");
     let (config, warnings) =
         load_str("every-kind.toml", text, &machine).unwrap_or_else(|errors| panic!("{errors}"));

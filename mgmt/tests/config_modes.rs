@@ -10,7 +10,7 @@ const BRIDGED: &str = "[[interface]]\nname = \"eth0\"\nbridge = \"br0\"\n\
                        [[interface]]\nname = \"eth1\"\nbridge = \"br0\"\n";
 
 fn load(services: &str) -> (Config, Vec<config::Diagnostic>) {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     config::load_str("lb.toml", &format!("{BRIDGED}{services}"), &machine).unwrap_or_else(|e| panic!("{e}"))
 }
 

@@ -10,7 +10,7 @@ use mgmt::vrrp::{Priority, Version};
 const HEAD: &str = "[[interface]]\nname = \"eth0\"\n";
 
 fn config(text: &str) -> Config {
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     load_str("lb.toml", &format!("{HEAD}{text}"), &machine).unwrap_or_else(|e| panic!("{e}")).0
 }
 
@@ -60,6 +60,58 @@ fn sessions_of_bfd_are_with_the_peers_or_with_whom_is_tracked() {
         ("10.9.0.9", true, Weight::Adds(-20))
     );
     assert_eq!(track.what.to_string(), "bfd 10.9.0.9");
+}
+
+#[test]
+fn adverts_of_peers_may_come_through_routers() {
+    let peers = "addresses = [\"10.0.0.100\"]\nunicast_peers = [\"10.1.0.3\"]\n";
+    let bounds = |keys: &str| config(&instance("outside", 51, &format!("{peers}{keys}"))).vrrp[0].peer_ttl;
+    assert_eq!(bounds(""), (0, 255));
+    assert_eq!(bounds("min_ttl = 254"), (254, 255));
+    assert_eq!(bounds("min_ttl = 1\nmax_ttl = 64"), (1, 64));
+    let keys = format!("{peers}bfd = {{ multihop = true }}");
+    assert!(config(&instance("outside", 51, &keys)).vrrp[0].bfd.as_ref().unwrap().session.multihop);
+    let far = "addresses = [\"fd00::100\"]\nunicast_peers = [\"fd01::3\"]\nbfd = { peers = [\"fd01::3\"], multihop = true }";
+    assert_eq!(config(&instance("outside", 51, far)).vrrp[0].peers.len(), 1);
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
+    let loaded = |keys: &str| {
+        let text = format!("{HEAD}{}", instance("outside", 51, keys));
+        load_str("lb.toml", &text, &machine)
+    };
+    let (_, warnings) = loaded("addresses = [\"10.0.0.100\"]\nmin_ttl = 254").unwrap();
+    assert!(warnings.iter().any(|warning| warning.to_string().contains("`min_ttl` without `unicast_peers`")));
+    let refused = |keys: &str| loaded(keys).unwrap_err().to_string();
+    let empty = refused(&format!("{peers}min_ttl = 255\nmax_ttl = 254"));
+    assert!(empty.contains("`max_ttl` is 254, and `min_ttl` is 255"), "{empty}");
+}
+
+/// What a machine calls its interfaces beside the kernel's main name.
+#[test]
+fn other_names_of_interfaces_stand_for_the_main_one_wherever_one_is_written() {
+    let mut machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
+    machine.learn_altnames(
+        [("enp3s0f0", "eth0"), ("a-name-longer-than-the-main-one", "eth1"), ("wire", "br0")].into_iter(),
+    );
+    let load =
+        |text: &str| load_str("lb.toml", text, &machine).map(|(config, _)| config).map_err(|e| e.to_string());
+    let text = "[[interface]]\nname = \"enp3s0f0\"\n[[interface]]\nname = \"a-name-longer-than-the-main-one\"\nbridge = \"wire\"\n\
+                [[interface]]\nname = \"eth2\"\nbridge = \"br0\"\n";
+    let router = "[[vrrp]]\nname = \"outside\"\ninterface = \"enp3s0f0\"\nvrid = 51\naddresses = [\"10.0.0.100\"]\n\
+                  track = [{ interface = \"a-name-longer-than-the-main-one\" }]\n";
+    let config = load(&format!("{text}{router}")).unwrap();
+    let names: Vec<_> = config.interfaces.iter().map(|i| (i.name.as_str(), i.bridge.as_deref())).collect();
+    assert_eq!(names, [("eth0", None), ("eth1", Some("br0")), ("eth2", Some("br0"))]);
+    assert_eq!(config.vrrp[0].interface, "eth0");
+    assert_eq!(config.vrrp[0].track[0].what, Tracking::Interface("eth1".to_owned()));
+    let twice = load("[[interface]]\nname = \"eth0\"\n\n[[interface]]\nname = \"enp3s0f0\"\n").unwrap_err();
+    assert!(
+        twice.contains("lb.toml:5:8") && twice.contains("the first one is at lb.toml:2:8"),
+        "both lines: {twice}"
+    );
+    let vrid =
+        router.replace("outside", "again").replace("enp3s0f0", "eth0").replace("10.0.0.100", "10.0.0.101");
+    let taken = load(&format!("{text}{router}{vrid}")).unwrap_err();
+    assert!(taken.contains("vrid 51 of IPv4 is taken on `eth0`"), "{taken}");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn imported(path: &Path) -> (String, Import) {
 
 #[test]
 fn every_sample_is_imported_and_accepted() {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let vrrp = config::load_str("vrrp", "[[vrrp]]\n", &machine).unwrap_err().to_string();
     for path in samples() {
         let (_, import) = imported(&path);

@@ -3,9 +3,9 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# NET_ADMIN NET_RAW BPF PERFMON IPC_LOCK SYS_NICE SETUID SETGID KILL, as bits of capability.h.
+# NET_ADMIN NET_RAW BPF PERFMON IPC_LOCK SYS_NICE CHOWN SETUID SETGID KILL, as bits of capability.h.
 mask=0
-for bit in 12 13 39 38 14 23 7 6 5; do mask=$((mask | 1 << bit)); done
+for bit in 12 13 39 38 14 23 0 7 6 5; do mask=$((mask | 1 << bit)); done
 MASK=$(printf '%016x' "$mask")
 readonly MASK
 

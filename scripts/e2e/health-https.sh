@@ -44,7 +44,7 @@ says 2 '^200 OK$'
 say "without the authority nobody is believed, unless nobody needs to be"
 checks 'path = "/"'
 becomes 2 down
-says 2 '^certificate of an unknown authority$'
+says 2 '^certificate of an unknown authority: put that authority'
 checks 'verify = false'
 becomes 2 up
 
@@ -71,10 +71,13 @@ says 2 'status 400|client certificate'
 checks "$ca, sni = \"web.lab.example\", client_certificate = \"$LAB_DIR/tls/client.pem\", client_key = \"$LAB_DIR/tls/client.key\""
 becomes 2 up
 
-say "files that are not there are told of"
-checks 'ca = "/nowhere/ca.pem"'
-becomes 2 down
-says 2 'cannot read /nowhere/ca.pem'
+say "files that are not there are refused, and the checks go on"
+cp "$(config_file)" "$LAB_DIR/good.toml"
+checked "$(https 'ca = "/nowhere/ca.pem"')"
+if penstock reload >"$LAB_DIR/said" 2>&1; then refute "a file that is not there is accepted"; fi
+expect "it is named" grep -q 'cannot read /nowhere/ca.pem: not found' "$LAB_DIR/said"
+expect "the backend is up" state_is 2 up
+cp "$LAB_DIR/good.toml" "$(config_file)"
 
 say "pages by text, pattern and digest"
 digest=$(printf 'be2, safely\n' | sha256sum | cut -d' ' -f1)

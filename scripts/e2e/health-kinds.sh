@@ -85,6 +85,26 @@ for transport in udp tcp; do
   becomes 2 up
 done
 
+say "an answer of more than 512 bytes comes truncated over UDP"
+mapfile -t records < <(for n in {1..9}; do printf -- '--txt-record=many.test.penstock,%0100d\n' "$n"; done)
+lab_start be2 dnsmasq-many dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file= \
+  --log-facility=- --local=/test.penstock/ --port=5300 "${records[@]}"
+wait_for 10 "the other dnsmasq" lab_in be2 dig +time=1 +tries=1 -p 5300 @127.0.0.1 many.test.penstock TXT
+# One of those that did not fit.
+for cut in {1..9}; do
+  lab_in be2 dig +ignore +noedns -p 5300 @127.0.0.1 many.test.penstock TXT | grep -q "$(printf '%0100d' "$cut")" || break
+done
+check "\"dns\", port = 5300, name = \"many.test.penstock\", type = \"TXT\", answer = \"$(printf '%0100d' "$cut")\""
+says 2 '^answered as wanted$'
+filter 2 'tcp dport 5300 reject with tcp reset'
+goes_down '^truncated over UDP, and TCP: connection refused$'
+unfilter 2
+becomes 2 up
+filter 2 'tcp dport 5300 drop'
+goes_down '^truncated over UDP, and TCP: timed out while connecting$'
+unfilter 2
+becomes 2 up
+
 check '"udp", port = 53, payload = "hex:0000", require_reply = false'
 says 2 '^(not refused|answered)$'
 lab_stop dnsmasq2
@@ -116,6 +136,18 @@ agent 'drain'
 wait_for 5 "weight 0" weighs 0
 agent 'ready 100%'
 wait_for 5 "the whole weight" weighs 100
+# HAProxy's source has `fail`, its documentation had `failed`.
+agent 'fail'
+goes_down '"fail"'
+agent 'up'
+becomes 2 up
+agent 'maint'
+goes_down '"maint"'
+agent 'up'
+says 2 '"up"'
+expect "only ready ends the maintenance" state_is 2 down
+agent 'ready'
+becomes 2 up
 agent 'down#disk full'
 goes_down 'down#disk full'
 lab_stop agent

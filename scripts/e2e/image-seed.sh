@@ -118,3 +118,18 @@ for wrong in no-such-verb --no-such-flag config update "config x --no-such-flag"
   # shellcheck disable=SC2086 # several words
   image 2 $wrong
 done
+say "files that are replaced keep their owner, group and mode, also in the copy of what was before"
+echo old >"$work/lb.toml"
+chown nobody:adm "$work/lb.toml"
+chmod 640 "$work/lb.toml"
+ln -s lb.toml "$work/link.toml"
+# shellcheck disable=SC2094 # the copy has another name
+replace "$work/link.toml.previous" '' "$work/link.toml" <"$work/link.toml"
+replace "$work/link.toml" <<<new
+for file in lb.toml link.toml.previous; do
+  expect "$file is as the file was" test "$(stat -c '%U:%G %a' "$work/$file")" = 'nobody:adm 640'
+done
+expect "the link is one" test -L "$work/link.toml" -a "$(<"$work/lb.toml")" = new -a "$(<"$work/link.toml.previous")" = old
+replace "$work/key" 600 <<<key
+replace "$work/other" <<<other
+expect "other files have the mode that is asked for" test "$(stat -c %a "$work/key" "$work/other" | xargs)" = '600 644'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sentence: with [metrics] listen the metrics are there over HTTP and move with traffic, drops, drains and reloads, the page is beside them, and nothing can be changed by that way
+# sentence: with [metrics] listen the metrics are there over HTTP, also beside connections that nobody uses, and move with traffic, drops, drains and reloads, the page is beside them, and nothing can be changed by that way
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=choice.sh
@@ -56,6 +56,20 @@ generation=$(metric penstock_config_generation)
 sed -i 's/weight = 100/weight = 99/' "$(config_file)"
 penstock reload >/dev/null
 wait_for 5 "the reload" moves penstock_config_generation "$generation" || refute "no new configuration"
+
+say "connections that nobody uses"
+lab_start box silent python3 -c '
+import socket, sys, time
+host, port = sys.argv[1].split(":")
+held = [socket.create_connection((host, int(port))) for _ in range(40)]
+for connection in held[::2]: connection.sendall(b"GET /metrics HT")
+print("held", flush=True)
+time.sleep(300)' "$LISTEN"
+wait_for 10 "forty connections" grep -q held "$LAB_DIR/log/silent.log"
+for ((n = 0; n < 3; n++)); do
+  expect "a scrape is answered beside them" public --output /dev/null --fail /metrics
+done
+lab_stop silent
 
 expect "the page is there" grep -q '<title>Penstock' < <(public /)
 expect "it takes nothing from elsewhere" test "$(public / | grep -cE '(src|href)=')" = 0

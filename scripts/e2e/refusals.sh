@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# sentence: what cannot start says why and what to do, and leaves nothing behind
+# sentence: what cannot start says why and what to do, and leaves nothing behind; penstock doctor says so before
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# refused WHAT PATTERN [RUNNER...]: penstockd ends with status 1, and its log has the pattern.
+# refused WHAT PATTERN [RUNNER...]: penstockd ends with status 1, and its log has the pattern; without a runner, who lacks
+# rights that doctor has, so does penstock doctor.
 refused() {
   local what=$1 pattern=$2 log=$LAB_DIR/log/refused.log status=0
   shift 2
   lab_in box timeout 20 "$@" "$BIN/penstockd" --config "$(config_file)" >"$log" 2>&1 || status=$?
   ((status == 1)) || refute "$what: status $status instead of 1: $(tail -n 3 "$log")"
   grep -Eq "$pattern" "$log" || refute "$what: not said: $pattern; said: $(tail -n 3 "$log")"
+  if (($# == 0)) && lab_in box "$BIN/penstock" doctor --config "$(config_file)" >"$LAB_DIR/said" 2>&1; then
+    refute "$what: penstock doctor finds no problem: $(cat "$LAB_DIR/said")"
+  fi
   say "$what: $(grep -E "$pattern" "$log" | head -n 1 | cut -c1-200)"
   expect "no XDP program stays" test -z "$(xdp_on eth0)"
   expect "no socket stays" test ! -e "$(control_socket)"
@@ -49,6 +53,29 @@ lab_in box ip link set dev eth0 mtu 9000 2>/dev/null || lab_in client ip link se
 lab_in box ip link set dev eth0 mtu 9000
 refused "an MTU that does not fit" 'eth0: .*MTU of 9000.*mtu 1500'
 lab_in box ip link set dev eth0 mtu 1500
+
+cat >>"$(config_file)" <<TOML
+[[service]]
+name = "pool"
+address = "10.0.0.120"
+port = 80
+mode = "one-arm"
+snat_pool = ["$BOX4"]
+[[service.backend]]
+address = "10.0.1.11"
+TOML
+refused "a pool address of the box itself" "snat_pool has $BOX4"
+
+configure 100 100 100
+printf '[metrics]\nlisten = "192.0.2.99:9580"\n' >>"$(config_file)"
+refused "an address for metrics that is not the box's" 'cannot listen at 192.0.2.99'
+
+configure 100 100 100
+ip -n "$LAB-box" link add strange type bridge
+ip -n "$LAB-box" link set eth1 master strange
+sed -i 's/^name = "eth[01]"/&\nbridge = "br-inline"/' "$(config_file)"
+refused "a port of another bridge" 'is a port of "strange"'
+ip -n "$LAB-box" link delete strange
 
 printf 'not a configuration' >"$(config_file)"
 refused "a file that is no configuration" 'penstock.toml:1:[0-9]+'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sentence: changes by hand are in the file after --save, comments and all, and hold over a restart; explain foretells where each client's connection goes
+# sentence: changes by hand are in the file after --save, comments, line ends, owner and group and all, and hold over a restart; explain foretells where each client's connection goes
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=choice.sh
@@ -34,12 +34,22 @@ start_penstockd
 wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer"
 all_as_foretold 31000
 
+# Line ends of another system, and a file that a group may read.
+sed -i 's/$/\r/' "$(config_file)"
+chown nobody:adm "$(config_file)"
+chmod 0644 "$(config_file)"
+standing() {
+  stat --format '%U:%G %a' "$(config_file)"
+}
+owned=$(standing)
 before=$(md5sum <"$(config_file)")
 penstock backend weight web4 "$(backend4 1)" 7
 expect "without --save the file stays as it is" test "$(md5sum <"$(config_file)")" = "$before"
 penstock backend weight web4 "$(backend4 1)" 7 --save
 penstock backend drain web4 "$(backend4 2)" --save
-expect "the comment is still there" grep -qxF "$COMMENT" "$(config_file)"
+expect "the comment is still there" grep -qxF "$COMMENT"$'\r' "$(config_file)"
+expect "owner, group and mode are the same" test "$(standing)" = "$owned"
+expect "the ends of all lines are the same" test "$(grep -c $'\r$' "$(config_file)")" = "$(wc -l <"$(config_file)")"
 expect "the file is a right one" penstock check "$(config_file)"
 expect "the log has a line for it" grep -q "set by hand.*saved=true" "$LAB_DIR/log/penstockd.log"
 all_as_foretold 31100

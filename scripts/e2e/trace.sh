@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sentence: trace foretells where a client's packet goes, finds its flow once there is one and the way back, and leaves no flow and no count behind
+# sentence: trace foretells where a client's packet goes, finds its flow once there is one and the way back, leaves no flow and no count behind, and says that the node is no client of its own VIPs
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=choice.sh
@@ -61,4 +61,12 @@ for port in 31001 31002 31003 31004 31005; do
     test "$(traced --hex "$frame" | jq -r .sent)" = "$(jq -r .sent <<<"$again")"
 done
 penstock trace "$CLIENT4" "$VIP4" --dport 80 --sport 31009
+
+for own in "$BOX4 $VIP4" "$BOX6 $VIP6"; do
+  # shellcheck disable=SC2086 # two words
+  expect "the node's own packet to its VIP is not served" says '.verdict == "not_served"' < <(traced $own --dport 80)
+done
+if lab_in box curl --silent --max-time 1 "$(url "$VIP4")/" >/dev/null; then refute "and so it is"; fi
+expect "its packets to others are Linux's" says '.verdict == "to_linux"' < <(traced "$BOX4" "$CLIENT4" --dport 80)
+expect "doctor says so" says 'any(.what == "services" and .state == "ok")' < <(penstock --json doctor --config "$(config_file)")
 expect "penstockd still answers" daemon_lives

@@ -53,6 +53,10 @@ dns_answers() {
 
 echo_is_answered() {
   expect "the VIP answers an echo request" lab_in client ping -q -c3 -i0.2 -W2 "$1"
+  local size
+  for size in 3000 60000; do
+    expect "the VIP answers an echo request of $size bytes, in fragments" lab_in client ping -q -c3 -i0.2 -W2 -s "$size" "$1"
+  done
 }
 
 # path_mtu_is_found VIP SEEN_AS MTU: a host behind a last hop with a small MTU downloads, and the server has

@@ -7,7 +7,6 @@ configuration() {
   cat <<TOML
 [node]
 name = "lb$1"
-cluster = "edge-1"
 
 [dataplane]
 flows = 65_536

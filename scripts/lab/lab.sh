@@ -5,8 +5,8 @@
 # A lab is a directory under $LAB_ROOT, named as the prefix of its namespaces. It belongs to a
 # process; `lab_sweep` removes labs whose owner is gone, so a crash leaves nothing for long.
 #
-# TX checksum offload is off on every device: on a veth pair it leaves the checksum to hardware
-# that does not exist, and what leaves by AF_XDP is never completed by anybody.
+# TX checksum offload is off on every device: on a veth pair it leaves the checksum to hardware that does not exist, and
+# captures would show it wrong. The scenario unfinished-checksums has it on.
 
 # shellcheck source-path=SCRIPTDIR source=topologies.sh
 . "$(dirname "${BASH_SOURCE[0]}")/topologies.sh"

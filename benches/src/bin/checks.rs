@@ -61,8 +61,8 @@ fn measure(arguments: &Arguments) -> ExitCode {
     if let Err(error) = raise_descriptors() {
         eprintln!("descriptors: {error}");
     }
-    let outcome =
-        Checks::start(Launcher::default(), Arc::default()).map(|checks| run(&checks, arguments, PORT));
+    let outcome = Checks::start(Launcher::default(), Arc::default(), Arc::default())
+        .map(|checks| run(&checks, arguments, PORT));
     if let Some(server) = &mut server {
         let _ = server.kill().and_then(|()| server.wait());
     }
@@ -110,7 +110,7 @@ fn assignments(network: Ipv4Addr, count: u32, port: u16) -> Vec<Assignment> {
          mode = \"router\"\nhealth = {{ check = \"tcp\", interval = \"1s\" }}\n\
          backend = [{{ address = \"10.0.1.11\", port = {port} }}]\n"
     );
-    let machine = Machine { cores: 2, hostname: "bench".to_owned() };
+    let machine = Machine { cores: 2, hostname: "bench".to_owned(), ..Machine::default() };
     let config = load_str("bench.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}")).0;
     let Some(first) = plan(&config).pop() else { return Vec::new() };
     let with = |number: u32| {

@@ -91,6 +91,11 @@ impl BackendMeter {
         word & OVERLOADED == 0 && flows < thresholds.upper
     }
 
+    /// Whether it has less than half of the flows that it may have.
+    pub(crate) fn has_plenty(&self, thresholds: Option<Thresholds>) -> bool {
+        thresholds.is_none_or(|thresholds| self.flows() < thresholds.upper / 2)
+    }
+
     /// Whether it is overloaded, for people.
     #[must_use]
     pub fn is_overloaded(&self, thresholds: Option<Thresholds>) -> bool {
@@ -107,6 +112,11 @@ impl BackendMeter {
     /// A flow has begun to close.
     pub(crate) fn closes(&self) {
         self.words.closing.fetch_add(1, Relaxed);
+    }
+
+    /// What seemed to close a flow was taken back.
+    pub(crate) fn reopens(&self) {
+        self.words.closing.fetch_sub(1, Relaxed);
     }
 
     /// A flow has ended, or has not begun after all.

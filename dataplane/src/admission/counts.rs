@@ -14,6 +14,8 @@ pub(crate) enum Event {
     Stateless,
     /// A flow that was never established made way for another one, of this service.
     Recycled,
+    /// A flow began at another backend than the chosen one, which had no reply tuple left for it.
+    Clashed,
     /// A SYN was answered by cookie.
     CookieSent,
     /// A cookie came back: a flow began.
@@ -68,6 +70,7 @@ impl Counts {
         ServiceCounts {
             stateless_packets: sum(Event::Stateless),
             recycled_flows: sum(Event::Recycled),
+            clashed_flows: sum(Event::Clashed),
             cookies_sent: sum(Event::CookieSent),
             cookies_taken: sum(Event::CookieTaken),
             not_taken: sum(Event::NotTaken),
@@ -83,6 +86,8 @@ pub struct ServiceCounts {
     pub stateless_packets: u64,
     /// Its flows that were never established and have made way for others.
     pub recycled_flows: u64,
+    /// Flows that began at another backend than the chosen one, which had no reply tuple left for them.
+    pub clashed_flows: u64,
     /// SYNs that were answered by cookie.
     pub cookies_sent: u64,
     /// Cookies that came back and have begun a flow.

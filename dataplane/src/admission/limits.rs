@@ -46,6 +46,11 @@ pub struct Meters {
 }
 
 impl Meters {
+    /// Whether less than half of all that flows to the backend may take is taken.
+    pub(crate) fn have_plenty(&self) -> bool {
+        self.service.has_plenty() && self.backend.has_plenty(self.thresholds)
+    }
+
     /// What its backend has to do now.
     #[must_use]
     pub fn load(&self) -> Load {

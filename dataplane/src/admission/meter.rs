@@ -44,6 +44,8 @@ struct Shared {
     half_open: AtomicU32,
     /// Whether new handshakes are answered by cookie, where that depends.
     is_flooded: AtomicBool,
+    /// Flows that its configuration allows; 0: any number.
+    limit: AtomicU32,
 }
 
 impl Default for ServiceMeter {
@@ -131,6 +133,18 @@ impl ServiceMeter {
     /// Whether it has more flows than it has room of its own.
     pub(crate) fn is_beyond_own_room(&self) -> bool {
         self.shared.room.level().beyond() > 0
+    }
+
+    /// Whether less than half of its limit is reached, and less than half of its own or of the common room is taken.
+    pub(crate) fn has_plenty(&self) -> bool {
+        let (level, limit) = (self.shared.room.level(), self.shared.limit.load(Relaxed));
+        let in_table = level.flows < level.own / 2 || self.commons.used() < self.commons.room() / 2;
+        in_table && (limit == 0 || level.flows < limit / 2)
+    }
+
+    /// Notes the limit of flows of its configuration, for [`Self::has_plenty`].
+    pub fn note_limit(&self, flows: Option<u32>) {
+        self.shared.limit.store(flows.unwrap_or(0), Relaxed);
     }
 
     pub(super) fn resize(&self, own_room: u32) {

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use super::rate::{moment, next};
 use super::*;
 use crate::engine::HugePages;
-use crate::flow::{Addresses, Direction, Expired, FlowTable, Inserted, Keeper, NewFlow, Timeouts, Tuple};
+use crate::flow::{
+    Addresses, Direction, Expired, FlowTable, Inserted, Keeper, NewFlow, Numbers, Timeouts, Tuple,
+};
 use crate::pipeline::ended;
 use crate::snapshot::{FlowTimeouts, Snapshot};
 use crate::stats::WorkerCounters;
@@ -219,15 +221,22 @@ impl Bench {
     }
 
     fn note(&self, tuple: &Tuple, direction: Direction, flags: u8, now: Tick) {
+        self.note_at(tuple, direction, flags, now, None);
+    }
+
+    fn note_at(&self, tuple: &Tuple, direction: Direction, flags: u8, now: Tick, numbers: Option<Numbers>) {
         let Some(found) = self.table.find(self.table.hash(tuple), tuple, &self.snapshot) else { return };
         let entry = self.table.entry(found.entry);
-        let Some(turn) = entry.note(direction, Flags(flags), now) else { return };
+        let Some(turn) = self.table.note(found.entry, direction, Flags(flags), now, numbers) else { return };
         let meters = &self.snapshot.backend(entry.backend()).unwrap().meters;
         if turn.established {
             meters.service.established();
         }
         if turn.closing {
             meters.backend.closes();
+        }
+        if turn.reopened {
+            meters.backend.reopens();
         }
     }
 
@@ -262,7 +271,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn meters_count_the_flows_in_the_table_whatever_becomes_of_them(
-        steps in proptest::collection::vec((0_u8..9, 0_u16..60, any::<bool>()), 1..500),
+        steps in proptest::collection::vec((0_u8..12, 0_u16..60, any::<bool>()), 1..500),
     ) {
         let mut bench = Bench::new(4096);
         let mut now = Tick(0);
@@ -276,7 +285,13 @@ proptest! {
                 4 => bench.note(&tuple, Direction::Forward, Flags::ACK, now),
                 5 => bench.note(&tuple, Direction::Forward, Flags::RST, now),
                 6 => bench.note(&tuple, Direction::Return, Flags::FIN | Flags::ACK, now),
-                7 => _ = bench.recycle(),
+                7 => {
+                    let numbers = Numbers { start: 7 << 20, end: 8 << 20, acknowledged: Some(9) };
+                    bench.note_at(&tuple, Direction::Return, Flags::ACK, now, Some(numbers));
+                }
+                8 => bench.note_at(&tuple, Direction::Forward, Flags::FIN | Flags::ACK, now, Some(Numbers { start: 7, end: 9, acknowledged: Some(1) })),
+                9 => bench.note_at(&tuple, Direction::Return, Flags::ACK, now, Some(Numbers { start: 1, end: 1, acknowledged: Some(9) })),
+                10 => _ = bench.recycle(),
                 _ => {
                     now = Tick(now.0 + 3000);
                     bench.sweep(now);

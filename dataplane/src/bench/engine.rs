@@ -144,6 +144,25 @@ impl Engine {
         Self::worker(&Setting::new(v6, snapshot, flows, 1), WorkerId(0))
     }
 
+    /// A worker with `flows` established flows that never expire, and room for as many new ones. The
+    /// sweep has no steps to take, so the instructions of a pass do not depend on the time it takes.
+    ///
+    /// # Panics
+    /// If there is not enough memory.
+    #[must_use]
+    pub fn without_expiry(subject: Subject, v6: bool, flows: u32) -> Self {
+        const NEVER: Duration = Duration::from_secs(30 * 24 * 3600);
+        let mut snapshot = subject::snapshot(subject, v6);
+        let timeouts = &mut snapshot.timeouts;
+        (timeouts.tcp_syn, timeouts.tcp_established) = (NEVER, NEVER);
+        (timeouts.tcp_fin, timeouts.udp) = (NEVER, NEVER);
+        let setting = Setting::new(v6, snapshot, 2 * flows, 1);
+        let mut engine = Self::worker(&setting, WorkerId(0));
+        engine.establish(0..flows);
+        engine.next = flows;
+        engine
+    }
+
     fn worker(setting: &Setting, id: WorkerId) -> Self {
         let counters = Arc::new(WorkerCounters::new(256));
         let links = Links {

@@ -169,6 +169,6 @@ fn forwarding(subject: Subject, destination: IpAddr) -> Forwarding {
 fn fib() -> Fib {
     let gateway = IpAddr::from([0xfe80, 0, 0, 0, 0, 0, 0, 1]);
     let prefix = IpAddr::from([0_u16; 8]);
-    let route = Route { prefix, length: 0, interface: Some(ETH0), gateway: Some(gateway) };
+    let route = Route::single(prefix, 0, Some(ETH0), Some(gateway));
     Fib::new([route], [(ETH0, gateway, NextHop { interface: ETH0, mac: CLIENT })])
 }

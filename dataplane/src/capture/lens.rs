@@ -58,6 +58,7 @@ impl Lens {
 
 fn became(verdict: Verdict) -> Became {
     match verdict {
+        Verdict::Transmit(egress) if egress.unresolved_slot().is_some() => Became::WaitsForNextHop,
         Verdict::Transmit(interface) => Became::Sent(interface),
         Verdict::Answer(interface, reason) => Became::Answered(interface, reason),
         Verdict::Drop(reason) => Became::Dropped(reason),

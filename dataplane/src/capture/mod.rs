@@ -73,6 +73,8 @@ pub enum Became {
     Punted,
     /// It waits for the first fragment of its packet.
     Waits,
+    /// It waits until the MAC address of its next hop is known.
+    WaitsForNextHop,
     /// The box made it, and it left by this interface.
     Made(InterfaceId),
 }
@@ -81,7 +83,7 @@ impl Became {
     fn reason(self) -> Option<DropReason> {
         match self {
             Self::Answered(_, reason) | Self::Dropped(reason) => Some(reason),
-            Self::Sent(_) | Self::Punted | Self::Waits | Self::Made(_) => None,
+            Self::Sent(_) | Self::Punted | Self::Waits | Self::WaitsForNextHop | Self::Made(_) => None,
         }
     }
 

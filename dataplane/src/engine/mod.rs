@@ -1,8 +1,11 @@
 //! The data plane as its owner sees it: start, publish, ask, stop.
 
+mod announce;
 mod capture;
 mod ports;
+mod questions;
 mod setup;
+mod tags;
 mod threads;
 
 pub use setup::{FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
@@ -16,9 +19,8 @@ use crate::clock::Clock;
 use crate::error::{StartError, SteeringError};
 use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
-use crate::mem::PageKind;
 use crate::pipeline::DropReason;
-use crate::pipeline::trace::{Question, Traced, Tracer};
+use crate::pipeline::trace::Tracer;
 use crate::recorder::Recorded;
 use crate::snapshot::{Publisher, Snapshot};
 use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
@@ -61,7 +63,7 @@ impl Dataplane {
         within("interfaces", setup.interfaces.len(), MAX_INTERFACES)?;
         within("workers", setup.cores.len(), MAX_WORKERS)?;
         let table = FlowTable::new(setup.flows, setup.cores.len(), setup.huge_pages)?;
-        announce(&table);
+        announce::pages(&table);
         Ok(Prepared { program: Program::load()?, table })
     }
 
@@ -100,12 +102,19 @@ impl Dataplane {
 
     /// Puts a new snapshot in force: what it adds is steered to the workers first, what it leaves
     /// out is steered away last, so that no frame meets a worker that does not know its service.
-    pub fn publish(&mut self, mut next: Snapshot) -> Result<(), SteeringError> {
-        next.capture.clone_from(&self.capture.0);
+    pub fn publish(&mut self, next: Snapshot) -> Result<(), SteeringError> {
         self.ports.program.steering.add(&next)?;
         apportion(&next, self.table.capacity());
-        self.publisher.publish(next);
+        self.publish_neighbours(next);
         self.ports.program.steering.remove_stale(&self.publisher.current())
+    }
+
+    /// Puts a snapshot in force that differs from the present one in neighbours and stations alone: nothing is steered
+    /// anew, and workers send at once what waits for a neighbour.
+    pub fn publish_neighbours(&mut self, next: Snapshot) {
+        next.fib.neighbours().inherit(self.publisher.current().fib.neighbours());
+        self.publish_choice(next);
+        self.threads.iter().for_each(Thread::wake);
     }
 
     /// Puts a snapshot in force that differs from the present one in the choice of backends and in what becomes
@@ -152,8 +161,8 @@ impl Dataplane {
     #[must_use]
     pub fn probe(&self, id: BackendId, packet: &[u8]) -> bool {
         let snapshot = self.snapshot();
-        let next_hop = snapshot.backend(id).and_then(|backend| backend.next_hop);
-        let frame = next_hop.and_then(|hop| ControlFrame::to_backend(hop.interface, id, packet));
+        let towards = snapshot.interface_towards(id);
+        let frame = towards.and_then(|interface| ControlFrame::to_backend(interface, id, packet));
         frame.is_some_and(|frame| self.transmit(frame))
     }
 
@@ -237,25 +246,6 @@ impl Dataplane {
         self.table.flows(now).filter(wanted).take(limit).collect()
     }
 
-    /// What would happen to a packet that is described in words, or to a frame. Without an interface, it comes by the one
-    /// that its source is behind. `None`: its ends are of different families.
-    pub fn trace(
-        &mut self,
-        ingress: Option<InterfaceId>,
-        packet: Result<&Question, &[u8]>,
-    ) -> std::io::Result<Option<Traced>> {
-        let (snapshot, now) = (self.snapshot(), Clock::tick(self.clock.nanos()));
-        let tracer = match &mut self.tracer {
-            Some(tracer) => tracer,
-            none => none.insert(Tracer::new(&self.table)?),
-        };
-        let known = (&*snapshot, &*self.table);
-        Ok(match packet {
-            Ok(question) => tracer.described(known, ingress, question, now),
-            Err(frame) => Some(tracer.frame(known, ingress.unwrap_or(InterfaceId(0)), frame, now)),
-        })
-    }
-
     /// When [`Self::millis`] were zero.
     #[must_use]
     pub fn epoch(&self) -> std::time::Instant {
@@ -287,13 +277,4 @@ fn within(what: &'static str, found: usize, limit: usize) -> Result<(), StartErr
 
 fn worker_error(worker: WorkerId, error: &dyn std::fmt::Display) -> StartError {
     StartError::Worker { worker: worker.0, reason: error.to_string() }
-}
-
-fn announce(table: &FlowTable) {
-    let pages = match table.pages() {
-        PageKind::Huge => "reserved huge pages",
-        PageKind::Transparent => "transparent huge pages",
-        PageKind::Ordinary => "ordinary pages",
-    };
-    tracing::info!(flows = table.capacity(), pages, "flow table allocated");
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
 
+use super::tags::leave_tags;
 use super::threads::Thread;
 use super::{InterfaceSetup, XdpPreference};
 use crate::error::StartError;
@@ -11,7 +12,7 @@ use crate::io::xsk::Command;
 use crate::limits::MAX_QUEUES;
 use crate::stats::{InterfaceStatus, RingStatus, XdpAttachment};
 use crate::types::{InterfaceId, QueueId, WorkerId};
-use crate::xdp::{Program, Queue, Socket, SocketHandle, queues, zero_copy_loses_frames};
+use crate::xdp::{Program, Queue, Socket, SocketHandle, TagsLeft, VlanTags, queues, zero_copy_loses_frames};
 
 /// What to do about a queue that another socket still has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,13 +27,16 @@ pub(super) enum Patience {
 #[derive(Debug)]
 pub(super) struct Ports {
     pub(super) program: Program,
-    ports: Vec<Port>,
+    pub(super) ports: Vec<Port>,
 }
 
 #[derive(Debug)]
-struct Port {
-    setup: InterfaceSetup,
+pub(super) struct Port {
+    pub(super) setup: InterfaceSetup,
     attachment: Option<XdpAttachment>,
+    pub(super) tags: Option<VlanTags>,
+    /// What was switched off at the device, and is switched on again at the end.
+    pub(super) left: TagsLeft,
     sockets: Vec<SocketHandle>,
 }
 
@@ -60,8 +64,13 @@ fn owner(queue: u16, workers: usize) -> usize {
 
 impl Ports {
     pub(super) fn new(program: Program, interfaces: &[InterfaceSetup]) -> Self {
-        let port =
-            |setup: &InterfaceSetup| Port { setup: setup.clone(), attachment: None, sockets: Vec::new() };
+        let port = |setup: &InterfaceSetup| Port {
+            setup: setup.clone(),
+            attachment: None,
+            tags: None,
+            left: TagsLeft::default(),
+            sockets: Vec::new(),
+        };
         Self { program, ports: interfaces.iter().map(port).collect() }
     }
 
@@ -91,7 +100,11 @@ impl Ports {
         }
         // What was said of the device before is no longer true; the workers learn it with the sockets.
         threads.iter().for_each(|thread| thread.traffic()[id.index()].gone.store(false, Ordering::Relaxed));
-        port.attachment = Some(self.program.attach(&port.setup, id)?);
+        port.left = leave_tags(&port.setup.name);
+        let (attachment, tags) = self.program.attach(&port.setup, id).inspect_err(|_| {
+            port.left = TagsLeft::default();
+        })?;
+        (port.attachment, port.tags) = (Some(attachment), Some(tags));
         let served = self.open(id, queues, threads, patience).and_then(|sockets| hand_over(sockets, threads));
         if served.is_err() {
             self.detach(id, threads);
@@ -136,7 +149,7 @@ impl Ports {
     pub(super) fn detach(&mut self, id: InterfaceId, threads: &[Thread]) {
         self.program.detach(id);
         if let Some(port) = self.ports.get_mut(id.index()) {
-            port.attachment = None;
+            (port.attachment, port.tags, port.left) = (None, None, TagsLeft::default());
             port.sockets.clear();
         }
         for thread in threads {
@@ -165,6 +178,7 @@ impl Ports {
             id,
             name: port.setup.name.clone(),
             attachment: port.attachment,
+            tags: port.tags,
             zero_copy: !port.sockets.is_empty() && port.sockets.iter().all(|socket| socket.zero_copy),
             queues: u16::try_from(port.sockets.len()).unwrap_or(u16::MAX),
             rx_packets: traffic().map(|t| t.received.get()).sum(),

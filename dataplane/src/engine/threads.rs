@@ -110,6 +110,11 @@ impl Thread {
         sent
     }
 
+    /// Ends the worker's sleep.
+    pub(super) fn wake(&self) {
+        self.wake.wake();
+    }
+
     /// Lets the worker change its sockets.
     pub(super) fn command(&self, command: Command) -> bool {
         let sent = self.commands.send(command);

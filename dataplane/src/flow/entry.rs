@@ -5,7 +5,7 @@
 //!
 //! | word | IPv4 | IPv6 | |
 //! | --- | --- | --- | --- |
-//! | 0 | kind 8, backend 24 | the same | identity |
+//! | 0 | kind 8, free 2, [`Proofs`] 4, backend 18 | the same | identity, but for the proofs |
 //! | 1 | client port 16, VIP port 16 | the same | identity |
 //! | 2 | tick of the last packet | the same | |
 //! | 3 | tick of the first packet / 256: 24, seen: 8 | the same | |
@@ -21,9 +21,11 @@ use std::time::Duration;
 use super::insert::NewFlow;
 use super::key::{Addresses, Tuple};
 use super::kind::Kind;
+use super::proofs::Proofs;
 use super::table::Endpoints;
 use super::tcp_state::Seen;
 use crate::engine::FlowInfo;
+use crate::limits::MAX_BACKENDS;
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::Relaxed;
 use crate::tick::Tick;
@@ -36,6 +38,11 @@ pub(super) const WIDE: usize = 16;
 /// Words of the largest entry, which has more of these at once: two lines.
 pub(super) const EXTENDED: usize = 32;
 
+/// The bits of word 0 that are the backend's.
+const BACKEND: u32 = (1 << 18) - 1;
+const _: () = assert!(MAX_BACKENDS <= BACKEND as usize + 1, "a flow entry keeps a backend in 18 bits");
+const _: () = assert!(Proofs::ALL.0 & (BACKEND | 0xff << 24) == 0, "between the backend and the kind");
+
 /// Which way a packet of a flow goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -43,6 +50,17 @@ pub(crate) enum Direction {
     Forward,
     /// Backend to client, through the box.
     Return,
+}
+
+impl Direction {
+    /// The other one.
+    #[inline(always)]
+    pub(crate) fn reversed(self) -> Self {
+        match self {
+            Self::Forward => Self::Return,
+            Self::Return => Self::Forward,
+        }
+    }
 }
 
 /// A view of an entry in the slab. Smaller entries use the first words alone.
@@ -85,7 +103,8 @@ impl Entry<'_> {
         if let Some(words) = flow.handshake {
             self.create_handshake(kind, words);
         }
-        self.set(0, u32::from(kind.0) << 24 | flow.backend.0 & 0x00ff_ffff);
+        let proofs = Proofs::at_birth(flow.flags);
+        self.set(0, u32::from(kind.0) << 24 | proofs.0 | flow.backend.0 & BACKEND);
     }
 
     /// Ends it as a flow. What it says of itself stays, for whoever has found it in this batch.
@@ -109,7 +128,7 @@ impl Entry<'_> {
 
     #[inline(always)]
     pub(crate) fn backend(&self) -> BackendId {
-        BackendId(self.word(0) & 0x00ff_ffff)
+        BackendId(self.word(0) & BACKEND)
     }
 
     pub(crate) fn protocol(&self) -> Protocol {

@@ -151,11 +151,19 @@ impl FlowTable {
         Err(Some(Inserted::TupleInUse))
     }
 
-    /// A flow that is closing gives way, as it does to a SYN of its own tuple; and so does one that has ended, half of
-    /// which may still be there.
+    /// Whether another flow than that of `tuple` has the return tuple `back`, and keeps it. An insert finds the same.
+    pub(crate) fn is_in_use(&self, tuple: &Tuple, back: &Tuple, endpoints: &impl Endpoints) -> bool {
+        self.find(self.hash(back), back, endpoints).is_some_and(|found| {
+            !self.gives_way(found.entry) && self.entry(found.entry).forward_tuple() != *tuple
+        })
+    }
+
+    /// A flow that is over gives way, as it does to a SYN of its own tuple; and so does one that has ended, half of
+    /// which may still be there. One of which one side has finished does not: the answer is still to come.
     fn gives_way(&self, reference: EntryRef) -> bool {
         let entry = self.entry(reference);
-        entry.state().is_closing() || entry.seen().is_unlinked()
+        let seen = entry.seen();
+        seen.is_over(!entry.is_two_way()) || seen.is_unlinked()
     }
 
     /// Takes a word out that others may have seen, before the tuple is looked for again: of two that step back from
@@ -171,6 +179,7 @@ impl FlowTable {
     /// Two workers that insert one tuple at the same moment each put their word in first and look
     /// second. The fence makes at least one of them see the other's word; whoever does steps back. If
     /// both do, both try again, a bounded number of times.
+    #[inline(always)]
     fn is_alone(&self, hash: FlowHash, own: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
         fence(Ordering::SeqCst);
         !self.index.candidates(hash).any(|slot| slot != own && self.is_of(slot, tuple, endpoints))

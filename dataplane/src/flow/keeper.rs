@@ -9,8 +9,8 @@ use super::nat::Nat;
 use super::quiescence::Marks;
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
+use super::tcp_state::Life;
 use super::young::Young;
-use crate::engine::FlowState;
 use crate::limits::{LIMBO, LIMBO_OF_BEGINNERS, YOUNG};
 use crate::snapshot::FlowTimeouts;
 use crate::tick::Tick;
@@ -22,28 +22,37 @@ pub(crate) struct Timeouts {
     syn: u32,
     established: u32,
     fin: u32,
+    /// Not below `fin`, and not above `established` if that is more.
+    reset: u32,
     udp: u32,
 }
 
 impl From<&FlowTimeouts> for Timeouts {
     fn from(timeouts: &FlowTimeouts) -> Self {
         let millis = |d: Duration| u32::try_from(d.as_millis()).unwrap_or(u32::MAX / 2);
+        let (established, fin) = (millis(timeouts.tcp_established), millis(timeouts.tcp_fin));
         Self {
             syn: millis(timeouts.tcp_syn),
-            established: millis(timeouts.tcp_established),
-            fin: millis(timeouts.tcp_fin),
+            established,
+            fin,
+            reset: millis(timeouts.tcp_reset).min(established).max(fin),
             udp: millis(timeouts.udp),
         }
     }
 }
 
 impl Timeouts {
-    pub(super) fn of(&self, state: FlowState) -> u32 {
-        match state {
-            FlowState::Syn => self.syn,
-            FlowState::Established => self.established,
-            FlowState::Fin | FlowState::Closed => self.fin,
-            FlowState::Udp => self.udp,
+    /// How long a flow may be idle in any case, and how long where there is room for it.
+    #[inline(always)]
+    pub(super) fn of(&self, life: Life) -> (u32, u32) {
+        match life {
+            Life::Handshake => (self.syn, self.syn),
+            // Ended, it must not last longer than it would have otherwise.
+            Life::BrokenHandshake => (self.syn.min(self.fin), self.syn.min(self.fin)),
+            Life::Open => (self.established, self.established),
+            Life::Over => (self.fin, self.fin),
+            Life::InDoubt => (self.fin, self.reset),
+            Life::Datagrams => (self.udp, self.udp),
         }
     }
 

@@ -16,7 +16,7 @@ impl Kind {
     const TWO_WAY: u8 = 0x04;
     const NAT: u8 = 0x08;
     const TELLS: u8 = 0x10;
-    const PROXIED: u8 = 0x20;
+    pub(super) const PROXIED: u8 = 0x20;
 
     /// That of a live flow of `tuple`, as far as the tuple tells.
     #[inline(always)]

@@ -13,7 +13,8 @@
 //! third is for one in a million.
 //!
 //! Bytes per flow, both directions included: index 22, slab 32 (IPv4), 64 (IPv6, or full NAT) or 128 (IPv6
-//! with full NAT that tells backends of their clients). Memory is for the configured number of flows of up to 64.
+//! with full NAT that tells backends of their clients). Memory is for the configured number of flows of up to 64. Beside
+//! them there is a megabyte at most for the sequence numbers of connections that are ending ([`sequences`]).
 //!
 //! Who may do what:
 //! * Any worker looks up and inserts; both are a bounded number of steps and wait for nobody.
@@ -25,6 +26,7 @@
 
 mod block;
 mod bucket;
+mod closing;
 mod entry;
 mod handshake;
 mod index;
@@ -35,14 +37,17 @@ mod kind;
 mod life;
 mod memory;
 mod nat;
+mod proofs;
 mod quiescence;
 mod recycle;
+mod sequences;
 mod slab;
 mod sweep;
 mod table;
 mod tcp_state;
 mod young;
 
+pub(crate) use closing::Ending;
 pub(crate) use entry::{Direction, Entry};
 pub(crate) use handshake::{Handshake, STANDS};
 pub(crate) use index::Peeked;
@@ -50,6 +55,7 @@ pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
 pub(crate) use life::{Reception, Turn};
 pub(crate) use nat::Nat;
+pub(crate) use sequences::Numbers;
 pub(crate) use slab::EntryRef;
 
 pub(crate) use insert::{Inserted, NewFlow};

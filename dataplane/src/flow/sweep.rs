@@ -67,7 +67,7 @@ impl Keeper {
         let mut over = 0_u64;
         for place in (self.sweep_place..end).filter(|place| self.blocks[at].is_used(*place)) {
             let reference = id.entry(place, size);
-            if is_over(table.entry(reference), timeouts, now) {
+            if is_over(table.entry(reference), endpoints, timeouts, now) {
                 table.prefetch_places(reference, endpoints);
                 table.mark_ended(reference);
                 over |= 1 << (place - self.sweep_place);
@@ -90,9 +90,12 @@ impl Keeper {
 }
 
 /// Whether a flow has been ended, or silent for too long.
-fn is_over(entry: Entry<'_>, timeouts: &Timeouts, now: Tick) -> bool {
+fn is_over(entry: Entry<'_>, endpoints: &impl Endpoints, timeouts: &Timeouts, now: Tick) -> bool {
     let idle = now.millis_since(entry.last_packet());
+    let (least, most) = timeouts.of(entry.life());
     // A packet on another worker may be a little ahead of this worker's clock.
-    let is_idle = idle >= timeouts.of(entry.state()) && idle < u32::MAX / 2;
-    entry.is_live() && (entry.seen().is_unlinked() || is_idle)
+    let is_idle = idle >= least && idle < u32::MAX / 2;
+    // A flow waits for longer than it has to only in room that no other needs.
+    let has_waited = |entry: Entry<'_>| idle >= most || !endpoints.may_wait(entry.backend(), entry.snat());
+    entry.is_live() && (entry.seen().is_unlinked() || is_idle && has_waited(entry))
 }

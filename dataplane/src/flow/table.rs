@@ -9,6 +9,7 @@ use super::index::{Index, Peeked};
 use super::key::{FlowHash, Tuple};
 use super::memory;
 use super::quiescence::Quiescence;
+use super::sequences::Sequences;
 use super::slab::{EntryRef, Slab};
 use crate::engine::{FlowInfo, HugePages};
 use crate::error::StartError;
@@ -24,6 +25,11 @@ pub(crate) trait Endpoints {
 
     /// An address of a source-NAT pool.
     fn snat(&self, address: SnatId) -> Option<IpAddr>;
+
+    /// Whether there is room for a flow of the backend, from a port of the pool if it has one, that is probably over.
+    fn may_wait(&self, _: BackendId, _: Option<(SnatId, Port)>) -> bool {
+        true
+    }
 }
 
 /// See the module [`flow`](super).
@@ -32,6 +38,7 @@ pub(crate) struct FlowTable {
     hash: KeyedHash,
     pub(super) index: Index,
     slab: Slab,
+    pub(super) sequences: Sequences,
     quiescence: Quiescence,
     flows: usize,
     pages: PageKind,
@@ -68,6 +75,7 @@ impl FlowTable {
             hash,
             index: Index::new(mapping.words64(0, index_bytes / size_of::<u64>())),
             slab: Slab::new(mapping.words32(slab_offset, Slab::words(blocks)), flows, workers),
+            sequences: Sequences::new(flows),
             quiescence: Quiescence::new(workers),
             flows,
             pages,

@@ -1,7 +1,8 @@
-//! What a flow's packets have shown of its life, as bits that are only ever added.
+//! What a flow's packets have shown of its life, as bits.
 //!
 //! Each direction adds what it sees; no bit depends on the order in which two workers add theirs.
-//! Where replies bypass the box, the client's half of the conversation has to do.
+//! Where replies bypass the box, the client's half of the conversation has to do. FINs and resets that turn out to be
+//! wrong are taken back (see [`closing`](super::closing)), but only of an established connection; nothing else is.
 
 use crate::engine::FlowState;
 use crate::types::Protocol;
@@ -17,8 +18,10 @@ const ESTABLISHED: u8 = 0x02;
 const CLIENT_FIN: u8 = 0x04;
 /// The server has sent its FIN.
 const SERVER_FIN: u8 = 0x08;
-/// Somebody has sent a RST.
+/// A RST was seen.
 const RESET: u8 = 0x10;
+/// The end has begun.
+const ENDING: u8 = CLIENT_FIN | SERVER_FIN | RESET;
 /// The server has acknowledged what the box has put in front of the client's stream.
 const HEADER_ACKNOWLEDGED: u8 = 0x20;
 /// The flow is over, and not counted as half open any more.
@@ -30,7 +33,28 @@ const UNLINKED: u8 = 0x80;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Seen(pub(crate) u8);
 
+/// What a flow's timeout goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// A TCP handshake is under way.
+    Handshake,
+    /// One was ended before it was over.
+    BrokenHandshake,
+    /// A connection, also one of which one side has finished: what the other one has to say may take a while (RFC 6146
+    /// section 3.5.2.2).
+    Open,
+    /// A connection that is over.
+    Over,
+    /// One that seems to be over, which is not proven: traffic may still take that back.
+    InDoubt,
+    /// UDP.
+    Datagrams,
+}
+
 impl Seen {
+    pub(super) const NOTHING: Self = Self(0);
+    pub(super) const ESTABLISHED: Self = Self(ESTABLISHED);
+    pub(super) const RESET: Self = Self(RESET);
     pub(crate) const ANSWERED: Self = Self(ANSWERED);
     pub(crate) const UNLINKED: Self = Self(UNLINKED);
     pub(crate) const SETTLED: Self = Self(SETTLED);
@@ -41,8 +65,31 @@ impl Seen {
         match protocol {
             Protocol::Tcp if flags.opens() => Self(0),
             Protocol::Tcp => Self(ANSWERED | ESTABLISHED).and_seen(Direction::Forward, flags, false),
-            Protocol::Udp => Self(0),
+            // Nothing more will be seen of it.
+            Protocol::Udp => Self(ESTABLISHED),
         }
+    }
+
+    /// The FIN of the side that sends in `direction`.
+    #[inline(always)]
+    pub(super) fn fin(direction: Direction) -> Self {
+        Self(if direction == Direction::Forward { CLIENT_FIN } else { SERVER_FIN })
+    }
+
+    pub(super) fn and(self, others: Self) -> Self {
+        Self(self.0 & others.0)
+    }
+
+    pub(super) fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    pub(super) fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    pub(super) fn has(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
     }
 
     /// With what a TCP segment adds. `one_way`: replies bypass the box.
@@ -53,13 +100,16 @@ impl Seen {
             bits |= RESET;
         }
         if flags.has(Flags::FIN) {
-            bits |= if direction == Direction::Forward { CLIENT_FIN } else { SERVER_FIN };
+            bits |= Self::fin(direction).0;
         }
         match direction {
             Direction::Return if flags.has(Flags::SYN) => bits |= ANSWERED,
             // The client's first ACK ends the handshake. An ACK before the server has answered is
-            // a guess, and leaves the flow half open.
-            Direction::Forward if flags.has(Flags::ACK) && !flags.has(Flags::SYN) => {
+            // a guess, and leaves the flow half open. What ends a connection begins none: a flood of that must not
+            // give a handshake the time of a connection.
+            Direction::Forward
+                if flags.has(Flags::ACK) && !flags.has(Flags::SYN | Flags::FIN | Flags::RST) =>
+            {
                 if one_way || bits & ANSWERED != 0 {
                     bits |= ESTABLISHED;
                 }
@@ -73,14 +123,40 @@ impl Seen {
     /// one sees the end of this.
     #[inline(always)]
     pub(crate) fn is_half_open(self, protocol: Protocol) -> bool {
-        protocol == Protocol::Tcp && self.0 & (ESTABLISHED | CLIENT_FIN | SERVER_FIN | RESET | SETTLED) == 0
+        protocol == Protocol::Tcp && self.0 & (ESTABLISHED | ENDING | SETTLED) == 0
     }
 
-    /// Whether somebody has begun to close it, and it still counts. Of all who add bits just one sees the
-    /// beginning of this.
+    /// Whether its end has begun, and it still counts. Of all who add or take back bits just one sees the
+    /// beginning of this, and just one its end.
     #[inline(always)]
     pub(crate) fn counts_as_closing(self) -> bool {
-        self.0 & (CLIENT_FIN | SERVER_FIN | RESET) != 0 && self.0 & SETTLED == 0
+        self.is_ending() && self.0 & SETTLED == 0
+    }
+
+    /// Whether a FIN or a RST was seen.
+    #[inline(always)]
+    pub(crate) fn is_ending(self) -> bool {
+        self.0 & ENDING != 0
+    }
+
+    /// Whether both sides have finished, as far as that can be seen, or one has reset it.
+    #[inline(always)]
+    pub(super) fn is_over(self, one_way: bool) -> bool {
+        let fins = if one_way { CLIENT_FIN } else { CLIENT_FIN | SERVER_FIN };
+        self.0 & RESET != 0 || self.0 & fins == fins
+    }
+
+    /// `is_proven`: that it is over, if it seems so.
+    #[inline(always)]
+    pub(super) fn life(self, protocol: Protocol, one_way: bool, is_proven: bool) -> Life {
+        match protocol {
+            Protocol::Udp => Life::Datagrams,
+            Protocol::Tcp if self.0 & ESTABLISHED == 0 && self.is_ending() => Life::BrokenHandshake,
+            Protocol::Tcp if self.0 & ESTABLISHED == 0 => Life::Handshake,
+            Protocol::Tcp if !self.is_over(one_way) => Life::Open,
+            Protocol::Tcp if is_proven => Life::Over,
+            Protocol::Tcp => Life::InDoubt,
+        }
     }
 
     /// Whether a handshake has ended well, or was not seen.
@@ -88,7 +164,7 @@ impl Seen {
         self.0 & ESTABLISHED != 0
     }
 
-    /// Whether somebody has ended it by a RST.
+    /// Whether a RST was seen.
     pub(crate) fn is_reset(self) -> bool {
         self.0 & RESET != 0
     }
@@ -112,13 +188,13 @@ impl Seen {
         self.0 & UNLINKED != 0
     }
 
-    /// The state that operators see, and that the timeout goes by.
+    /// The state that operators see.
     #[inline(always)]
     pub(crate) fn state(self, protocol: Protocol) -> FlowState {
         match protocol {
             Protocol::Udp => FlowState::Udp,
             Protocol::Tcp if self.0 & RESET != 0 => FlowState::Closed,
-            Protocol::Tcp if self.0 & (CLIENT_FIN | SERVER_FIN) != 0 => FlowState::Fin,
+            Protocol::Tcp if self.is_ending() => FlowState::Fin,
             Protocol::Tcp if self.0 & ESTABLISHED != 0 => FlowState::Established,
             Protocol::Tcp => FlowState::Syn,
         }
@@ -163,6 +239,38 @@ mod tests {
             assert_eq!(after(false, &[(Forward, ACK), (side, FIN)]), Fin);
             assert_eq!(after(false, &[(Forward, ACK), (side, RST)]), Closed);
             assert_eq!(after(false, &[(Forward, OPEN), (side, RST), (Forward, ACK)]), Closed);
+        }
+    }
+
+    #[test]
+    fn the_timeout_of_a_connection_ends_when_both_sides_have_finished() {
+        let life = |one_way, segments: &[(Direction, Flags)]| {
+            let birth = Seen::at_birth(Protocol::Tcp, segments[0].1);
+            let seen = segments[1..].iter().fold(birth, |s, (d, flags)| s.and_seen(*d, *flags, one_way));
+            [false, true].map(|is_proven| seen.life(Protocol::Tcp, one_way, is_proven))
+        };
+        for side in [Forward, Return] {
+            assert_eq!(life(false, &[(Forward, ACK), (side, FIN)]), [Life::Open; 2], "{side:?}");
+            let both = [(Forward, ACK), (side, FIN), (side.reversed(), FIN)];
+            assert_eq!(life(false, &both), [Life::InDoubt, Life::Over]);
+            assert_eq!(life(false, &[(Forward, ACK), (side, RST)]), [Life::InDoubt, Life::Over]);
+        }
+        assert_eq!(life(true, &[(Forward, ACK), (Forward, FIN)]), [Life::InDoubt, Life::Over]);
+        assert_eq!(life(false, &[(Forward, OPEN), (Return, ANSWER)]), [Life::Handshake; 2]);
+        assert_eq!(
+            Seen::at_birth(Protocol::Udp, Flags(0)).life(Protocol::Udp, false, false),
+            Life::Datagrams
+        );
+    }
+
+    #[test]
+    fn no_fin_and_no_reset_makes_a_connection_of_a_handshake() {
+        for (side, one_way) in [(Forward, false), (Forward, true), (Return, false)] {
+            for flags in [FIN, RST, Flags(Flags::RST | Flags::ACK), Flags(Flags::FIN)] {
+                let begun = Seen::at_birth(Protocol::Tcp, OPEN).and_seen(Return, ANSWER, one_way);
+                let life = begun.and_seen(side, flags, one_way).life(Protocol::Tcp, one_way, true);
+                assert_eq!(life, Life::BrokenHandshake, "{side:?} {flags:?}");
+            }
         }
     }
 

@@ -141,9 +141,9 @@ fn idle_flows_expire_after_their_states_timeout_and_make_room() {
         assert!(is_new(bench.insert(&tuple(client, false, Protocol::Tcp), 2, true, Tick(0))));
     }
     for client in (0..1000).step_by(2) {
-        let entry = bench.table.entry(bench.find(&tuple(client, false, Protocol::Tcp)).unwrap().entry);
-        entry.note(Direction::Return, Flags(Flags::SYN | Flags::ACK), Tick(1));
-        entry.note(Direction::Forward, Flags(Flags::ACK), Tick(1));
+        let flow = bench.find(&tuple(client, false, Protocol::Tcp)).unwrap().entry;
+        bench.table.note(flow, Direction::Return, Flags(Flags::SYN | Flags::ACK), Tick(1), None);
+        bench.table.note(flow, Direction::Forward, Flags(Flags::ACK), Tick(1), None);
     }
     assert_eq!(bench.sweep(Tick(9_000)), 0, "10 s for a half-open flow are not over");
     // A sweep round takes half the smallest timeout, so one more such time suffices.

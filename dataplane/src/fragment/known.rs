@@ -5,7 +5,6 @@ use crate::flow::Addresses;
 use crate::limits::{FRAGMENTED_PACKETS, FRAGMENTED_PER_SOURCE};
 use crate::mem::KeyedHash;
 use crate::tick::Tick;
-use crate::types::Protocol;
 
 /// How long the first fragment is remembered: the others follow at its heels, or not at all. Hosts wait
 /// for up to a minute (RFC 8200 section 4.5), but fast ones use an identification again much sooner
@@ -20,7 +19,8 @@ const SOURCES: usize = 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Key {
     pub(crate) addresses: Addresses,
-    pub(crate) protocol: Protocol,
+    /// Its number.
+    pub(crate) protocol: u8,
     pub(crate) identification: u32,
 }
 
@@ -120,7 +120,7 @@ impl Known {
 
     #[expect(clippy::cast_possible_truncation, reason = "reduced to the table's size")]
     fn set(&self, key: &Key) -> usize {
-        let rest = u128::from(key.identification) << 8 | u128::from(key.protocol.number());
+        let rest = u128::from(key.identification) << 8 | u128::from(key.protocol);
         let hash = self.hash.three([bits(key.addresses.source()), bits(key.addresses.destination()), rest]);
         hash as usize % (FRAGMENTED_PACKETS / WAYS) * WAYS
     }

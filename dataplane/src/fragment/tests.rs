@@ -9,7 +9,7 @@ const ETH0: InterfaceId = InterfaceId(0);
 
 fn key(source: u32, identification: u32) -> Key {
     let addresses = Addresses::V4 { source: source.into(), destination: [10, 0, 0, 100].into() };
-    Key { addresses, protocol: Protocol::Udp, identification }
+    Key { addresses, protocol: Protocol::Udp.number(), identification }
 }
 
 #[test]

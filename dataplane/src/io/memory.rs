@@ -26,6 +26,12 @@ impl MemoryIo {
         Ok(Self { umem, incoming: Vec::new(), outgoing: Vec::new(), interfaces, tx_room: usize::MAX })
     }
 
+    /// Chunks that no frame lives in.
+    #[cfg(test)]
+    pub(crate) fn free(&self) -> usize {
+        self.umem.free()
+    }
+
     /// Puts a frame where the next `receive` finds it.
     pub(crate) fn arrive(&mut self, interface: InterfaceId, bytes: &[u8]) {
         if let Some(chunk) = self.umem.take() {

@@ -14,12 +14,24 @@ const TTL: u8 = 64;
 /// and `transport` its ICMP header. `None`: it was not sent from one host and station to another.
 ///
 /// Addresses swap places, which no checksum notices; the type and the TTL change their checksums by
-/// difference, so that a request that arrived damaged is answered damaged.
+/// difference, so that a request that arrived damaged is answered damaged. The ICMP checksum covers all fragments of
+/// a message (RFC 792, RFC 4443 section 2.3) and stands in the first one, so it is as right in the answer's fragments as
+/// in the request's.
 pub(crate) fn reply(frame: &mut [u8], network: usize, transport: usize) -> Option<()> {
+    let kind = later_fragment(frame, network)?;
+    let mut icmp = IcmpMut::new(frame.get_mut(transport..)?)?;
+    let before = icmp.kind_and_code();
+    icmp.set_kind(kind);
+    let delta = Delta::default().word(before, icmp.kind_and_code());
+    icmp.set_checksum(delta.apply(icmp.checksum()));
+    Some(())
+}
+
+/// The same of a later fragment, which has no ICMP header. Gives the type of the answer that it is a part of.
+pub(crate) fn later_fragment(frame: &mut [u8], network: usize) -> Option<u8> {
     turn_around(frame)?;
-    let (head, message) = frame.split_at_mut_checked(transport)?;
-    let packet = head.get_mut(network..)?;
-    let kind = if packet.first()? >> 4 == 4 {
+    let packet = frame.get_mut(network..)?;
+    Some(if packet.first()? >> 4 == 4 {
         is_from_host::<4>(packet.get(12..)?)?;
         swap::<4>(packet.get_mut(12..20)?)?;
         let (mut ipv4, _) = Ipv4Mut::new(packet)?;
@@ -33,13 +45,7 @@ pub(crate) fn reply(frame: &mut [u8], network: usize, transport: usize) -> Optio
         swap::<16>(packet.get_mut(8..40)?)?;
         *packet.get_mut(7)? = TTL;
         v6::ECHO_REPLY
-    };
-    let mut icmp = IcmpMut::new(message)?;
-    let before = icmp.kind_and_code();
-    icmp.set_kind(kind);
-    let delta = Delta::default().word(before, icmp.kind_and_code());
-    icmp.set_checksum(delta.apply(icmp.checksum()));
-    Some(())
+    })
 }
 
 /// An answer to many, or to nobody, would be an amplifier's.

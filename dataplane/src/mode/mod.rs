@@ -28,4 +28,4 @@ mod transport;
 pub(crate) mod tunnel;
 
 pub(crate) use answer::{is_host, turn_around};
-pub(crate) use echo::reply as echo_reply;
+pub(crate) use echo::{later_fragment as echo_later_fragment, reply as echo_reply};

@@ -4,10 +4,13 @@
 //! limits of new flows to refuse: where there is no room to remember its flow, it goes on all the same.
 
 use super::batch::{Packet, Route};
+use super::clash::{self, Clashes, WithoutClashes};
 use super::context::Context;
+use super::egress;
 use super::headers::Headers;
+use super::pick::{self, Why};
+use super::source;
 use super::verdict::DropReason;
-use super::{pick, source};
 use crate::admission::{Event, Short};
 use crate::flow::{Direction, Expired, Found, Inserted, NewFlow, Tuple};
 use crate::schedule::Ask;
@@ -88,16 +91,25 @@ fn try_begin(
             return Err(DropReason::ServiceShare);
         }
     }
-    let taken = take_backend(context, candidate);
-    let (id, backend) = taken.inspect_err(|_| admission.meter.end(candidate.is_handshake()))?;
-    let inserted = insert(packet, context, headers, candidate, id, backend);
-    if !matches!(inserted, Ok(Inserted::Created(_))) {
-        backend.meters.backend.end(false);
+    let mut choice = choose(context, candidate, &Clashes::default());
+    let mut outcome = match choice {
+        Ok(chosen) => enroll(packet, context, headers, candidate, chosen),
+        Err(reason) => Err(reason),
+    };
+    if let (Ok(chosen), Err(reason @ (DropReason::TupleInUse | DropReason::SnatExhausted))) =
+        (choice, outcome)
+    {
+        (choice, outcome) = clash::elsewhere(packet, context, headers, candidate, (chosen, reason));
+    }
+    if !matches!(outcome, Ok(Inserted::Created(_))) {
         admission.meter.end(candidate.is_handshake());
     }
-    match inserted? {
+    match outcome? {
         Inserted::Existing(found) => Ok(Some(found)),
-        Inserted::Created(entry) => Ok(Some(Found { entry, direction: Direction::Forward, backend: id })),
+        Inserted::Created(entry) => {
+            let backend = choice?.id;
+            Ok(Some(Found { entry, direction: Direction::Forward, backend }))
+        }
         Inserted::Full if can_do_without => Ok(None),
         Inserted::Full => {
             context.counters.flows_refused.add(1);
@@ -105,6 +117,24 @@ fn try_begin(
         }
         Inserted::TupleInUse => Err(DropReason::TupleInUse),
     }
+}
+
+/// Puts a flow to the chosen backend into the table; otherwise the backend's meter does not count it.
+pub(super) fn enroll(
+    packet: &Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    candidate: Candidate<'_>,
+    chosen: Chosen<'_>,
+) -> Result<Inserted, DropReason> {
+    let inserted = match insert(packet, context, headers, candidate, chosen) {
+        Ok(Inserted::TupleInUse) => Err(DropReason::TupleInUse),
+        other => other,
+    };
+    if !matches!(inserted, Ok(Inserted::Created(_))) {
+        chosen.backend.meters.backend.end(false);
+    }
+    inserted
 }
 
 /// Takes room for a flow; where there is none, flows that were never established make way.
@@ -132,30 +162,40 @@ fn recycle(context: &mut Context<'_>) -> bool {
     true
 }
 
-/// Chooses a backend, and another one if that has as many flows as it may. What is no beginning is already
-/// some backend's: which one, the packet alone says.
-fn take_backend<'a>(
+/// A backend whose meter counts a flow that is to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chosen<'a> {
+    pub(super) id: BackendId,
+    pub(super) backend: &'a Backend,
+    /// The backend that the client is to be remembered with, where that is one which it is remembered with already.
+    pub(super) home: Option<BackendId>,
+}
+
+/// Chooses a backend, and another one if that has as many flows as it may, or is one of the `clashes`. What is no
+/// beginning is already some backend's: which one, the packet alone says.
+pub(super) fn choose<'a>(
     context: &Context<'a>,
     candidate: Candidate<'_>,
-) -> Result<(BackendId, &'a Backend), DropReason> {
+    clashes: &Clashes,
+) -> Result<Chosen<'a>, DropReason> {
     let Candidate { service, tuple, .. } = candidate;
     let snapshot = context.snapshot;
     let is_beginning = candidate.is_beginning();
     let ask = ask(context, service, tuple);
     let client = (tuple.addresses.source(), context.now);
     let takes = |id| {
-        let backend = snapshot.backend(id)?;
+        let backend = snapshot.backend(id).filter(|_| !clashes.has(id))?;
         let thresholds = backend.meters.thresholds.filter(|_| is_beginning);
-        backend.meters.backend.begin(thresholds).then_some((id, backend))
+        backend.meters.backend.begin(thresholds).then_some(Chosen { id, backend, home: None })
     };
     if !is_beginning {
         return pick::unremembered(service, &ask, client).and_then(takes).ok_or(DropReason::NoBackend);
     }
-    let (taken, _) = pick::pick(snapshot, service, &ask, client, takes)?;
-    if let Some(persistence) = &service.persistence {
-        persistence.remember(client.0, taken.0, context.now);
-    }
-    Ok(taken)
+    let (chosen, why) = match clashes.are_none() {
+        true => pick::pick(snapshot, service, &ask, client, takes)?,
+        false => pick::pick(&WithoutClashes(snapshot, clashes), service, &ask.on_detour(), client, takes)?,
+    };
+    Ok(Chosen { home: (why == Why::Persistence).then_some(chosen.id), ..chosen })
 }
 
 fn insert(
@@ -163,10 +203,9 @@ fn insert(
     context: &mut Context<'_>,
     headers: &Headers,
     candidate: Candidate<'_>,
-    id: BackendId,
-    backend: &Backend,
+    Chosen { id, backend, home }: Chosen<'_>,
 ) -> Result<Inserted, DropReason> {
-    let Candidate { tuple, flags, opening, .. } = candidate;
+    let Candidate { service, tuple, flags, opening } = candidate;
     let two_way = backend.forwarding.mode().is_two_way();
     let handshake = opening.map(Opening::to_words);
     let mut flow = NewFlow { tuple, hash: packet.hash, backend: id, two_way, flags, nat: None, handshake };
@@ -178,13 +217,23 @@ fn insert(
         }
         _ => context.table.insert(context.keeper, &flow, context.snapshot, context.now),
     };
+    if let Some(persistence) = &service.persistence
+        && candidate.is_beginning()
+        && matches!(inserted, Inserted::Created(_) | Inserted::Full)
+    {
+        persistence.remember(tuple.addresses.source(), home.unwrap_or(id), context.now);
+    }
     if let Inserted::Created(entry) = inserted {
         if opening.is_some() {
-            candidate.service.admission.meter.count(context.keeper.worker(), Event::CookieTaken);
+            service.admission.meter.count(context.keeper.worker(), Event::CookieTaken);
             context.openings.begin(entry, context.table.entry(entry).birth(), headers.vlan, context.now);
         }
         if flow.is_closing() {
             backend.meters.backend.closes();
+        }
+        if two_way {
+            let ends = (tuple.addresses.source(), tuple.addresses.destination());
+            egress::expect_replies(packet, context, backend, ends);
         }
         context.counters.flows_created.add(1);
         let counters = context.counters.backend(id);

@@ -45,6 +45,11 @@ impl Packet {
         }
     }
 
+    /// A frame that has waited, with the interface that it came in by.
+    pub(crate) fn arrived(ingress: InterfaceId, frame: Frame) -> Self {
+        Self::new(ingress, frame)
+    }
+
     /// A frame that the box has made. It has come from nowhere.
     pub(super) fn made(frame: Frame) -> Self {
         Self::new(InterfaceId::NOWHERE, frame)

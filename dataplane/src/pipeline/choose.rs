@@ -24,7 +24,8 @@ pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
                 return;
             }
             (Content::Segment { flags }, _) => choose(packet, context, headers, flags),
-            (Content::Error, Route::Flow(_)) | (Content::Echo | Content::Fragment, _) => return,
+            (Content::Error, Route::Flow(_))
+            | (Content::Echo | Content::EchoFragment | Content::Fragment, _) => return,
             (Content::Error, _) => about_no_flow(context, &headers.tuple).map_err(Stop::Drop),
         };
         match chosen {
@@ -42,7 +43,7 @@ fn choose(
 ) -> Result<Route, Stop> {
     let tuple = &headers.tuple;
     let Some(service) = service(context, tuple) else {
-        return Ok(without_service(context, headers, tuple)?);
+        return without_service(context, headers, tuple);
     };
     if service.vlan.is_some_and(|vlan| vlan != headers.vlan) {
         return Err(DropReason::WrongVlan.into());
@@ -115,11 +116,12 @@ pub(super) fn without_service(
     context: &Context<'_>,
     headers: &Headers,
     tuple: &Tuple,
-) -> Result<Route, DropReason> {
+) -> Result<Route, Stop> {
     let source = tuple.addresses.source();
     let is_part = headers.piece != Piece::Whole;
-    if context.snapshot.vips.contains(tuple.addresses.destination()) {
-        Err(DropReason::UnknownPort)
+    if let Some(vip) = context.snapshot.vips.get(tuple.addresses.destination()) {
+        let is_answered = vip.pool && is_forgotten(context, headers, tuple);
+        Err(if is_answered { Stop::Reset } else { DropReason::UnknownPort.into() })
     } else if is_from_backend(context, tuple)
         || is_part && context.snapshot.return_endpoints.has_sender(source, tuple.protocol)
     {
@@ -128,8 +130,18 @@ pub(super) fn without_service(
         // way: it goes on as it is.
         Ok(Route::AsItIs)
     } else {
-        Err(DropReason::NotOurs)
+        Err(DropReason::NotOurs.into())
     }
+}
+
+/// Whether a segment to a source-NAT pool is one of a backend that goes on with a connection of which the node knows
+/// nothing any more, and its service wants to have such connections reset.
+fn is_forgotten(context: &Context<'_>, headers: &Headers, tuple: &Tuple) -> bool {
+    let Content::Segment { flags } = headers.content else { return false };
+    let (address, port) = (tuple.addresses.source(), tuple.source_port);
+    headers.has_tcp_header()
+        && !flags.opens()
+        && context.snapshot.reset_endpoints.contains(&Endpoint { address, port, protocol: tuple.protocol })
 }
 
 pub(super) fn is_from_backend(context: &Context<'_>, tuple: &Tuple) -> bool {

@@ -8,11 +8,12 @@ use super::source::Draws;
 use super::spares::Spares;
 use crate::flow::{Endpoints, FlowTable, Keeper};
 use crate::fragment::Fragments;
-use crate::snapshot::{Endpoint, Snapshot};
+use crate::snapshot::{Backend, Endpoint, Fate, Forwarding, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
 use crate::tick::Tick;
 use crate::types::{BackendId, InterfaceId, Mac, Port, ServiceId, SnatId};
+use crate::unresolved::Unresolved;
 
 /// See the module's head. Made anew for every batch: the snapshot and the time are read once.
 #[derive(Debug)]
@@ -33,9 +34,8 @@ pub(crate) struct Context<'a> {
     pub(crate) is_overloaded: bool,
     /// The service that was asked for last in this batch.
     pub(crate) asked: Option<(Endpoint, ServiceId)>,
-    /// The last neighbour that a frame of this batch missed; the worker tells management.
-    pub(crate) missing: Option<Missing>,
-    /// The last station that the kernel's bridge does not know; the same.
+    pub(crate) unresolved: &'a mut Unresolved,
+    /// The last station that the kernel's bridge does not know; the worker reports it to management.
     pub(crate) station: Option<Station>,
 }
 
@@ -44,13 +44,6 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Station {
     pub(crate) interface: InterfaceId,
     pub(crate) mac: Mac,
-}
-
-/// A neighbour whose MAC is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Missing {
-    pub(crate) interface: InterfaceId,
-    pub(crate) address: IpAddr,
 }
 
 impl Endpoints for Snapshot {
@@ -62,5 +55,15 @@ impl Endpoints for Snapshot {
     #[inline(always)]
     fn snat(&self, address: SnatId) -> Option<IpAddr> {
         self.snat.get(address.index()).copied().flatten()
+    }
+
+    /// Not a flow of a backend on its way out: the drain ends with the last flow.
+    fn may_wait(&self, backend: BackendId, snat: Option<(SnatId, Port)>) -> bool {
+        let has_ports = |backend: &Backend| match (&backend.forwarding, snat) {
+            (Forwarding::OneArm(one_arm), Some((address, _))) => one_arm.has_plenty_of_ports(address),
+            _ => true,
+        };
+        self.fate(backend) == Fate::Stays
+            && self.backend(backend).is_some_and(|backend| backend.meters.have_plenty() && has_ports(backend))
     }
 }

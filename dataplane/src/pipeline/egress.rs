@@ -1,14 +1,21 @@
 //! Where a packet leaves, and by which MAC addresses.
 
+mod unresolved;
+
+pub(super) use unresolved::expect_replies;
+pub(crate) use unresolved::resume;
+use unresolved::unresolved;
+
 use std::net::IpAddr;
 
 use super::answer::Stop;
 use super::batch::Packet;
-use super::context::{Context, Missing, Station};
+use super::context::{Context, Station};
 use super::headers::Headers;
 use super::verdict::DropReason;
-use crate::snapshot::{Backend, Forwarding, Hop, Interface, NextHop, Snapshot};
+use crate::snapshot::{Backend, Forwarding, Hop, Interface, NextHop, Query, Snapshot};
 use crate::types::{BridgeId, InterfaceId, Mac};
+use crate::unresolved::Missing;
 use crate::wire::ethernet::{self, Ethernet};
 
 /// What a packet's rewrite does to its length.
@@ -31,55 +38,87 @@ impl Way<'_> {
         self.interface.mtu
     }
 
-    /// Which interface that is.
-    pub(super) fn interface(&self) -> InterfaceId {
-        self.next_hop.interface
+    /// The bridge that its interface is a port of.
+    fn bridge(&self) -> Option<BridgeId> {
+        self.interface.bridge
     }
+}
+
+/// Which source address a packet leaves with: policy rules may depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source {
+    /// That of its sender: the packet is forwarded, as it would be by a router.
+    Kept,
+    /// One of the node's own: a virtual IP, an address of a pool, the outer address of a tunnel. Such a packet
+    /// has come in by no interface.
+    Own(IpAddr),
+}
+
+/// What the path of a packet depends on.
+pub(super) fn query(packet: &Packet, headers: &Headers, destination: IpAddr, source: Source) -> Query {
+    let (source, ingress) = match source {
+        Source::Own(address) => (address, None),
+        Source::Kept => {
+            let ingress = Some(packet.ingress).filter(|id| *id != InterfaceId::NOWHERE);
+            (headers.tuple.addresses.source(), ingress)
+        }
+    };
+    Query { destination, source: Some(source), ingress, hash: packet.hash.0 }
 }
 
 /// The way to a backend.
 #[inline(always)]
 pub(super) fn to_backend<'a>(
+    packet: &Packet,
     context: &mut Context<'a>,
     headers: &Headers,
-    backend: &'a Backend,
+    (backend, source): (&'a Backend, Source),
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
     match &backend.next_hop {
         Some(next_hop) => fitting(context, headers, next_hop, growth),
-        None => without_next_hop(context, headers, backend, growth),
+        None => without_next_hop(packet, context, headers, (backend, source), growth),
     }
 }
 
+/// The next hop is not known yet, or it depends on the packet: on its flow where several are of equal cost, on
+/// its source where there are policy rules.
+///
 /// A router's MAC is of no use in DSR: the packet is still addressed to the virtual IP, and the router
 /// would bring it back.
 #[inline(never)]
 fn without_next_hop<'a>(
+    packet: &Packet,
     context: &mut Context<'a>,
     headers: &Headers,
-    backend: &Backend,
+    (backend, source): (&Backend, Source),
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
-    let neighbour = context.snapshot.fib.neighbour_towards(backend.address);
+    let query = query(packet, headers, backend.address, source);
+    let neighbour = context.snapshot.fib.neighbour_for(&query);
     let is_routed = neighbour.is_some_and(|(_, address)| address != backend.address);
-    if is_routed && matches!(backend.forwarding, Forwarding::Dsr(None)) {
-        return Err(DropReason::NotOnLink.into());
+    match &backend.forwarding {
+        Forwarding::Dsr(None) if is_routed => return Err(DropReason::NotOnLink.into()),
+        // The node has no address of its own towards the backend: no outer header can be made.
+        Forwarding::Tunnel(tunnel) if tunnel.source.is_unspecified() => {
+            return Err(DropReason::NoRoute.into());
+        }
+        _ => {}
     }
-    resolve(context, headers, backend.address, growth)
+    resolve(context, headers, &query, growth)
 }
 
 /// The way to any address.
 pub(super) fn resolve<'a>(
     context: &mut Context<'a>,
     headers: &Headers,
-    destination: IpAddr,
+    query: &Query,
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
-    match context.snapshot.fib.next_hop(destination) {
+    match context.snapshot.fib.next_hop(query) {
         Ok(next_hop) => fitting(context, headers, next_hop, growth),
         Err(Hop::NeighbourMissing { interface, address }) => {
-            context.missing = Some(Missing { interface, address });
-            Err(DropReason::NeighbourMissing.into())
+            unresolved(context, headers, Missing { interface, address }, growth)
         }
         Err(Hop::Known(_) | Hop::NoRoute) => Err(DropReason::NoRoute.into()),
     }
@@ -94,12 +133,14 @@ fn fitting<'a>(
     growth: Growth,
 ) -> Result<Way<'a>, Stop> {
     let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
+    fits(headers, interface, growth)?;
+    Ok(Way { next_hop, interface })
+}
+
+#[inline(always)]
+fn fits(headers: &Headers, interface: &Interface, growth: Growth) -> Result<(), Stop> {
     let room = interface.mtu.saturating_add(growth.less).saturating_sub(growth.more);
-    if headers.packet_length > room {
-        Err(Stop::TooBig { mtu: room })
-    } else {
-        Ok(Way { next_hop, interface })
-    }
+    if headers.packet_length > room { Err(Stop::TooBig { mtu: room }) } else { Ok(()) }
 }
 
 /// The box's own MAC is the source of whatever it sends on: with a foreign one, switches would learn
@@ -113,8 +154,10 @@ pub(super) fn readdress(
 ) -> Result<InterfaceId, Stop> {
     ethernet::readdress(packet.frame.bytes_mut(), &next_hop.mac, &interface.mac);
     match interface.bridge {
-        None => Ok(next_hop.interface),
-        Some(bridge) => Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), None)?),
+        Some(bridge) if next_hop.interface.unresolved_slot().is_none() => {
+            Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), None)?)
+        }
+        None | Some(_) => Ok(next_hop.interface),
     }
 }
 
@@ -129,6 +172,9 @@ pub(super) fn redirect(
     note_station(packet, context);
     let bridge = interface.bridge.ok_or(DropReason::InterfaceGone)?;
     ethernet::redirect(packet.frame.bytes_mut(), next_hop.mac);
+    if next_hop.interface.unresolved_slot().is_some() {
+        return Ok(next_hop.interface);
+    }
     let ingress = Some(packet.ingress);
     Ok(behind_a_port(packet, context, headers, (bridge, next_hop.mac), ingress)?)
 }
@@ -148,8 +194,14 @@ pub(super) fn switch(
     behind_a_port(packet, context, headers, (bridge, mac), ingress)
 }
 
+/// Whether the way leads to a port of the bridge that the packet has come by.
+pub(super) fn is_inline(context: &Context<'_>, ingress: InterfaceId, way: Way<'_>) -> bool {
+    let bridge = bridge_of(context, ingress);
+    bridge.is_some() && bridge == way.bridge()
+}
+
 /// Whether both are ports of one bridge.
-pub(super) fn is_of_one_bridge(context: &Context<'_>, a: InterfaceId, b: InterfaceId) -> bool {
+fn is_of_one_bridge(context: &Context<'_>, a: InterfaceId, b: InterfaceId) -> bool {
     let bridge = bridge_of(context, a);
     bridge.is_some() && bridge == bridge_of(context, b)
 }

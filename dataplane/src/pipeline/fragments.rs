@@ -7,6 +7,7 @@ use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
 use crate::fragment::Key;
 use crate::io::Frame;
+use crate::wire::icmp::{v4, v6};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{Extensions, Ipv6};
 use crate::wire::tcp::Flags;
@@ -49,14 +50,31 @@ fn later(packet: &mut Packet, context: &mut Context<'_>, headers: Headers) -> Op
     Some(Headers { tuple, content, piece: Piece::Later { id: Some(first.id) }, ..headers })
 }
 
+/// Notes the first fragment of an echo request. Not if its source has too many.
+pub(super) fn first_of_echo(packet: &Packet, context: &mut Context<'_>, headers: &Headers) -> bool {
+    let ports = (headers.tuple.source_port, headers.tuple.destination_port);
+    key(&packet.frame, headers).is_some_and(|key| context.fragments.first(&key, ports, context.now).is_some())
+}
+
+/// Whether the first fragment of a later one's message has come, and was of an echo request: those of others are not
+/// noted. `None`: it is no fragment.
+pub(super) fn later_of_echo(packet: &Packet, context: &Context<'_>, headers: &Headers) -> Option<bool> {
+    Some(context.fragments.find(&key(&packet.frame, headers)?, context.now).is_some())
+}
+
 /// What a fragment that waits has in common with the first one of its packet.
 pub(crate) fn key_of_waiting(frame: &Frame, headers: &Headers) -> Option<Key> {
-    (headers.content == Content::Fragment).then(|| key(frame, headers))?
+    matches!(headers.content, Content::Fragment | Content::EchoFragment).then(|| key(frame, headers))?
 }
 
 /// What all fragments of this one's packet have.
 fn key(frame: &Frame, headers: &Headers) -> Option<Key> {
     let Tuple { addresses, protocol, .. } = headers.tuple;
+    let protocol = match headers.content {
+        Content::Echo | Content::EchoFragment if headers.tuple.addresses.source().is_ipv4() => v4::PROTOCOL,
+        Content::Echo | Content::EchoFragment => v6::PROTOCOL,
+        Content::Segment { .. } | Content::Error | Content::Fragment => protocol.number(),
+    };
     let bytes = frame.bytes().get(usize::from(headers.network)..)?;
     let identification = match addresses {
         Addresses::V4 { .. } => Ipv4::new_checked(bytes).ok()?.0.fragment()?.identification,

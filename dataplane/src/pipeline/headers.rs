@@ -63,8 +63,10 @@ pub(crate) enum Content {
         /// TCP's.
         flags: Flags,
     },
-    /// An ICMP echo request.
+    /// An ICMP echo request, or its first fragment.
     Echo,
+    /// A later fragment of an ICMP message: whether that is an echo request is still to be found.
+    EchoFragment,
     /// An ICMP error.
     Error,
     /// A fragment without a transport header: its ports are still to be found.

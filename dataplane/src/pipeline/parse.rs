@@ -6,6 +6,7 @@ mod ordinary;
 
 use super::batch::{Batch, Marks, Packet};
 use super::context::Context;
+use super::finish;
 use super::headers::{Content, Headers, Piece};
 use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, FlowTable, Tuple};
@@ -37,6 +38,9 @@ impl From<WireError> for DropReason {
 #[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {
     parse_batch(batch, context.table);
+    if !context.snapshot.unfinished.is_empty() {
+        finish::run(batch, context.snapshot.unfinished);
+    }
 }
 
 /// The stage needs nothing but the frames and the table.
@@ -140,9 +144,10 @@ fn ipv4(packet: &[u8]) -> Result<Found, DropReason> {
         number::TCP => tcp(addresses, payload)?,
         number::UDP => udp(addresses, payload, piece)?,
         number::VRRP => return Ok(Found::Control),
-        number::ICMP if piece != Piece::Whole => return Err(DropReason::Fragment),
+        number::ICMP if piece.is_later() => (portless(addresses, number::TCP), Content::EchoFragment),
         number::ICMP => match Icmp::new_checked(payload)?.kind() {
             icmp::v4::ECHO_REQUEST => (portless(addresses, number::TCP), Content::Echo),
+            _ if piece != Piece::Whole => return Err(DropReason::Fragment),
             kind if icmp::v4::ERRORS.contains(&kind) => error(packet, transport)?,
             _ => return Err(DropReason::UnknownProtocol),
         },
@@ -162,9 +167,10 @@ fn ipv6(packet: &[u8]) -> Result<Found, DropReason> {
         number::TCP => tcp(addresses, segment)?,
         number::UDP => udp(addresses, segment, piece)?,
         number::VRRP => return Ok(Found::Control),
-        number::ICMPV6 if piece != Piece::Whole => return Err(DropReason::Fragment),
+        number::ICMPV6 if piece.is_later() => (portless(addresses, number::TCP), Content::EchoFragment),
         number::ICMPV6 => match Icmp::new_checked(segment)?.kind() {
             icmp::v6::ECHO_REQUEST => (portless(addresses, number::TCP), Content::Echo),
+            _ if piece != Piece::Whole => return Err(DropReason::Fragment),
             icmp::v6::NEIGHBOUR_SOLICITATION | icmp::v6::NEIGHBOUR_ADVERTISEMENT => {
                 return Ok(Found::Control);
             }

@@ -2,9 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::clash::{Clashes, WithoutClashes, clash};
 use super::verdict::DropReason;
-use crate::flow::Tuple;
-use crate::schedule::{Ask, Ends};
+use crate::flow::{FlowTable, Tuple};
+use crate::schedule::{Ask, Ends, Loads};
 use crate::snapshot::{Endpoint, Service, Snapshot};
 use crate::tick::Tick;
 use crate::types::{BackendId, Port, Protocol, ServiceId};
@@ -18,6 +19,8 @@ pub enum Why {
     Schedule,
     /// The scheduler's choice was full.
     Instead,
+    /// The backend that was chosen first had no reply tuple left: another flow has it, or the pool is exhausted.
+    Clash,
 }
 
 /// What a service's scheduler is to know of a flow.
@@ -31,7 +34,7 @@ pub(super) fn ask(snapshot: &Snapshot, service: &Service, tuple: &Tuple) -> Ask 
 
 /// The backend of a new flow from `client`; `takes` says what it is to the caller, if it takes the flow.
 pub(super) fn pick<T>(
-    snapshot: &Snapshot,
+    loads: &impl Loads,
     service: &Service,
     ask: &Ask,
     (client, now): (IpAddr, Tick),
@@ -42,7 +45,7 @@ pub(super) fn pick<T>(
         return Ok((taken, Why::Persistence));
     }
     let schedule = &service.schedule;
-    if let Some(taken) = schedule.choose(ask, snapshot).and_then(&mut takes) {
+    if let Some(taken) = schedule.choose(ask, loads).and_then(&mut takes) {
         return Ok((taken, Why::Schedule));
     }
     // Somebody else may have had its last room since it was asked.
@@ -69,13 +72,12 @@ pub struct Explained {
 /// What would become of a flow from `client` to `virtual_end`, if it began now; nothing is changed by asking. It
 /// is the choice of the first worker: each has its own place in the order of `rr` and its like. Limits of rates and of
 /// room are not asked. `None`: there is no such service.
-#[must_use]
-pub fn explain(
-    snapshot: &Snapshot,
+pub(crate) fn explain(
+    (snapshot, table): (&Snapshot, &FlowTable),
     client: SocketAddr,
     virtual_end: SocketAddr,
     protocol: Protocol,
-    now: u32,
+    now: Tick,
 ) -> Option<Explained> {
     let (address, port) = (virtual_end.ip(), Port(virtual_end.port()));
     let id = snapshot.endpoints.get(&Endpoint { address, port, protocol })?;
@@ -84,22 +86,30 @@ pub fn explain(
     let tuple = Tuple { addresses, source_port: Port(client.port()), destination_port: port, protocol };
     let outcome = match service.admission.access.allows(client.ip()) {
         false => Err(DropReason::Denied),
-        true => question(snapshot, service, &tuple, Tick(now)),
+        true => question((snapshot, table), service, &tuple, now),
     };
     Some(Explained { service: id, outcome })
 }
 
 /// Which backend a new flow would get, without an effect on the next one.
 pub(super) fn question(
-    snapshot: &Snapshot,
+    (snapshot, table): (&Snapshot, &FlowTable),
     service: &Service,
     tuple: &Tuple,
     now: Tick,
 ) -> Result<(BackendId, Why), DropReason> {
-    let ask = ask(snapshot, service, tuple).on(Default::default(), now).as_question();
-    let takes = |id| {
-        let meters = &snapshot.backend(id)?.meters;
-        (!meters.load().is_full).then_some(id)
-    };
-    pick(snapshot, service, &ask, (tuple.addresses.source(), now), takes)
+    let mut ask = ask(snapshot, service, tuple).on(Default::default(), now).as_question();
+    let client = (tuple.addresses.source(), now);
+    let mut clashes = Clashes::default();
+    loop {
+        let loads = WithoutClashes(snapshot, &clashes);
+        let takes = |id| (!loads.load(id).is_full).then_some(id);
+        let picked = pick(&loads, service, &ask, client, takes);
+        let (id, why) = picked.map_err(|reason| clashes.or(reason))?;
+        let Some(reason) = clash((snapshot, table), tuple, id) else {
+            return Ok((id, if clashes.are_none() { why } else { Why::Clash }));
+        };
+        clashes.note(id, reason)?;
+        ask = ask.on_detour();
+    }
 }

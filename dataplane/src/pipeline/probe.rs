@@ -15,6 +15,8 @@ pub(crate) fn probe(
 ) -> Result<(InterfaceId, Frame), Frame> {
     let mut packet = Packet::made(frame);
     let Ok(headers) = parse::of_box(&packet) else { return Err(packet.frame) };
+    // The path of a client's connection with these ports, where there are several.
+    packet.hash = context.table.hash(&headers.tuple);
     match rewrite::to_backend(&mut packet, context, &headers, &headers.tuple, backend, None) {
         Ok(interface) => Ok((interface, packet.frame)),
         Err(_) => Err(packet.frame),

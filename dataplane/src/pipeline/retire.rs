@@ -2,12 +2,14 @@
 //!
 //! What is asked here is asked for packets of such backends alone, and for SYNs.
 
+use std::sync::Arc;
+
 use super::batch::Packet;
 use super::context::Context;
 use super::headers::{Content, Headers};
 use crate::flow::{Direction, Found};
 use crate::mode::reset;
-use crate::snapshot::Fate;
+use crate::snapshot::{Endpoint, Fate, Forwarding, Service};
 use crate::types::Protocol;
 use crate::wire::checksum::Delta;
 use crate::wire::tcp::{Flags, TcpMut};
@@ -73,6 +75,10 @@ pub(super) fn fated(context: &Context<'_>, headers: &Headers, flags: Flags, foun
     }
     match fate {
         Fate::Stays | Fate::Leave => Fated::GoesOn,
+        Fate::Review if protocol == Protocol::Udp && is_forward && is_outdated(context, headers, found) => {
+            Fated::IsOver
+        }
+        Fate::Review => Fated::GoesOn,
         // What moves is for the client's packets to say: replies that are on their way arrive.
         Fate::Reset | Fate::Move if protocol == Protocol::Udp && !is_forward => Fated::GoesOn,
         // What translates cannot go on with a connection elsewhere.
@@ -82,6 +88,27 @@ pub(super) fn fated(context: &Context<'_>, headers: &Headers, flags: Flags, foun
             Fated::IsReset
         }
         Fate::Reset | Fate::Move => Fated::IsOver,
+    }
+}
+
+/// Whether a flow could not begin as it is any more: its service has given up its port, or the address that it comes
+/// from has left the pool.
+#[inline(never)]
+fn is_outdated(context: &Context<'_>, headers: &Headers, found: Found) -> bool {
+    let (snapshot, tuple) = (context.snapshot, &headers.tuple);
+    let Some(backend) = snapshot.backend(found.backend) else { return false };
+    let (address, port) = (tuple.addresses.destination(), tuple.destination_port);
+    let asked = snapshot.endpoints.get(&Endpoint { address, port, protocol: tuple.protocol });
+    let service = asked.and_then(|id| snapshot.services.get(id.index()));
+    let is_of = |service: &Service| Arc::ptr_eq(&service.admission.meter, &backend.meters.service);
+    if !service.is_some_and(is_of) {
+        return true;
+    }
+    match (&backend.forwarding, context.table.entry(found.entry).snat()) {
+        (Forwarding::OneArm(arm), Some((own, _))) => {
+            !arm.pool.iter().any(|part| part.address == own && part.open)
+        }
+        _ => false,
     }
 }
 

@@ -85,13 +85,13 @@ drop_reasons! {
     TableFull, "table-full", "the flow table has no room for a new flow";
     OutOfHandshake, "out-of-handshake", "does not fit the handshake that the box makes for a service with syn_proxy";
     BackendPending, "backend-pending", "the client's handshake is over and its backend's is not (syn_proxy); the client sends the segment again";
-    TupleInUse, "tuple-in-use", "another service's flow from this client port to the same server port is still open, their replies could not be told apart";
+    TupleInUse, "tuple-in-use", "other services' flows from this client port to the same server port of every backend that was tried are still open, their replies could not be told apart";
     SynWithData, "syn-with-data", "a SYN with data, which would overtake the PROXY header; the client sends the data again";
     Untranslatable, "untranslatable", "it has no counterpart in the backend's address family (RFC 7915)";
     SameSegment, "same-segment", "bridge mode, but the destination is on the side that the frame came from";
     TtlExceeded, "ttl-exceeded", "the time to live ends here";
     NoRoute, "no-route", "no route to the destination through the box's service interfaces";
-    NeighbourMissing, "neighbour-missing", "the next hop's MAC address is not known yet and is being asked for";
+    NeighbourMissing, "neighbour-missing", "the next hop has not answered ARP or neighbour discovery in time, or more packets waited for it than are kept";
     NotOnLink, "not-on-link", "a backend of a dsr service is behind a router, where its MAC address cannot be reached";
     TooLong, "too-long", "larger than the MTU of the interface it would leave by";
     PuntQueueFull, "punt-queue-full", "a control frame that the management thread had no room for";

@@ -9,7 +9,7 @@
 //!
 //! When a backend leaves the file, nearly all flows move: use `maglev` where that matters.
 
-use super::maglev::spread;
+use super::key::rehash;
 use super::round_robin::gcd;
 use super::{Candidate, Loads};
 use crate::limits::{BACKEND_TRIES, HASH_SLOTS, MAX_HASH_SLOTS};
@@ -78,7 +78,7 @@ impl Hashed {
             if let Some(member) = found {
                 return Some(member.id);
             }
-            hash = spread(hash.wrapping_add(0x9e37_79b9_7f4a_7c15));
+            hash = rehash(hash);
         }
         None
     }

@@ -1,5 +1,6 @@
 //! The hash that hashing schedulers choose by: the same on every box of a group, for ever.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use super::maglev::{spread, stable_hash};
@@ -23,15 +24,18 @@ pub enum HashOn {
 }
 
 /// A flow that asks for a backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ask {
     pub(super) worker: WorkerId,
     pub(super) hash: u64,
     /// What `lblc` and `lblcr` remember a backend by.
     pub(super) destination: u64,
     pub(super) now: Tick,
-    /// Nothing is to change by asking.
-    pub(super) is_question: bool,
+    /// Nothing is to change by asking: the place that the order has come to is kept here, so that a question which is
+    /// asked again gets the next answer, as a worker would.
+    question: Option<Cell<Option<u64>>>,
+    /// The flow cannot go where its like goes, and what is remembered of those stays.
+    is_detour: bool,
 }
 
 /// The ends of a flow.
@@ -45,7 +49,7 @@ impl Ask {
     /// A flow of a known hash, on a worker.
     #[must_use]
     pub fn new(worker: WorkerId, hash: u64) -> Self {
-        Self { worker, hash, destination: hash, now: Tick(0), is_question: false }
+        Self { worker, hash, destination: hash, now: Tick(0), question: None, is_detour: false }
     }
 
     /// A flow between these ends.
@@ -70,7 +74,30 @@ impl Ask {
     /// The same, by somebody who only wants to know.
     #[must_use]
     pub fn as_question(self) -> Self {
-        Self { is_question: true, ..self }
+        Self { question: Some(Cell::new(None)), ..self }
+    }
+
+    /// The same flow, which cannot go where it was sent first.
+    pub(crate) fn on_detour(self) -> Self {
+        Self { is_detour: true, ..self }
+    }
+
+    /// Whether the answer may be remembered for the flows that follow.
+    pub(super) fn is_remembered(&self) -> bool {
+        self.question.is_none() && !self.is_detour
+    }
+
+    /// The place that an order has come to: of a question, its own one.
+    pub(super) fn place(&self, of_worker: impl FnOnce() -> u64) -> u64 {
+        self.question.as_ref().and_then(Cell::get).unwrap_or_else(of_worker)
+    }
+
+    /// The place that it has come to now.
+    pub(super) fn move_on(&self, place: u64, of_worker: impl FnOnce(u64)) {
+        match &self.question {
+            Some(own) => own.set(Some(place)),
+            None => of_worker(place),
+        }
     }
 
     pub(crate) fn hash(&self) -> u64 {
@@ -94,6 +121,11 @@ pub(crate) fn hash(seed: u64, address: IpAddr, port: Port) -> u64 {
     };
     let upper = spread(seed ^ (bits >> 64) as u64);
     spread(spread(upper ^ bits as u64) ^ u64::from(port.0))
+}
+
+/// The hash to go on with where the first one leads to a backend that does not take the flow.
+pub(super) fn rehash(hash: u64) -> u64 {
+    spread(hash.wrapping_add(0x9e37_79b9_7f4a_7c15))
 }
 
 #[cfg(test)]

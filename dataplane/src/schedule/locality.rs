@@ -125,13 +125,13 @@ impl Locality {
         };
         let known = if is_own { self.known(line, takers, ask, loads) } else { None };
         if let Some(known) = known.filter(|known| !is_overloaded(known, takers, loads)) {
-            if !ask.is_question {
+            if ask.is_remembered() {
                 line.used.store(ask.now.0, Relaxed);
             }
             return Some(known.id);
         }
         let chosen = Measure::Weighted.choose(takers, loads)?;
-        if !ask.is_question {
+        if ask.is_remembered() {
             if !is_own || !self.is_replicated {
                 line.begin(tag);
             }
@@ -156,7 +156,7 @@ impl Locality {
         let able = loaded().filter(|(_, _, load)| !load.is_full);
         let least = able.reduce(|least, other| if is_lighter(&other, &least) { other } else { least })?;
         let is_stale = ask.now.millis_since(Tick(line.joined.load(Relaxed))) > STALE;
-        if self.is_replicated && is_stale && !ask.is_question && loaded().count() > 1 {
+        if self.is_replicated && is_stale && ask.is_remembered() && loaded().count() > 1 {
             let most = loaded().reduce(|most, other| if is_lighter(&most, &other) { other } else { most });
             if let Some((place, ..)) = most {
                 line.set[place].store(0, Relaxed);

@@ -33,6 +33,7 @@ use ordered::Ordered;
 use random::Random;
 use round_robin::{RoundRobin, WeightedRoundRobin};
 
+use key::rehash;
 pub use key::{Ask, HashOn, cluster_seed};
 pub(crate) use key::{Ends, hash as address_hash};
 pub use locality::Destinations;
@@ -159,8 +160,8 @@ impl Schedule {
         let has_room = |id: &BackendId| !loads.load(*id).is_full;
         match &self.way {
             Way::Nobody => None,
-            Way::RoundRobin(rr) => tries(takers, ask, || rr.choose(takers, ask)).find(has_room),
-            Way::WeightedRoundRobin(wrr) => tries(takers, ask, || wrr.choose(takers, ask)).find(has_room),
+            Way::RoundRobin(rr) => tries(takers, || rr.choose(takers, ask)).find(has_room),
+            Way::WeightedRoundRobin(wrr) => tries(takers, || wrr.choose(takers, ask)).find(has_room),
             Way::Counting(measure) => measure.choose(takers, loads),
             Way::Ordered(ordered) => ordered.choose(takers, loads),
             Way::Hashed(hashed) => hashed.choose(ask.hash, loads),
@@ -179,10 +180,17 @@ impl Schedule {
         }
     }
 
-    /// All backends that take new flows, from a place on that `hash` says; none where a flow is one
-    /// backend's or nobody's.
+    /// Backends that take new flows, for a flow whose own one does not: with consistent hashing those that the hash
+    /// of its hash leads to, so that weights are kept; then all, from a place on that `hash` says. None where a flow
+    /// is one backend's or nobody's. Some may be named twice.
     pub(crate) fn others(&self, ask: &Ask) -> impl Iterator<Item = BackendId> {
-        self.all_from(ask.hash).take(BACKEND_TRIES)
+        let maglev = match &self.way {
+            Way::Maglev(maglev) if maglev.falls_back() => Some(maglev),
+            _ => None,
+        };
+        let hashes = std::iter::successors(Some(rehash(ask.hash)), |hash| Some(rehash(*hash)));
+        let rehashed = hashes.take(BACKEND_TRIES).map_while(move |hash| Some(maglev?.choose(hash)));
+        rehashed.flatten().chain(self.all_from(ask.hash).take(BACKEND_TRIES))
     }
 
     fn all_from(&self, hash: u64) -> impl Iterator<Item = BackendId> {
@@ -212,14 +220,9 @@ impl Schedule {
     }
 }
 
-/// As many backends as are tried when the first ones are full. Who only wants to know is told of one.
-fn tries(
-    takers: &[Taker],
-    ask: &Ask,
-    mut next: impl FnMut() -> BackendId,
-) -> impl Iterator<Item = BackendId> {
-    let most = if ask.is_question { 1 } else { takers.len().min(BACKEND_TRIES) };
-    (0..most).map(move |_| next())
+/// As many backends as are tried when the first ones are full.
+fn tries(takers: &[Taker], mut next: impl FnMut() -> BackendId) -> impl Iterator<Item = BackendId> {
+    (0..takers.len().min(BACKEND_TRIES)).map(move |_| next())
 }
 
 #[cfg(test)]

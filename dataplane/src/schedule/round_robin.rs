@@ -25,10 +25,8 @@ impl Places {
 
     pub(super) fn step<T>(&self, ask: &Ask, advance: impl FnOnce(u64) -> (u64, T)) -> T {
         let place = &self.0[ask.worker.index().min(self.0.len() - 1)];
-        let (next, chosen) = advance(place.load(Ordering::Relaxed));
-        if !ask.is_question {
-            place.store(next, Ordering::Relaxed);
-        }
+        let (next, chosen) = advance(ask.place(|| place.load(Ordering::Relaxed)));
+        ask.move_on(next, |next| place.store(next, Ordering::Relaxed));
         chosen
     }
 }

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::snat::PoolPart;
+use super::snat::{CAPACITY, PoolPart};
 use super::tunnel::Tunnel;
 use crate::admission::Meters;
-use crate::types::{InterfaceId, Mac, Mode, Port, Protocol};
+use crate::types::{InterfaceId, Mac, Mode, Port, Protocol, SnatId};
 
 /// What a worker needs to send a flow's packets to a real server and to know its replies.
 #[derive(Debug, Clone)]
@@ -39,6 +39,9 @@ pub enum Fate {
     Reset,
     /// Each begins anew at another backend with its client's next packet; where connections cannot, as `Reset`.
     Move,
+    /// It is there. Flows of datagrams that could not begin as they are, because their service has given up their port
+    /// or the address that they come from has left its pool, begin anew with their client's next packet.
+    Review,
 }
 
 /// A mode with what belongs to it.
@@ -77,6 +80,14 @@ pub struct OneArm {
     pub pool: Arc<[PoolPart]>,
     /// How the backend is told who the client is.
     pub client_address: ClientAddress,
+}
+
+impl OneArm {
+    /// Whether more than half of an address's ports towards the backend are free.
+    pub(crate) fn has_plenty_of_ports(&self, address: SnatId) -> bool {
+        let part = self.pool.iter().find(|part| part.address == address);
+        part.is_some_and(|part| part.ports.used() < CAPACITY / 2)
+    }
 }
 
 /// How a backend behind full NAT is told who the client is.

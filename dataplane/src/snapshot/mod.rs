@@ -3,6 +3,8 @@
 
 mod backend;
 mod fib;
+mod interface_set;
+mod neighbours;
 mod publish;
 mod rss;
 mod service;
@@ -13,7 +15,9 @@ mod tunnel;
 mod vip_map;
 
 pub use backend::{Backend, ClientAddress, Dscp, Fate, Forwarding, NextHop, OneArm};
-pub use fib::{Fib, Hop, Route};
+pub use fib::{Fib, Hop, Ingress, Interfaces, Path, Query, Route, Rule, RuleAction, Rules, Target};
+pub use interface_set::InterfaceSet;
+pub use neighbours::Neighbours;
 pub use publish::{Publisher, Reader};
 pub use rss::{CLASSES, PortClasses, Rss};
 pub use service::{MissingState, Service};
@@ -42,6 +46,8 @@ pub struct Snapshot {
     pub generation: u64,
     /// The data plane's interfaces, by [`InterfaceId`].
     pub interfaces: Vec<Interface>,
+    /// Interfaces whose frames may come with unfinished checksums.
+    pub unfinished: InterfaceSet,
     /// The services, by [`ServiceId`].
     pub services: Shared<Vec<Service>>,
     /// The backends, by [`BackendId`]. A backend that has left the configuration stays until its
@@ -59,6 +65,9 @@ pub struct Snapshot {
     /// Endpoints of backends whose replies pass through the box without being addressed to it (bridge
     /// and router mode): what they send may belong to a flow.
     pub return_endpoints: Shared<ReturnEndpoints>,
+    /// Endpoints of one-arm backends whose service answers segments of unknown connections with a RST: those of the
+    /// backends as well.
+    pub reset_endpoints: Shared<ReturnEndpoints>,
     /// The box's own addresses: what is sent to them is Linux's, even from a backend's endpoint.
     pub local_addresses: Vec<IpAddr>,
     /// Which port of a bridge a station is behind, as the kernel's bridge has learned it.
@@ -80,6 +89,15 @@ impl Snapshot {
     #[must_use]
     pub fn backend(&self, id: BackendId) -> Option<&Backend> {
         self.backends.get(id.index())?.as_ref()
+    }
+
+    /// An interface that leads to a backend: of several paths, one.
+    pub(crate) fn interface_towards(&self, id: BackendId) -> Option<InterfaceId> {
+        let backend = self.backend(id)?;
+        match backend.next_hop {
+            Some(next_hop) => Some(next_hop.interface),
+            None => self.fib.neighbour_towards(backend.address).map(|(interface, _)| interface),
+        }
     }
 
     /// What becomes of a backend's flows.
@@ -129,8 +147,11 @@ pub struct FlowTimeouts {
     pub tcp_syn: Duration,
     /// TCP, established.
     pub tcp_established: Duration,
-    /// TCP, a FIN or RST was seen.
+    /// TCP, over: both sides have finished, and each has acknowledged that of the other, or one has reset it by a RST
+    /// whose number fits.
     pub tcp_fin: Duration,
+    /// TCP, over as it seems, which is not proven: traffic takes that back.
+    pub tcp_reset: Duration,
     /// UDP.
     pub udp: Duration,
     /// ICMP echo.
@@ -143,6 +164,8 @@ impl Default for FlowTimeouts {
             tcp_syn: Duration::from_secs(10),
             tcp_established: Duration::from_secs(15 * 60),
             tcp_fin: Duration::from_secs(30),
+            // RFC 5382 REQ-5, RFC 7857 section 2.2: no less than four minutes.
+            tcp_reset: Duration::from_secs(4 * 60),
             udp: Duration::from_secs(60),
             icmp: Duration::from_secs(10),
         }

@@ -73,6 +73,8 @@ pub struct Vip {
     pub echo: bool,
     /// It belongs to a bridge service: frames to it are taken whatever MAC they are addressed to.
     pub bridge: bool,
+    /// It is of a source-NAT pool.
+    pub pool: bool,
 }
 
 /// All virtual addresses, those of source-NAT pools among them.
@@ -101,6 +103,7 @@ impl VipSet {
         };
         held.echo |= what.echo;
         held.bridge |= what.bridge;
+        held.pool |= what.pool;
     }
 
     /// What `address` is, if it is a virtual one; the longest prefix decides.
@@ -207,14 +210,14 @@ mod tests {
     #[test]
     fn a_virtual_address_is_what_all_its_services_say() {
         let mut vips = VipSet::default();
-        vips.insert(prefix("10.0.0.20/32"), Vip { echo: false, bridge: true });
-        vips.insert(prefix("10.0.0.20/32"), Vip { echo: true, bridge: false });
+        vips.insert(prefix("10.0.0.20/32"), Vip { bridge: true, ..Vip::default() });
+        vips.insert(prefix("10.0.0.20/32"), Vip { echo: true, ..Vip::default() });
         vips.insert(prefix("10.0.0.16/28"), Vip::default());
-        vips.insert(prefix("10.0.0.16/28"), Vip { echo: true, bridge: false });
+        vips.insert(prefix("10.0.0.16/28"), Vip { echo: true, ..Vip::default() });
         vips.insert(prefix("10.0.0.0/24"), Vip::default());
         let get = |address: &str| vips.get(address.parse().unwrap());
-        assert_eq!(get("10.0.0.20"), Some(Vip { echo: true, bridge: true }));
-        assert_eq!(get("10.0.0.21"), Some(Vip { echo: true, bridge: false }));
+        assert_eq!(get("10.0.0.20"), Some(Vip { echo: true, bridge: true, pool: false }));
+        assert_eq!(get("10.0.0.21"), Some(Vip { echo: true, ..Vip::default() }));
         assert_eq!(get("10.0.0.99"), Some(Vip::default()));
         assert_eq!(get("10.0.1.1"), None);
         assert_eq!(vips.iter().count(), 3);

@@ -26,6 +26,8 @@ pub(crate) struct Build {
     fragment: u16,
     transport: Transport,
     payload: Vec<u8>,
+    /// The checksum of the segment is left to a NIC.
+    is_unfinished: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -70,6 +72,7 @@ pub(crate) fn frame(source: (Mac, &str), destination: (Mac, &str)) -> Build {
         fragment: 0x4000,
         transport: Transport::Other { number: 59 },
         payload: b"penstock".to_vec(),
+        is_unfinished: false,
     }
 }
 
@@ -215,6 +218,12 @@ impl Build {
         }
     }
 
+    /// The sum of the pseudo-header where the checksum should be, as a sender leaves it to its NIC.
+    pub(crate) fn unfinished(mut self) -> Self {
+        self.is_unfinished = true;
+        self
+    }
+
     /// The IP packet alone.
     pub(crate) fn packet(&self) -> Vec<u8> {
         self.build().split_off(14 + self.tags.len())
@@ -281,6 +290,8 @@ impl Build {
                 0 if self.number() == 17 => 0xffff,
                 checksum => checksum,
             };
+            let checksum =
+                if self.is_unfinished { fold(self.pseudo_header(segment.len())) } else { checksum };
             segment[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
         }
         segment

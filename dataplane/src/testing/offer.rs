@@ -124,6 +124,7 @@ impl Offer {
         let commons = before.map_or_else(Arc::default, Arc::clone);
         let number = u32::try_from(snapshot.services.len()).expect("few services");
         let meter = Arc::new(ServiceMeter::new(number, commons, 1));
+        meter.note_limit(self.limits.flows);
         let mut candidates = Vec::new();
         for &last in lasts {
             let id = BackendId(u32::try_from(snapshot.backends.len()).expect("few backends"));
@@ -138,9 +139,13 @@ impl Offer {
             let backend = Backend { address, port, protocol, forwarding, next_hop, mss_clamp, meters };
             snapshot.backends.push(Some(backend));
             candidates.push(Candidate::new(id, format!("{address}:{:?}", self.inner), 1));
-            if matches!(self.how, How::Bridge | How::Router) {
-                let port = self.inner.unwrap_or(Port(0));
-                snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
+            let endpoint = Endpoint { address, protocol, port: self.inner.unwrap_or(Port(0)) };
+            match self.how {
+                How::Bridge | How::Router => snapshot.return_endpoints.insert(endpoint),
+                How::OneArm(_) if self.missing_state == MissingState::Reset => {
+                    snapshot.reset_endpoints.insert(endpoint);
+                }
+                How::OneArm(_) | How::Dsr(_) | How::Tunnel(_) => {}
             }
         }
         let mode = self.how.mode();
@@ -180,7 +185,7 @@ impl Offer {
             client_address,
         });
         snapshot.endpoints.insert(vip, protocol, ports, id);
-        snapshot.vips.insert(vip, Vip { echo: self.echo, bridge: mode == Mode::Bridge });
+        snapshot.vips.insert(vip, Vip { echo: self.echo, bridge: mode == Mode::Bridge, pool: false });
     }
 
     fn forwarding(&self, snapshot: &mut Snapshot, backend: IpAddr) -> Forwarding {
@@ -207,7 +212,7 @@ impl Offer {
 
 /// The number of a pool's address, which is a virtual one from now on.
 fn snat_id(snapshot: &mut Snapshot, address: IpAddr) -> SnatId {
-    snapshot.vips.insert(Prefix::host(address), Vip::default());
+    snapshot.vips.insert(Prefix::host(address), Vip { pool: true, ..Vip::default() });
     let place = snapshot.snat.iter().position(|known| *known == Some(address)).unwrap_or_else(|| {
         snapshot.snat.push(Some(address));
         snapshot.snat.len() - 1

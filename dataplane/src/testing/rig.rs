@@ -82,11 +82,8 @@ pub(crate) fn network() -> Snapshot {
 }
 
 fn fib() -> Fib {
-    let route = |prefix: &str, length, interface| Route {
-        prefix: prefix.parse().expect("an address"),
-        length,
-        interface: Some(interface),
-        gateway: None,
+    let route = |prefix: &str, length, interface| {
+        Route::single(prefix.parse().expect("an address"), length, Some(interface), None)
     };
     let routes = [
         route("10.0.0.0", 24, ETH0),

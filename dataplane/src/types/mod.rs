@@ -166,6 +166,18 @@ id!(
 impl InterfaceId {
     /// No interface has this number.
     pub(crate) const NOWHERE: Self = Self(u16::MAX);
+    /// Set in the number of an egress that stands for a next hop without a MAC address.
+    const UNRESOLVED: u16 = 1 << 15;
+
+    /// The egress of packets that wait for the unresolved next hop in `slot`. No interface has that number.
+    pub(crate) const fn unresolved(slot: u16) -> Self {
+        Self(slot | Self::UNRESOLVED)
+    }
+
+    /// The reverse; `None` for an interface.
+    pub(crate) fn unresolved_slot(self) -> Option<u16> {
+        (self != Self::NOWHERE && self.0 & Self::UNRESOLVED != 0).then_some(self.0 & !Self::UNRESOLVED)
+    }
 }
 
 id!(
@@ -182,7 +194,7 @@ id!(
 );
 id!(
     /// A backend of one service. Stable across snapshots for as long as any flow refers to it;
-    /// at most 24 bits, see [`limits::MAX_BACKENDS`](crate::limits::MAX_BACKENDS).
+    /// at most 18 bits, see [`limits::MAX_BACKENDS`](crate::limits::MAX_BACKENDS).
     BackendId(u32)
 );
 

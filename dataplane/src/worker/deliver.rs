@@ -11,6 +11,7 @@ use crate::recorder::Recorder;
 use crate::stats::WorkerCounters;
 use crate::tick::Tick;
 use crate::types::InterfaceId;
+use crate::unresolved::{Held, Unresolved};
 
 /// What became of a batch; added to the worker's counters at once.
 struct Tally {
@@ -38,6 +39,7 @@ impl Tally {
 struct Delivery<'w, I> {
     io: &'w mut I,
     fragments: &'w mut Fragments,
+    unresolved: &'w mut Unresolved,
     punts: &'w Channel<Punt>,
     recorder: &'w Recorder,
     capture: Option<&'w Capture>,
@@ -52,10 +54,23 @@ impl<I: PacketIo> Delivery<'_, I> {
         if let Verdict::Transmit(interface) = verdict {
             match self.io.transmit(interface, frame) {
                 Ok(()) => self.tally.forwarded += 1,
-                Err((frame, refused)) => self.drop_after_all(frame, ingress, reason_of(refused)),
+                Err((frame, refused)) => self.refused(interface, Held { ingress, frame }, refused),
             }
         } else {
             self.other(frame, ingress, verdict, headers);
+        }
+    }
+
+    /// Packets to a next hop that is not resolved are refused as well, because no interface has that number: they
+    /// wait. One that waits is counted when it leaves, or when its time is over.
+    #[cold]
+    fn refused(&mut self, egress: InterfaceId, held: Held, refused: Refused) {
+        let dropped = match egress.unresolved_slot() {
+            Some(slot) => (self.unresolved.hold(slot, held), DropReason::NeighbourMissing),
+            None => (Some(held), reason_of(refused)),
+        };
+        if let (Some(Held { ingress, frame }), reason) = dropped {
+            self.drop_after_all(frame, ingress, reason);
         }
     }
 
@@ -115,9 +130,11 @@ impl<I: PacketIo> Worker<I> {
     pub(super) fn deliver(&mut self, now: Tick) {
         let tally = Tally { forwarded: 0, punted: 0, originated: 0, drops: [0; DropReason::COUNT] };
         let (io, fragments, punts) = (&mut self.io, &mut self.own.fragments, &*self.links.punts);
+        let unresolved = &mut self.own.unresolved;
         let (capture, nanos) = (self.links.snapshots.load().capture.as_deref(), self.last_round);
         let recorder = &self.links.counters.recorder;
-        let mut delivery = Delivery { io, fragments, punts, recorder, capture, nanos, now, tally };
+        let mut delivery =
+            Delivery { io, fragments, unresolved, punts, recorder, capture, nanos, now, tally };
         let mut frames = 0;
         for (packet, headers) in self.batch.drain() {
             delivery.one(packet, headers);
@@ -129,15 +146,28 @@ impl<I: PacketIo> Worker<I> {
     }
 
     /// Sends the copies that the stages have made.
-    pub(super) fn send_copies(&mut self) {
+    pub(super) fn send_copies(&mut self, now: Tick) {
         while let Some((interface, copy)) = self.own.spares.take_copy() {
-            if let Some(capture) = &self.links.snapshots.load().capture {
-                capture.show(self.last_round, None, Became::Made(interface), copy.bytes());
+            self.send_own(interface, copy, now);
+        }
+    }
+
+    /// Sends a frame that the node has made, or lets it wait for its next hop. One that cannot leave is lost, as any
+    /// may be: it was not received, so no drop is counted.
+    pub(super) fn send_own(&mut self, egress: InterfaceId, frame: Frame, now: Tick) {
+        if let Some(slot) = egress.unresolved_slot() {
+            let ingress = InterfaceId::NOWHERE;
+            if let Some(replaced) = self.own.unresolved.hold(slot, Held { ingress, frame }) {
+                self.drop_held(replaced, DropReason::NeighbourMissing, now);
             }
-            match self.io.transmit(interface, copy) {
-                Ok(()) => self.links.counters.originated.add(1),
-                Err((frame, _)) => self.io.recycle(frame),
-            }
+            return;
+        }
+        if let Some(capture) = &self.links.snapshots.load().capture {
+            capture.show(self.last_round, None, Became::Made(egress), frame.bytes());
+        }
+        match self.io.transmit(egress, frame) {
+            Ok(()) => self.links.counters.originated.add(1),
+            Err((frame, _)) => self.io.recycle(frame),
         }
     }
 
@@ -175,6 +205,10 @@ impl<I: PacketIo> Worker<I> {
                     }
                 }
             }
+            if interface.unresolved_slot().is_some() {
+                self.send_own(interface, frame, now);
+                continue;
+            }
             match self.io.transmit(interface, frame) {
                 Ok(()) => self.links.counters.originated.add(1),
                 Err((frame, _)) => self.io.recycle(frame),
@@ -183,7 +217,7 @@ impl<I: PacketIo> Worker<I> {
     }
 }
 
-fn reason_of(refused: Refused) -> DropReason {
+pub(super) fn reason_of(refused: Refused) -> DropReason {
     match refused {
         Refused::Full => DropReason::TxRingFull,
         Refused::Gone => DropReason::InterfaceGone,

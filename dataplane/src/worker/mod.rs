@@ -6,6 +6,7 @@
 mod deliver;
 mod end;
 mod punt;
+mod wait;
 
 use end::AtEnd;
 pub(crate) use punt::Channel;
@@ -22,12 +23,13 @@ use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::fragment::Fragments;
 use crate::io::PacketIo;
 use crate::limits::{BATCH, OVERLOAD};
-use crate::pipeline::{self, Batch, Budget, Context, Draws, Missing, Openings, Spares, Station};
+use crate::pipeline::{self, Batch, Budget, Context, Draws, Openings, Spares, Station};
 use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
 use crate::tick::Tick;
 use crate::types::WorkerId;
+use crate::unresolved::Unresolved;
 use crate::xdp::Wake;
 
 /// How long an adaptive worker spins without a frame before it sleeps: a few looks. Below full load frames come
@@ -82,6 +84,7 @@ struct Own {
     spares: Spares,
     openings: Openings,
     draws: Draws,
+    unresolved: Unresolved,
     /// See [`Context`].
     is_overloaded: bool,
 }
@@ -100,10 +103,10 @@ impl Own {
             spares: &mut self.spares,
             openings: &mut self.openings,
             draws: &mut self.draws,
+            unresolved: &mut self.unresolved,
             secret,
             is_overloaded: self.is_overloaded,
             asked: None,
-            missing: None,
             station: None,
         }
     }
@@ -120,6 +123,7 @@ impl<I: PacketIo> Worker<I> {
                 spares: Spares::new(),
                 openings: Openings::new(),
                 draws: Draws::new(id),
+                unresolved: Unresolved::new(),
                 is_overloaded: false,
             },
             io,
@@ -169,6 +173,7 @@ impl<I: PacketIo> Worker<I> {
     pub(crate) fn round_at(&mut self, now: Tick) {
         self.links.table.quiescence().pass(self.own.keeper.worker());
         self.io.maintain();
+        self.send_resolved(now);
         // First: where there is too little room in a ring, others have to do without.
         self.send_control_frames(now);
         for ring in 0..self.io.rings() {
@@ -203,6 +208,8 @@ impl<I: PacketIo> Worker<I> {
         self.links.counters.received.add(received as u64);
         self.links.counters.batches.add(1);
         self.own.is_overloaded = received == BATCH && self.io.waiting(ring) >= OVERLOAD;
+        // A new snapshot may have the next hop of packets that came before these.
+        self.send_resolved(now);
         self.run_stages(now);
         // Fragments that have waited for one of this batch.
         while let Some((ingress, frame)) = self.own.fragments.take_ready() {
@@ -226,10 +233,10 @@ impl<I: PacketIo> Worker<I> {
         if let Some(capture) = capture {
             self.lens.after(&self.batch, capture, self.last_round);
         }
-        let (missing, station) = (context.missing, context.station);
+        let station = context.station;
         self.deliver(now);
-        self.send_copies();
-        self.report(missing, station);
+        self.send_copies(now);
+        self.report(station);
     }
 
     fn fill_spares(&mut self) {
@@ -246,17 +253,16 @@ impl<I: PacketIo> Worker<I> {
             self.fill_spares();
             let mut context = self.own.context(&mut self.links, now);
             pipeline::run_due(&mut context);
-            let missing = context.missing;
-            self.send_copies();
-            self.report(missing, None);
+            self.send_copies(now);
+            self.report(None);
         }
     }
 
-    /// Tells management of a neighbour to resolve and a station to learn, and wakes it for that and for
+    /// Reports neighbours to resolve and a station to learn to management, and wakes it for that and for
     /// control frames.
-    fn report(&mut self, missing: Option<Missing>, station: Option<Station>) {
-        if let Some(Missing { interface, address }) = missing {
-            self.punted |= self.links.punts.send(Punt::NeighbourMissing { interface, address });
+    fn report(&mut self, station: Option<Station>) {
+        if !self.own.unresolved.is_idle() {
+            self.report_neighbours();
         }
         if let Some(Station { interface, mac }) = station {
             self.punted |= self.links.punts.send(Punt::Station { interface, mac });
@@ -279,5 +285,8 @@ impl<I: PacketIo> Worker<I> {
         self.own.keeper.reclaim(table);
         self.own.fragments.sweep(now);
         self.drop_late_fragments(now);
+        if !self.own.unresolved.is_idle() {
+            self.drop_unresolved(now);
+        }
     }
 }

@@ -72,8 +72,15 @@ impl std::fmt::Debug for ControlFrame {
 pub enum Punt {
     /// A frame of ARP, neighbour discovery or another control protocol.
     Frame(ControlFrame),
-    /// A packet could not leave because nobody knows this neighbour's MAC yet.
+    /// The MAC of this neighbour is not known, and packets wait for it or will need it.
     NeighbourMissing {
+        /// The interface the neighbour is on.
+        interface: InterfaceId,
+        /// The neighbour.
+        address: IpAddr,
+    },
+    /// A host has begun a flow with another source MAC address than the one that it is known by.
+    NeighbourMoved {
         /// The interface the neighbour is on.
         interface: InterfaceId,
         /// The neighbour.

@@ -31,10 +31,12 @@
 
 #![allow(unsafe_code)]
 
+mod bound;
 mod bpf;
 mod decap;
 mod flaws;
 mod link_socket;
+mod offloads;
 mod open;
 mod program;
 mod queues;
@@ -52,8 +54,11 @@ pub use decap::{Decapsulated, Decapsulation, DecapsulationError, DecapsulationSe
 pub use flaws::MENDED_VIRTIO_NET;
 pub(crate) use flaws::zero_copy_loses_frames;
 pub use link_socket::{LinkSocket, go_first};
+pub(crate) use offloads::TagsLeft;
+pub use offloads::{TagOffload, VlanTags, has_hardware, is_veth, tag_offload};
 pub(crate) use open::Queue;
 pub(crate) use program::Program;
+pub use program::try_program;
 pub use queues::queues;
 pub use rss::rss;
 pub(crate) use socket::{Socket, SocketHandle};

@@ -11,24 +11,25 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use aya::maps::{HashMap, PerCpuArray, XskMap};
 use aya::programs::Xdp;
 
+use super::bound::Bound;
+use super::offloads::{TagOffload, VlanTags, has_hardware, is_veth, tag_offload};
 use super::steering::Steering;
 use super::{bpf, sys};
 use crate::engine::{InterfaceSetup, XdpPreference};
 use crate::error::{StartError, SteeringError};
-use crate::limits::{MAX_FRAME, MAX_INTERFACES, MAX_QUEUES};
+use crate::limits::{MAX_INTERFACES, MAX_MTU, MAX_QUEUES};
 use crate::stats::XdpAttachment;
 use crate::types::{InterfaceId, QueueId};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steering.bpf.o"));
-
-/// Ethernet header and one VLAN tag: what a frame has beside the packet that the MTU counts.
-const FRAMING: usize = 18;
 
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Program {
     ebpf: aya::Ebpf,
     attached: [Option<Attached>; MAX_INTERFACES],
+    /// The same for devices that have VLAN tags beside their frames.
+    bound: Bound,
     /// The maps that follow the snapshot.
     pub(crate) steering: Steering,
 }
@@ -56,6 +57,14 @@ pub(crate) struct Steered {
     pub(crate) redirected: u64,
 }
 
+/// Whether the kernel takes the steering program, which is attached nowhere and gone afterwards.
+///
+/// # Errors
+/// Why not.
+pub fn try_program() -> Result<(), StartError> {
+    Program::load().map(drop)
+}
+
 impl Program {
     /// Loads the program, with empty maps and attached nowhere.
     pub(crate) fn load() -> Result<Self, StartError> {
@@ -65,8 +74,9 @@ impl Program {
         let program: &mut Xdp =
             program.try_into().map_err(|error: aya::programs::ProgramError| refuse(&error))?;
         program.load().map_err(|error| refuse(&error))?;
+        let bound = Bound::new(&ebpf).map_err(|error| refuse(&error))?;
         let steering = Steering::new(&mut ebpf).map_err(|error| refuse(&error))?;
-        Ok(Self { ebpf, attached: [const { None }; MAX_INTERFACES], steering })
+        Ok(Self { ebpf, attached: [const { None }; MAX_INTERFACES], bound, steering })
     }
 
     /// Attaches the program to an interface, in the driver or after it as the setup says.
@@ -74,30 +84,51 @@ impl Program {
         &mut self,
         interface: &InterfaceSetup,
         id: InterfaceId,
-    ) -> Result<XdpAttachment, StartError> {
+    ) -> Result<(XdpAttachment, VlanTags), StartError> {
         let refuse = |reason| StartError::Attach { interface: interface.name.clone(), reason };
         let mtu = sys::mtu(&interface.name).map_err(|error| refuse(explain(&error, &interface.name, 0)))?;
-        if mtu as usize + FRAMING > MAX_FRAME {
-            let limit = MAX_FRAME - FRAMING;
-            return Err(refuse(too_large(&interface.name, mtu, &format!("frames of at most {limit} fit"))));
+        if mtu as usize > MAX_MTU {
+            return Err(refuse(too_large(
+                &interface.name,
+                mtu,
+                &format!("packets of at most {MAX_MTU} fit"),
+            )));
         }
         self.detach(id);
         self.number(interface.index, id).map_err(|error| refuse(error.to_string()))?;
 
-        let linked = self
-            .fd()
-            .map_err(|error| io::Error::other(reason(&error)))
-            .and_then(|program| link(program, interface.index, interface.xdp));
-        match linked {
-            Ok((link, attachment)) => {
+        match self.link(interface) {
+            Ok((link, attachment, tags)) => {
                 self.attached[id.index()] = Some(Attached { index: interface.index, link });
-                Ok(attachment)
+                Ok((attachment, tags))
             }
             Err(error) => {
                 self.forget(interface.index);
                 Err(refuse(explain(&error, &interface.name, mtu)))
             }
         }
+    }
+
+    /// The program on an interface: where VLAN tags may be beside the frames, the one that puts them back.
+    fn link(&mut self, interface: &InterfaceSetup) -> io::Result<(OwnedFd, XdpAttachment, VlanTags)> {
+        let (index, name) = (interface.index, &interface.name);
+        let mut are_seen = tag_offload(name).is_ok_and(|offload| offload == TagOffload::Off);
+        if is_veth(name) {
+            if interface.xdp != XdpPreference::Generic {
+                let bound =
+                    self.bound.load(index).and_then(|program| bpf::link(program.as_fd(), index, false));
+                match bound {
+                    Ok(link) => return Ok((link, XdpAttachment::Native, VlanTags::PutBack)),
+                    Err(error) => tracing::debug!(interface = name, %error, "VLAN tags cannot be put back"),
+                }
+            }
+            are_seen = false;
+        }
+        let program = self.fd().map_err(|error| io::Error::other(reason(&error)))?;
+        let (link, attachment) = link(program, index, interface.xdp)?;
+        // What the kernel hands on from another device has had its tag taken out.
+        are_seen &= attachment == XdpAttachment::Native || has_hardware(name);
+        Ok((link, attachment, if are_seen { VlanTags::InFrame } else { VlanTags::Hidden }))
     }
 
     /// Takes the program off an interface; its frames are Linux's from then on.

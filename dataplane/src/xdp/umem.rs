@@ -6,7 +6,7 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::sys::Mapping;
-use crate::limits::{BATCH, CHUNK, RING};
+use crate::limits::{BATCH, CHUNK, RING, UNRESOLVED_PACKETS};
 
 /// One chunk, and the sole right to its bytes.
 #[derive(Debug)]
@@ -94,10 +94,11 @@ impl Umem {
         })
     }
 
-    /// How many chunks serve `sockets` sockets: FILL and TX rings full at the same time, and a few
-    /// batches in the worker's hands. With fewer, a full TX ring would stop receiving.
+    /// How many chunks serve `sockets` sockets: FILL and TX rings full at the same time, packets that wait for
+    /// their next hop, and a few batches in the worker's hands. With fewer, a full TX ring or a next hop that
+    /// does not answer would stop receiving.
     pub(crate) const fn chunks_for(sockets: usize) -> usize {
-        sockets * 2 * RING as usize + 8 * BATCH
+        sockets * 2 * RING as usize + UNRESOLVED_PACKETS + 8 * BATCH
     }
 
     /// The memory, to open sockets on.

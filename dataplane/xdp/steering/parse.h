@@ -157,3 +157,22 @@ static __always_inline int parse_ipv6(struct cursor *c, struct packet *packet)
 	}
 	return 1;
 }
+
+#define FIRST_INFORMATIONAL 128 // RFC 4443 section 2.1
+
+// Whether an ICMP message of this type is about another packet.
+static __always_inline int is_error(int family, __u8 type)
+{
+	if (family == IPV6)
+		return type < FIRST_INFORMATIONAL;
+	switch (type) { // RFC 1122 section 3.2.2
+	case 3:	 // destination unreachable
+	case 4:	 // source quench
+	case 5:	 // redirect
+	case 11: // time exceeded
+	case 12: // parameter problem
+		return 1;
+	default:
+		return 0;
+	}
+}

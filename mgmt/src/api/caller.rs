@@ -1,12 +1,9 @@
 //! Who is at the other end of the control socket, and what they may do.
 
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::serve::IncomingStream;
-use tokio::net::UnixListener;
 
 use super::request::{Refusal, RefusalKind};
 use crate::events::REQUEST;
@@ -19,15 +16,6 @@ pub enum Rights {
     Full,
     /// Those that change nothing.
     View,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        match stream.io().peer_cred() {
-            Ok(peer) => Self { uid: Some(peer.uid()), pid: peer.pid() },
-            Err(_) => Self::default(),
-        }
-    }
 }
 
 /// Whether such a call leaves everything as it is. Questions about a file are sent as its text.

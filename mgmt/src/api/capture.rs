@@ -152,7 +152,7 @@ fn show(shot: &Shot, interfaces: &[String], epoch_nanos: u64) -> Vec<u8> {
         Became::Sent(egress) => write(egress, Way::Outbound, "as it left", shot.after()),
         Became::Made(egress) => write(egress, Way::Outbound, "made by the box", shot.after()),
         Became::Answered(egress, _) => write(egress, Way::Outbound, "what its sender is told", shot.after()),
-        Became::Dropped(_) | Became::Punted | Became::Waits => {}
+        Became::Dropped(_) | Became::Punted | Became::Waits | Became::WaitsForNextHop => {}
     }
     blocks
 }
@@ -167,6 +167,7 @@ fn fate(became: Became, interfaces: &[String]) -> String {
             format!("dropped, and its sender is told: {}: {}", reason.code(), reason.meaning())
         }
         Became::Punted => "handed to the management thread".to_owned(),
+        Became::WaitsForNextHop => "waits for the MAC address of its next hop".to_owned(),
         Became::Waits => "waits for the first fragment of its packet".to_owned(),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct FakeDaemon {
     dir: PathBuf,
     pub(crate) socket: PathBuf,
     stop: Option<oneshot::Sender<()>>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
 }
 
 /// A directory of its own for each test; `Drop` of [`FakeDaemon`] takes it away.
@@ -61,7 +61,7 @@ impl FakeDaemon {
 
     pub(crate) async fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());
-        (&mut self.server).await.unwrap().unwrap();
+        (&mut self.server).await.unwrap();
     }
 }
 
@@ -139,7 +139,7 @@ pub(crate) async fn supervise(mut inbox: mpsc::Receiver<Request>) {
 }
 
 fn load(config: &ConfigText) -> Result<(config::Config, Vec<config::Diagnostic>), Refusal> {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let loaded = config::load_str(&config.name, &config.text, &machine);
     loaded.map_err(|errors| Refusal::invalid(&config.name, errors))
 }
@@ -285,6 +285,7 @@ pub(crate) fn status() -> view::Status {
             bridge: None,
             xdp: "native".to_owned(),
             zero_copy: false,
+            vlan_tags: "in-frame".to_owned(),
             queues: 1,
             rx_packets: 1234,
             tx_packets: 99,
@@ -307,6 +308,8 @@ pub(crate) fn status() -> view::Status {
             claims: 3,
             last_seconds: 4.0,
         }],
+        log_lines_lost: 7,
+        checks_stalled: false,
     }
 }
 
@@ -356,6 +359,7 @@ pub(crate) fn service() -> view::Service {
         pressure: false,
         stateless_packets: 0,
         recycled_flows: 0,
+        clashed_flows: 0,
         syn_proxy: None,
         refused: [("denied".to_owned(), 0), ("service-share".to_owned(), 0)].into(),
         snat: None,

@@ -64,6 +64,18 @@ fn node(page: &mut Page, status: &Status) {
     page.single("uptime_seconds", "gauge", "Since the daemon started.", status.uptime_seconds);
     let generation = status.config_generation;
     page.single("config_generation", "gauge", "Configurations put in force.", generation);
+    page.single(
+        "log_lines_lost_total",
+        "counter",
+        "Lines of the log that were lost, since its reader took no more.",
+        status.log_lines_lost,
+    );
+    page.single(
+        "checks_stalled",
+        "gauge",
+        "Whether the thread of the health checks hangs.",
+        u8::from(status.checks_stalled),
+    );
     let flows = &status.flows;
     page.single("flows", "gauge", "Flows in the table.", flows.active);
     page.single("flows_capacity", "gauge", "Flows that fit the table.", flows.capacity);
@@ -159,6 +171,7 @@ const SERVICES: &[Family<Service>] = &[
     ("service_flows_recycled_total", "counter", "Unestablished flows that made way for others.", |s| {
         s.recycled_flows
     }),
+    ("service_flows_clashed_total", "counter", "Flows begun past a clash of tuples.", |s| s.clashed_flows),
     ("service_syn_proxy_active", "gauge", "Whether new handshakes are answered by cookie.", |s| {
         s.syn_proxy.as_ref().map_or(0, |proxy| u64::from(proxy.active))
     }),
@@ -233,6 +246,7 @@ const CHECKS: &[OfCheck] = &[
     ("check_up", "gauge", "Whether the check counts as up.", |c| f64::from(u8::from(c.up))),
     ("check_results_total", "counter", "Results of the check.", |c| c.results as f64),
     ("check_failures_total", "counter", "Results that were failures.", |c| c.failures as f64),
+    ("check_not_run_total", "counter", "Times it could not run, because of the node.", |c| c.not_run as f64),
     ("check_latency_seconds", "gauge", "How long the last one took.", |c| c.latency_seconds.unwrap_or(0.0)),
     ("check_warning", "gauge", "Whether it will fail before long.", |c| {
         f64::from(u8::from(c.warning.is_some()))

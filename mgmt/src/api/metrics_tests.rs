@@ -109,6 +109,7 @@ fn everything() -> Value {
         since_seconds: 3.0,
         results: 9,
         failures: 1,
+        not_run: 0,
     }];
     let router = json!({
         "name": "outside", "interface": "eth0", "vrid": 51, "family": "ipv4", "version": 3, "state": "master",

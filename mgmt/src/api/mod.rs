@@ -19,6 +19,7 @@ mod handlers;
 mod metrics;
 pub mod public;
 pub mod request;
+mod serve;
 pub mod server;
 #[cfg(test)]
 mod tests;

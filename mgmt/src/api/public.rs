@@ -3,27 +3,37 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::Listener;
 use axum::{Json, Router};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, OnceCell, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Mutex, OnceCell, mpsc};
 
 use super::request::{Refusal, Request};
+use super::serve::{Accept, Limits, serve};
 use super::{handlers, metrics, view};
 use crate::events::{Events, OTHER, REQUEST};
+use crate::history::Caller;
 
-/// Connections at a time: the daemon needs its file descriptors for other things.
-const CONNECTIONS: usize = 32;
+/// Connections at a time are few: the daemon needs its file descriptors for other things. Whatever connects can be
+/// anybody, so none may hold a place without using it; scrapers come again each minute at the latest.
+const LIMITS: Limits = Limits {
+    connections: 32,
+    head: Duration::from_secs(10),
+    idle: Duration::from_secs(120),
+    stall: Some(Duration::from_secs(30)),
+};
+
+/// TCP keepalive: the first probe, the pause between two, and how many may be lost.
+const ALIVE: Duration = Duration::from_secs(30);
+const ALIVE_AGAIN: Duration = Duration::from_secs(10);
+const ALIVE_TRIES: u32 = 3;
 
 /// Figures are as old as this at most: many who ask are no more work than one.
 const FRESH: Duration = Duration::from_millis(500);
@@ -42,6 +52,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 
 pub struct PublicServer {
     listener: TcpListener,
     fresh: Duration,
+    limits: Limits,
 }
 
 #[derive(Debug, Clone)]
@@ -61,7 +72,8 @@ impl PublicServer {
                 "cannot listen at {address} for metrics: {error}; `listen` in [metrics] names the address"
             )
         };
-        Ok(Self { listener: TcpListener::bind(address).await.map_err(failed)?, fresh: FRESH })
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        Ok(Self { listener, fresh: FRESH, limits: LIMITS })
     }
 
     /// Where it listens: with port 0, the kernel has chosen one.
@@ -70,11 +82,7 @@ impl PublicServer {
     }
 
     /// Serves until `stop` completes.
-    pub async fn run(
-        self,
-        requests: mpsc::Sender<Request>,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
+    pub async fn run(self, requests: mpsc::Sender<Request>, stop: impl Future<Output = ()> + Send + 'static) {
         let routes = Router::new()
             .route("/", get(page))
             .route("/metrics", get(figures))
@@ -87,8 +95,7 @@ impl PublicServer {
                 fresh: self.fresh,
                 events: Arc::default(),
             });
-        let free = Arc::new(Semaphore::new(CONNECTIONS));
-        axum::serve(Few { listener: self.listener, free }, routes).with_graceful_shutdown(stop).await
+        serve(self.listener, routes, self.limits, stop).await;
     }
 }
 
@@ -121,59 +128,16 @@ async fn figures(State(Figures { requests, last, fresh, .. }): State<Figures>) -
     Ok(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
-/// Takes a connection when one of the few has ended.
-struct Few {
-    listener: TcpListener,
-    free: Arc<Semaphore>,
-}
+impl Accept for TcpListener {
+    type Stream = TcpStream;
 
-impl Listener for Few {
-    type Io = Held;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Held, SocketAddr) {
-        // Nobody closes the semaphore.
-        let permit = Arc::clone(&self.free).acquire_owned().await.ok();
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        (Held { stream, _permit: permit }, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// One of the few connections.
-struct Held {
-    stream: TcpStream,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl AsyncRead for Held {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Held {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    async fn connection(&mut self) -> io::Result<(TcpStream, Option<Caller>)> {
+        let (stream, _) = self.accept().await?;
+        // A client that has lost its power does not end its connection.
+        let keepalive =
+            TcpKeepalive::new().with_time(ALIVE).with_interval(ALIVE_AGAIN).with_retries(ALIVE_TRIES);
+        SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+        Ok((stream, None))
     }
 }
 

@@ -73,20 +73,95 @@ async fn many_who_ask_at_once_are_one_question() {
     assert_eq!(answered, 20);
 }
 
-#[tokio::test]
-async fn who_holds_connections_keeps_no_more_than_a_few() {
-    let address = start().await;
-    let mut idle = Vec::new();
-    for _ in 0..CONNECTIONS {
+/// A server whose limits of time are short, and its address.
+async fn start_with(limits: Limits) -> SocketAddr {
+    let (requests, inbox) = request::channel();
+    tokio::spawn(fake::supervise(inbox));
+    let server = PublicServer::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = server.address().unwrap();
+    tokio::spawn(PublicServer { limits, ..server }.run(requests, std::future::pending()));
+    address
+}
+
+const SHORT: Limits = Limits {
+    connections: 32,
+    head: Duration::from_millis(1500),
+    idle: Duration::from_millis(1500),
+    stall: Some(Duration::from_millis(1500)),
+};
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(5), what).await.expect("within five seconds")
+}
+
+/// Whether the server has closed a connection, whatever it has sent before.
+async fn is_closed(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await.is_ok()
+}
+
+async fn held(address: SocketAddr, count: usize, bytes: &[u8]) -> Vec<TcpStream> {
+    let mut held = Vec::new();
+    for _ in 0..count {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // Answered, so that it has been taken, and kept open.
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: lb1\r\n\r\n").await.unwrap();
-        assert_ne!(stream.read(&mut [0; 64]).await.unwrap(), 0);
-        idle.push(stream);
+        stream.write_all(bytes).await.unwrap();
+        held.push(stream);
     }
-    let one_more = tokio::spawn(call(address, "GET", "/metrics"));
-    idle.pop();
-    assert!(one_more.await.unwrap().starts_with("HTTP/1.1 200"));
+    held
+}
+
+#[tokio::test]
+async fn connections_without_a_request_give_way_to_one_that_asks() {
+    for bytes in ["", "GET /met", "GET / HTTP/1.1\r\nHost: lb1\r\n\r\n"] {
+        let address = start().await;
+        let _held = held(address, LIMITS.connections + 8, bytes.as_bytes()).await;
+        for _ in 0..3 {
+            assert!(soon(call(address, "GET", "/metrics")).await.starts_with("HTTP/1.1 200"), "{bytes:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_head_of_a_request_and_the_time_between_two_are_limited() {
+    let address = start_with(SHORT).await;
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let mut idle = held(address, 1, b"GET / HTTP/1.1\r\nHost: lb1\r\n\r\n").await.remove(0);
+    // A byte now and then is no progress.
+    let slow = TcpStream::connect(address).await.unwrap();
+    let (mut slow, mut sender) = slow.into_split();
+    let drips = tokio::spawn(async move {
+        while sender.write_all(b"G").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    assert!(is_closed(&mut silent).await, "a silent connection");
+    assert!(is_closed(&mut idle).await, "an idle connection");
+    let ended = tokio::time::timeout(Duration::from_secs(10), slow.read(&mut [0; 64])).await;
+    assert!(matches!(ended, Ok(Ok(0) | Err(_))), "a slow connection");
+    drips.abort();
+}
+
+#[tokio::test]
+async fn a_connection_that_is_used_stays() {
+    let address = start_with(SHORT).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for _ in 0..5 {
+        stream.write_all(b"GET /events HTTP/1.1\r\nHost: lb1\r\n\r\n").await.unwrap();
+        let mut answer = [0; 64];
+        assert_ne!(soon(stream.read(&mut answer)).await.unwrap(), 0);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        while stream.try_read(&mut [0; 4096]).is_ok_and(|length| length > 0) {}
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_ends() {
+    let address = start_with(SHORT).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // Many pages, of which none is read.
+    let asking =
+        async { while stream.write_all(&b"GET / HTTP/1.1\r\nHost: lb1\r\n\r\n".repeat(64)).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(20), asking).await.expect("the server closes");
 }
 
 #[tokio::test]

@@ -3,23 +3,26 @@
 //! The socket is the key to the box: its file is never open to more than the owner and the group
 //! `penstock`, not even between its creation and the moment it gets its mode.
 
-use std::fs::{self, Permissions};
+mod file;
+
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 
 use super::Rights;
 use super::request::Request;
+use super::serve::{Accept, Limits, serve};
 use crate::history::Caller;
+use file::SocketFile;
 
-/// Who may talk to the daemon besides its owner, by what the socket is for.
-const GROUPS: [(Rights, &str); 2] = [(Rights::Full, "penstock"), (Rights::View, "penstock-view")];
-const MODE: u32 = 0o660;
+/// Whatever may connect may also ask for answers without end, so these are generous: they keep programs that have
+/// forgotten their connections from using up the daemon's descriptors.
+const LIMITS: Limits =
+    Limits { connections: 256, head: Duration::from_secs(10), idle: Duration::from_secs(600), stall: None };
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +60,7 @@ pub enum BindError {
 /// A control socket that is bound. Its file goes when this is dropped.
 #[derive(Debug)]
 pub struct Server {
-    listener: UnixListener,
-    file: SocketFile,
+    listener: Listener,
     rights: Rights,
 }
 
@@ -66,87 +68,69 @@ impl Server {
     /// Makes the socket's directory and file; takes away what a dead daemon has left there. Must be
     /// called within a tokio runtime.
     pub fn bind(path: &Path, rights: Rights) -> Result<Self, BindError> {
-        let listen = |error| BindError::Listen { path: path.to_owned(), error };
-        if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir).map_err(|error| BindError::Directory { dir: dir.to_owned(), error })?;
-        }
-        remove_stale(path)?;
-        let listener = UnixListener::bind(path).map_err(listen)?;
-        let file = SocketFile(path.to_owned());
-        // Connecting needs the right to write, which the usual umask leaves to the owner alone: the
-        // file only ever opens up from here on.
-        fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(listen)?;
-        let group = GROUPS.iter().find(|(whose, _)| *whose == rights);
-        group.into_iter().for_each(|(_, name)| give_to_group(path, name));
-        Ok(Self { listener, file, rights })
+        let (listener, file) = SocketFile::bind(path, rights, None)?;
+        Ok(Self { listener: Listener { listener, file, trouble: None }, rights })
     }
 
     /// Serves until `stop` completes, then finishes the requests that are under way.
-    pub async fn run(
-        self,
-        requests: mpsc::Sender<Request>,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        let Self { listener, file, rights } = self;
-        let routes = super::routes(requests, rights).into_make_service_with_connect_info::<Caller>();
-        let served = axum::serve(listener, routes).with_graceful_shutdown(stop).await;
-        drop(file);
-        served
+    pub async fn run(self, requests: mpsc::Sender<Request>, stop: impl Future<Output = ()> + Send + 'static) {
+        let Self { listener, rights } = self;
+        serve(listener, super::routes(requests, rights), LIMITS, stop).await;
     }
 }
 
-/// The socket's file, which goes with its owner.
+/// The socket, which is bound again when its file is gone: a cleaner of temporary files, or an operator, has removed it.
+/// Connections that there are go on.
 #[derive(Debug)]
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // The next start takes away whatever is left.
-        let _ = fs::remove_file(&self.0);
-    }
+struct Listener {
+    listener: UnixListener,
+    file: SocketFile,
+    /// Why it could not be bound again, as it was logged.
+    trouble: Option<String>,
 }
 
-fn remove_stale(path: &Path) -> Result<(), BindError> {
-    let listen = |error| BindError::Listen { path: path.to_owned(), error };
-    let kind = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(listen)?.file_type(),
-    };
-    if !kind.is_socket() {
-        return Err(BindError::NotASocket { path: path.to_owned() });
+impl Accept for Listener {
+    type Stream = UnixStream;
+
+    async fn connection(&mut self) -> io::Result<(UnixStream, Option<Caller>)> {
+        let (stream, _) = self.listener.accept().await?;
+        let caller = match stream.peer_cred() {
+            Ok(peer) => Caller { uid: Some(peer.uid()), pid: peer.pid() },
+            Err(_) => Caller::default(),
+        };
+        Ok((stream, Some(caller)))
     }
-    match UnixStream::connect(path) {
-        Ok(_) => Err(BindError::InUse { path: path.to_owned() }),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(listen)
+
+    fn look(&mut self) {
+        if self.file.is_there() {
+            self.trouble = None;
+            return;
         }
-        Err(error) => Err(listen(error)),
+        let socket = self.file.path().display().to_string();
+        match self.file.bind_again() {
+            Ok((listener, file)) => {
+                (self.listener, self.file, self.trouble) = (listener, file, None);
+                tracing::warn!(
+                    event = "daemon.socket-restored",
+                    socket,
+                    "the control socket was gone, and is there again"
+                );
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if self.trouble.as_ref() != Some(&error) {
+                    tracing::error!(
+                        event = "daemon.socket-lost",
+                        socket,
+                        "the control socket is gone, and cannot be bound again yet: {error}"
+                    );
+                    self.trouble = Some(error);
+                }
+            }
+        }
     }
-}
-
-fn give_to_group(path: &Path, group: &str) {
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let Some(gid) = group_id(&groups, group) else { return };
-    if let Err(error) = chown(path, None, Some(gid)) {
-        tracing::warn!(%error, "the control socket stays closed to the group {group}");
-    }
-}
-
-/// The number of a group, from the text of `/etc/group` (group(5)).
-fn group_id(groups: &str, name: &str) -> Option<u32> {
-    let line = groups.lines().find(|line| line.split(':').next() == Some(name))?;
-    line.split(':').nth(2)?.parse().ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_are_found_by_their_whole_name() {
-        let groups = "root:x:0:\npenstock-dev:x:998:\nbroken\npenstock:x:997:alice,bob\n";
-        assert_eq!(group_id(groups, "penstock"), Some(997));
-        assert_eq!(group_id(groups, "broken"), None);
-        assert_eq!(group_id(groups, "pen"), None);
-    }
-}
+#[path = "server_tests.rs"]
+mod tests;

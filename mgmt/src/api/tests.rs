@@ -23,11 +23,12 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let contract = [
         (
             "/v1/status",
-            "config_generation disputes flows interfaces node services uptime_seconds version vrrp workers",
+            "checks_stalled config_generation disputes flows interfaces log_lines_lost node services uptime_seconds \
+             version vrrp workers",
         ),
         (
             "/v1/services/web",
-            "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+            "active_flows address backends backup bytes_in bytes_out clashed_flows guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
              stateless_packets syn_proxy up",
         ),
@@ -41,7 +42,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
     let lists = [
         (
             "/v1/services",
-            "active_flows address backends backup bytes_in bytes_out guaranteed_flows half_open_flows mode name packets_in \
+            "active_flows address backends backup bytes_in bytes_out clashed_flows guaranteed_flows half_open_flows mode name packets_in \
              packets_out port ports pressure protocol quorum recycled_flows refused scheduler snat \
              stateless_packets syn_proxy up",
         ),
@@ -50,7 +51,7 @@ async fn every_state_has_a_route_and_the_fields_of_the_contract() {
             "age_seconds backend client idle_seconds packets_in packets_out protocol service snat state virtual",
         ),
         ("/v1/persistence", "client left_seconds server services"),
-        ("/v1/interfaces", "bridge mac name queues rx_dropped rx_packets tx_packets xdp zero_copy"),
+        ("/v1/interfaces", "bridge mac name queues rx_dropped rx_packets tx_packets vlan_tags xdp zero_copy"),
         ("/v1/neighbours", "address interface mac state used_for"),
     ];
     for (path, fields) in lists {

@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ pub type OnDeath = Box<dyn Fn(IpAddr) + Send>;
 /// The sessions, and the thread that keeps them until this is dropped.
 #[derive(Debug)]
 pub struct Bfd {
-    orders: Option<Sender<Vec<Wanted>>>,
+    orders: Arc<Orders>,
     bell: Arc<OwnedFd>,
     board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
@@ -44,20 +44,19 @@ impl Bfd {
     /// # Errors
     /// The kernel gives no thread, or no descriptor.
     pub fn start(on_death: OnDeath) -> io::Result<Self> {
-        let (orders, taken) = channel();
+        let orders = Arc::<Orders>::default();
         let bell = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let board = Arc::new(Board::default());
-        let (thread_bell, thread_board) = (Arc::clone(&bell), Arc::clone(&board));
+        let (taken, thread_bell, thread_board) = (Arc::clone(&orders), Arc::clone(&bell), Arc::clone(&board));
         let thread = std::thread::Builder::new().name("bfd".to_owned()).spawn(move || {
             Engine::new(taken, thread_bell, thread_board).run(&on_death);
         })?;
-        Ok(Self { orders: Some(orders), bell, board, thread: Some(thread) })
+        Ok(Self { orders, bell, board, thread: Some(thread) })
     }
 
     /// Has these sessions from now on, and no others.
     pub fn follow(&self, wanted: Vec<Wanted>) {
-        // A thread that has ended is told of nothing any more.
-        let _: Option<Result<(), _>> = self.orders.as_ref().map(|orders| orders.send(wanted));
+        self.orders.put(wanted);
         self.ring();
     }
 
@@ -75,10 +74,34 @@ impl Bfd {
 
 impl Drop for Bfd {
     fn drop(&mut self) {
-        self.orders = None;
+        self.orders.has_ended.store(true, Ordering::Release);
         self.ring();
         if let Some(thread) = self.thread.take() {
             let _: Result<(), _> = thread.join();
+        }
+    }
+}
+
+/// The sessions that are wanted: the last order replaces one that was not taken.
+#[derive(Debug, Default)]
+struct Orders {
+    wanted: Mutex<Option<Vec<Wanted>>>,
+    /// There are no more.
+    has_ended: AtomicBool,
+}
+
+impl Orders {
+    fn put(&self, wanted: Vec<Wanted>) {
+        let before = self.wanted.lock().unwrap_or_else(PoisonError::into_inner).replace(wanted);
+        drop(before);
+    }
+
+    /// Does not wait: the bell rings again after an order that is being put.
+    fn take(&self) -> Option<Vec<Wanted>> {
+        match self.wanted.try_lock() {
+            Ok(mut wanted) => wanted.take(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().take(),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 }
@@ -89,7 +112,7 @@ fn random() -> u64 {
 }
 
 struct Engine {
-    orders: Receiver<Vec<Wanted>>,
+    orders: Arc<Orders>,
     bell: Arc<OwnedFd>,
     board: Arc<Board>,
     fleet: Fleet,
@@ -104,7 +127,7 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(orders: Receiver<Vec<Wanted>>, bell: Arc<OwnedFd>, board: Arc<Board>) -> Self {
+    fn new(orders: Arc<Orders>, bell: Arc<OwnedFd>, board: Arc<Board>) -> Self {
         Self {
             orders,
             bell,
@@ -173,21 +196,17 @@ impl Engine {
     fn obey(&mut self, now: Instant) -> bool {
         let mut count = [0; 8];
         let _: Result<usize, _> = rustix::io::read(self.bell.as_fd(), &mut count);
-        loop {
-            match self.orders.try_recv() {
-                Ok(wanted) => {
-                    self.wanted = wanted.iter().map(|wanted| wanted.peer.clone()).collect();
-                    self.open(now);
-                    self.fleet.follow(&wanted, now);
-                    self.board.keep(|peer| self.wanted.contains(peer));
-                }
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => {
-                    self.fleet.follow(&[], now);
-                    return false;
-                }
-            }
+        if let Some(wanted) = self.orders.take() {
+            self.wanted = wanted.iter().map(|wanted| wanted.peer.clone()).collect();
+            self.open(now);
+            self.fleet.follow(&wanted, now);
+            self.board.keep(|peer| self.wanted.contains(peer));
         }
+        let has_ended = self.orders.has_ended.load(Ordering::Acquire);
+        if has_ended {
+            self.fleet.follow(&[], now);
+        }
+        !has_ended
     }
 
     fn open(&mut self, now: Instant) {

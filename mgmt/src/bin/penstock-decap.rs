@@ -2,10 +2,13 @@
 
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use dataplane::types::Port;
 use dataplane::{Decapsulation, DecapsulationSetup, XdpPreference};
+use mgmt::log::{Format, Log};
+use mgmt::signals;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Takes the outer headers off what a tunnel-mode service sends to this backend.
@@ -36,8 +39,11 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).with_ansi(colours).init();
+    let mut log = Log::install(Format::text(), Arc::default());
+    if let Err(error) = log.start() {
+        tracing::error!("cannot write the log: {error}");
+        return ExitCode::FAILURE;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(arguments)),
@@ -57,6 +63,9 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let cannot_hear = |error| format!("cannot hear signals: {error}");
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot_hear)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_hear)?;
+    signals::log_strays().map_err(cannot_hear)?;
+    // There is no file to read again.
+    let _hangup = signal(SignalKind::hangup()).map_err(cannot_hear)?;
     let setup = DecapsulationSetup {
         interface: arguments.interface,
         addresses: arguments.addresses,

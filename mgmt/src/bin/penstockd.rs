@@ -9,14 +9,12 @@ use clap::Parser;
 use mgmt::api::{Rights, public::PublicServer, request, server::Server};
 use mgmt::cli::daemon::{DaemonArguments, LogFormat};
 use mgmt::config::{self, Machine};
-use mgmt::events::{Events, Recording};
+use mgmt::events::Events;
 use mgmt::failover::guardian;
 use mgmt::health::check::script;
-use mgmt::{rights, supervisor};
-use sd_notify::NotifyState;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, fmt};
+use mgmt::log::{Format, Log};
+use mgmt::{files, rights, signals, supervisor};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Requests under way may take this long to finish when the daemon ends.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
@@ -33,10 +31,20 @@ fn main() -> ExitCode {
     }
     let arguments = DaemonArguments::parse();
     let events = Arc::<Events>::default();
-    set_up_log(arguments.log_format, &events);
+    let format = match arguments.log_format {
+        LogFormat::Text => Format::text(),
+        LogFormat::Json => Format::Json,
+    };
+    // The last lines are written when this is dropped, whatever ends the program.
+    let mut log = Log::install(format, Arc::clone(&events));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(run(&arguments.config, events)),
+        Ok(runtime) => {
+            let outcome = runtime.block_on(run(&arguments.config, events, &mut log));
+            // Files whose server hangs may still be being read.
+            runtime.shutdown_background();
+            outcome
+        }
         Err(error) => Err(format!("cannot start the management thread: {error}")),
     };
     match outcome {
@@ -48,22 +56,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is kept for who asks does not depend on what the filter lets into the log.
-fn set_up_log(format: LogFormat, events: &Arc<Events>) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let log = fmt::layer().with_writer(std::io::stderr);
-    let log = match format {
-        LogFormat::Text => log.with_target(false).with_ansi(colours).with_filter(filter).boxed(),
-        LogFormat::Json => log.json().with_filter(filter).boxed(),
-    };
-    tracing_subscriber::registry().with(log).with(Recording(Arc::clone(events))).init();
-}
-
-async fn run(file: &Path, events: Arc<Events>) -> Result<(), String> {
+async fn run(file: &Path, events: Arc<Events>, log: &mut Log) -> Result<(), String> {
+    // Before anything takes long: a signal that comes meanwhile neither ends the daemon nor is lost.
+    let cannot_catch = |error| format!("cannot catch signals: {error}");
+    signals::log_strays().map_err(cannot_catch)?;
+    let reload = signal(SignalKind::hangup()).map_err(cannot_catch)?;
     let machine = Machine::this();
     let refused = |errors: config::Errors| format!("cannot start:\n{errors}");
-    let text = config::read_file(file).map_err(refused)?;
+    let text = files::configuration(file).map_err(refused)?;
     let name = file.display().to_string();
     let (config, warnings) = config::load_str(&name, &text, &machine).map_err(refused)?;
     for warning in warnings {
@@ -78,10 +78,12 @@ async fn run(file: &Path, events: Arc<Events>) -> Result<(), String> {
     };
     // Sockets are bound, and there is no other thread yet.
     rights::give_up().map_err(|error| format!("cannot give up rights that are not needed: {error}"))?;
+    log.start().map_err(|error| format!("cannot write the log: {error}"))?;
     // A reload would come too late to find out.
-    config::read_file(file)
+    files::configuration(file)
         .map_err(|errors| format!("cannot start: a reload could not read the file:\n{errors}"))?;
-    let started = supervisor::start((file.to_owned(), text), machine, config, Arc::clone(&events)).await;
+    let logs = (Arc::clone(&events), Arc::clone(log.queue()));
+    let started = supervisor::start((file.to_owned(), text), machine, config, logs).await;
     let mut supervisor = started.map_err(|error| format!("cannot start: {error}"))?;
     let (sender, requests) = request::channel();
     let (stop, stopped) = tokio::sync::watch::channel(());
@@ -95,11 +97,9 @@ async fn run(file: &Path, events: Arc<Events>) -> Result<(), String> {
         tokio::spawn(public.run(sender.clone(), until_stopped(stopped.clone())));
     }
     let serving = tokio::spawn(server.run(sender, until_stopped(stopped)));
-    notify(&[NotifyState::Ready]);
     tracing::info!(event = "daemon", socket = %socket.display(), "ready");
 
-    let end = supervisor.run(requests).await;
-    notify(&[NotifyState::Stopping]);
+    let end = supervisor.run(requests, reload).await;
     tracing::info!(event = "daemon", "stopping");
     supervisor.stop().await;
     events.end();
@@ -108,11 +108,4 @@ async fn run(file: &Path, events: Arc<Events>) -> Result<(), String> {
     let served = async { (serving.await, viewing.await) };
     let _: Result<_, _> = tokio::time::timeout(LAST_REQUESTS, served).await;
     end.map(drop).map_err(|error| format!("cannot hear signals: {error}"))
-}
-
-/// Tells systemd, if it started the daemon.
-fn notify(state: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::warn!(%error, "systemd was not told");
-    }
 }

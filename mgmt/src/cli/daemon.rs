@@ -7,7 +7,8 @@ use clap::{Parser, ValueEnum};
 /// An L4 load balancer over AF_XDP: workers on dedicated cores, and the management thread.
 ///
 /// Runs in the foreground and logs to standard error. SIGHUP reads the configuration anew, SIGTERM ends
-/// it gracefully. The operator's tool is `penstock`.
+/// it gracefully, and SIGUSR1 and SIGUSR2 have no effect: `penstock vrrp` and `penstock stats` show the state. The
+/// operator's tool is `penstock`.
 #[derive(Debug, Parser)]
 #[command(
     name = "penstockd",

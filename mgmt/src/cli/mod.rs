@@ -5,6 +5,7 @@
 
 mod args;
 mod capture;
+mod check;
 mod client;
 pub mod daemon;
 mod doctor;
@@ -26,7 +27,8 @@ use serde::de::DeserializeOwned;
 
 use crate::api::request::{BackendRef, Refusal};
 use crate::api::view;
-use crate::config::{self, Machine};
+use crate::config;
+use crate::net::own_addresses_now;
 pub use args::{BackendName, BackendVerb, Cli, PersistenceVerb, Verb, VrrpVerb};
 pub use capture::CaptureArguments;
 pub use client::{Answer, Call, ClientError, encoded, send};
@@ -120,9 +122,9 @@ async fn run_once<O: Write, E: Write>(cli: Cli, terminal: &mut Terminal<O, E>) -
     let Cli { socket, json, verb, .. } = cli;
     let mut session = Session { socket, json, terminal };
     match verb {
-        Verb::Check { file: Some(file), .. } => session.check(&file),
+        Verb::Check { file: Some(file), .. } => session.check(&file, &own_addresses_now().await),
         Verb::Check { file: None, .. } => session.terminal.print(&config::reference()),
-        Verb::Doctor(arguments) => session.doctor(&arguments),
+        Verb::Doctor(arguments) => session.doctor(&arguments).await,
         Verb::Plan { file } => session.plan(&file).await,
         Verb::Apply(arguments) => session.apply(&arguments).await,
         Verb::Confirm => session.confirm().await,
@@ -219,26 +221,6 @@ impl<O: Write, E: Write> Session<'_, O, E> {
             self.terminal.print(&format!("{name}: another box may be master now\n"))?;
         }
         Ok(())
-    }
-
-    fn check(&mut self, file: &Path) -> Result<(), Failure> {
-        let (config, diagnostics) = match config::load(file, &Machine::this()) {
-            Ok(loaded) => loaded,
-            Err(errors) if self.json => {
-                let Refusal { message: error, details, .. } = Refusal::invalid(&name_of(file), errors);
-                self.print_json(&view::Refused { error: error.clone(), details })?;
-                return Err(Failure::refused(error));
-            }
-            Err(errors) => return Err(invalid(file, errors)),
-        };
-        let services = config.services.len();
-        let backends = config.services.iter().map(|service| service.backends.len()).sum();
-        if self.json {
-            return self.print_json(&view::Checked { services, backends, diagnostics });
-        }
-        self.terminal.warn(&diagnostics);
-        self.terminal
-            .print(&format!("{}: correct; services: {services}, backends: {backends}\n", file.display()))
     }
 
     async fn backend(&mut self, verb: BackendVerb) -> Result<(), Failure> {

@@ -48,6 +48,13 @@ impl Render for view::Status {
                 format_args!("{:<19}{address}, by {mac}, {claims} times, {last} ago\n", "Claimed elsewhere:"),
             );
         }
+        if self.log_lines_lost > 0 {
+            let lost = format!("{} lines: whatever reads the log is too slow, or hangs", self.log_lines_lost);
+            say(&mut text, format_args!("{:<19}{lost}\n", "Log lost:"));
+        }
+        if self.checks_stalled {
+            say(&mut text, format_args!("{:<19}{}\n", "Health checks:", "hang; backends stay as they are"));
+        }
         let mut workers = Table::new("WORKER >CORE POLL >PACKETS >BATCHES >BUSY", style);
         for worker in &self.workers {
             let busy = format!("{:.0}%", worker.busy_ratio * 100.0);

@@ -1,10 +1,13 @@
 //! How packets get to each backend, and replies from it.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use dataplane::admission::Meters;
-use dataplane::snapshot::{self, Backend, Endpoint, Fib, Hop, NextHop, OneArm, Route, Snapshot, Tunnel, Vip};
-use dataplane::types::{InterfaceId, Mode, Port};
+use dataplane::snapshot::{
+    self, Backend, Endpoint, Fate, Fib, Hop, NextHop, OneArm, Route, Snapshot, Tunnel, Vip,
+};
+use dataplane::types::{InterfaceId, Mode, Port, Protocol};
 
 use super::Facts;
 use super::pools::{Pools, Server, Spread};
@@ -19,9 +22,9 @@ pub(super) fn fib(facts: &Facts<'_>, ports: &[net::Port<'_>]) -> Fib {
     let bridged = members.filter(|member| member.forwarding.mode() == Mode::Bridge).filter_map(|member| {
         let interface = Some(segment_of(member.address, facts.net, ports)?);
         let length = if member.address.is_ipv4() { 32 } else { 128 };
-        Some(Route { prefix: member.address, length, interface, gateway: None })
+        Some(Route::single(member.address, length, interface, None))
     });
-    Fib::new(bridged.chain(facts.net.routes(ports)), facts.net.next_hops(ports))
+    facts.net.fib(ports, bridged)
 }
 
 /// The first port of the bridge on which an address is known, or else of the first bridge.
@@ -52,7 +55,7 @@ pub(super) fn add(
         let mode = member.forwarding.mode();
         // Also of members that have left: their flows go on. Whether it answers echo requests is for the
         // services to say.
-        snapshot.vips.insert(member.vip, Vip { echo: false, bridge: mode == Mode::Bridge });
+        snapshot.vips.insert(member.vip, Vip { bridge: mode == Mode::Bridge, ..Vip::default() });
         if matches!(mode, Mode::Bridge | Mode::Router) {
             let port = port.unwrap_or(Port(0));
             snapshot.return_endpoints.insert(Endpoint { address, protocol, port });
@@ -63,6 +66,19 @@ pub(super) fn add(
     snapshot.backends.push(backend);
 }
 
+/// What becomes of a backend's flows. Where an address has left its pool, flows of datagrams from there do not go on:
+/// the address may be another machine's by now.
+#[must_use]
+pub fn fate(member: &Member, backend: Option<&Backend>, now: Instant) -> Fate {
+    let fate = member.fate(now);
+    let has_closed = match backend.map(|backend| &backend.forwarding) {
+        Some(snapshot::Forwarding::OneArm(arm)) => arm.pool.iter().any(|part| !part.open),
+        _ => false,
+    };
+    let may_review = member.protocol == Protocol::Udp && matches!(fate, Fate::Stays | Fate::Leave);
+    if has_closed && may_review && !member.has_left() { Fate::Review } else { fate }
+}
+
 fn forwarding(
     member: &Member,
     fib: &Fib,
@@ -71,8 +87,9 @@ fn forwarding(
 ) -> (snapshot::Forwarding, Option<NextHop>) {
     let address = member.address;
     let next_hop = match fib.lookup(address) {
-        Hop::Known(next_hop) => Some(next_hop),
-        Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
+        // Where the path depends on the packet, workers look it up.
+        Hop::Known(next_hop) if fib.is_same_for_all(address) => Some(next_hop),
+        Hop::Known(_) | Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
     };
     match &member.forwarding {
         Forwarding::Bridge => (snapshot::Forwarding::Bridge, next_hop),

@@ -118,7 +118,8 @@ impl Compiler {
             own.admission.fallback = chosen.fallback;
             for backend in service.members() {
                 let id = facts.inventory.number(service, backend.address, backend.port)?;
-                next.fates.set(id, facts.inventory.get(id)?.fate(facts.now));
+                let member = facts.inventory.get(id)?;
+                next.fates.set(id, super::fate(member, next.backend(id), facts.now));
             }
         }
         self.generation += 1;

@@ -148,7 +148,7 @@ mod tests {
                        { address = \"10.0.1.13\" }, { address = \"10.0.1.14\" }]\n";
 
     fn config(text: &str) -> Config {
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         load_str("lb.toml", text, &machine).unwrap_or_else(|errors| panic!("{errors}")).0
     }
 

@@ -112,6 +112,7 @@ impl Book {
         fallback: Option<Arc<Schedule>>,
     ) -> Admission {
         let meter = self.service(&service.name, workers);
+        meter.note_limit(service.limits.flows);
         Admission { access: self.list(service), limits: service.limits, meter, fallback }
     }
 

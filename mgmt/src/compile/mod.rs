@@ -9,14 +9,15 @@ mod conflicts;
 mod forecast;
 mod meters;
 mod mtu;
+mod neighbours;
 mod pools;
 mod select;
 mod served;
 mod tenancies;
 
-pub use backends::{is_behind_a_router, tunnel_source};
+pub use backends::{fate, is_behind_a_router, tunnel_source};
 pub use choose::Outcome;
-pub use conflicts::{Conflict, conflicts};
+pub use conflicts::{Conflict, SharedAddress, conflicts, hidden_tags, shared_addresses};
 pub use forecast::{Moved, moved};
 pub use meters::Groups;
 pub use mtu::{Tight, tight};
@@ -31,8 +32,11 @@ use std::time::Instant;
 use dataplane::admission::Admission;
 use dataplane::persistence::{Clients, Persistence};
 use dataplane::schedule::{Schedule, cluster_seed};
-use dataplane::snapshot::{ClientAddress, Fate, Interface, PortSet, Rss, Service, Snapshot, Tenure, Vip};
-use dataplane::types::{BridgeId, Mac, Mode, Prefix, ServiceId};
+use dataplane::snapshot::{
+    ClientAddress, Endpoint, Fate, Interface, InterfaceSet, MissingState, PortSet, Rss, Service, Snapshot,
+    Tenure, Vip,
+};
+use dataplane::types::{self, BridgeId, InterfaceId, Mac, Mode, Prefix, ServiceId};
 
 use crate::config::{self, Config, Forwarding, Ping};
 use crate::inventory::Inventory;
@@ -102,6 +106,7 @@ impl Compiler {
         let mut snapshot = Snapshot {
             generation: self.generation,
             interfaces: interfaces(net, &ports),
+            unfinished: unfinished(net, &ports),
             local_addresses: net.local_addresses(),
             hash_seed: cluster_seed(&config.node.cluster),
             timeouts: config.dataplane.flow_timeouts,
@@ -113,13 +118,14 @@ impl Compiler {
         pool.iter().for_each(|address| self.pools.number(*address));
         for (id, member) in inventory.members() {
             let meters = member.map(|member| self.book.meters(id, member, facts.workers));
-            snapshot.fates.set(id, member.map_or(Fate::Stays, |member| member.fate(facts.now)));
             backends::add(&mut snapshot, member.zip(meters), &fib, facts, &mut self.pools);
+            let fate = member.map_or(Fate::Stays, |member| fate(member, snapshot.backend(id), facts.now));
+            snapshot.fates.set(id, fate);
         }
         snapshot.snat = self.pools.addresses().to_vec();
         for address in snapshot.snat.iter().flatten() {
             // One that has left the configuration still gets the replies to its flows.
-            let vip = Vip { echo: pool.contains(address), bridge: false };
+            let vip = Vip { echo: pool.contains(address), bridge: false, pool: true };
             snapshot.vips.insert(Prefix::host(*address), vip);
         }
         let (mut schedules, mut outcomes) = (Schedules::new(), HashMap::new());
@@ -198,6 +204,13 @@ fn interfaces(net: &NetState, ports: &[Port<'_>]) -> Vec<Interface> {
     ports.iter().map(interface).collect()
 }
 
+/// Interfaces whose frames may come from the same machine.
+fn unfinished(net: &NetState, ports: &[Port<'_>]) -> InterfaceSet {
+    let numbered = (0..).map(InterfaceId).zip(ports);
+    let is_local = |port: &Port<'_>| net.link(port.name).is_some_and(|link| net.is_unfinished(link));
+    numbered.filter(|(_, port)| is_local(port)).map(|(id, _)| id).collect()
+}
+
 fn add_service(
     snapshot: &mut Snapshot,
     id: ServiceId,
@@ -233,7 +246,13 @@ fn add_service(
         Ping::Always => true,
         Ping::Never => false,
     };
-    snapshot.vips.insert(vip, Vip { echo, bridge: mode == Mode::Bridge });
+    snapshot.vips.insert(vip, Vip { echo, bridge: mode == Mode::Bridge, pool: false });
+    if (mode, missing_state) == (Mode::OneArm, MissingState::Reset) {
+        for backend in &service.backends {
+            let port = backend.port.unwrap_or(types::Port(0));
+            snapshot.reset_endpoints.insert(Endpoint { address: backend.address, protocol, port });
+        }
+    }
 }
 
 #[cfg(test)]

@@ -72,11 +72,8 @@ mod tests {
     use dataplane::types::{InterfaceId, Mac};
 
     fn snapshot(mtus: [u16; 2]) -> Snapshot {
-        let route = |prefix: &str, length, interface| Route {
-            prefix: prefix.parse().unwrap(),
-            length,
-            interface: Some(InterfaceId(interface)),
-            gateway: None,
+        let route = |prefix: &str, length, interface| {
+            Route::single(prefix.parse().unwrap(), length, Some(InterfaceId(interface)), None)
         };
         let routes = [route("10.0.0.0", 24, 0), route("10.0.1.0", 24, 1), route("fd01::", 64, 1)];
         let interface = |mtu| Interface { mac: Mac::default(), mtu, bridge: None, bridge_mac: None };
@@ -95,7 +92,7 @@ mod tests {
              address = \"10.0.0.100\"\nport = 80\n{keys}\nbackend = [{}]\n",
             backends.join(", ")
         );
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         let (config, _) = load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}"));
         let tight = tight(&config, &snapshot(mtus)).pop()?;
         Some((tight.overhead, tight.fits, tight.mss))

@@ -14,6 +14,8 @@ use crate::net::Asker;
 pub struct Served {
     hosts: BTreeSet<IpAddr>,
     prefixes: BTreeSet<Prefix>,
+    /// Of both, those whose clients the node sends to: of services whose replies pass through it, and of pools.
+    two_way: BTreeSet<Prefix>,
 }
 
 impl Served {
@@ -21,15 +23,27 @@ impl Served {
     #[must_use]
     pub fn new(config: &Config) -> Self {
         let vips = || config.services.iter().map(|service| service.address);
-        let mut hosts = pool_addresses(config);
+        let pool = pool_addresses(config);
+        let two_way = config.services.iter().filter(|service| service.mode().is_two_way());
+        let two_way = two_way.map(|service| service.address).chain(pool.iter().copied().map(Prefix::host));
+        let two_way = two_way.collect();
+        let mut hosts = pool;
         hosts.extend(vips().filter_map(Prefix::single));
         hosts.extend(config.vrrp.iter().flat_map(|instance| instance.addresses.iter().copied()));
-        Self { hosts, prefixes: vips().filter(|vip| vip.single().is_none()).collect() }
+        Self { hosts, prefixes: vips().filter(|vip| vip.single().is_none()).collect(), two_way }
     }
 
     /// The single ones, not those that only lie within a prefix.
     pub fn hosts(&self) -> impl Iterator<Item = IpAddr> {
         self.hosts.iter().copied()
+    }
+
+    /// Whether the node sends to hosts that ask for this address, because replies pass through it.
+    #[must_use]
+    pub fn is_two_way(&self, address: IpAddr) -> bool {
+        let of = |prefix: &Prefix| prefix.contains(address);
+        self.two_way.contains(&Prefix::host(address))
+            || self.prefixes.iter().any(of) && self.two_way.iter().any(of)
     }
 
     /// Whether an address is a single one.

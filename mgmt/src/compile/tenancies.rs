@@ -34,7 +34,7 @@ impl Compiler {
                 // One that no service has is a gateway's: it answers echo requests, and routes.
                 let is_service =
                     hosts.contains(address) || networks.iter().any(|network| network.contains(*address));
-                snapshot.vips.insert(Prefix::host(*address), Vip { echo: !is_service, bridge: false });
+                snapshot.vips.insert(Prefix::host(*address), Vip { echo: !is_service, ..Vip::default() });
             }
         }
     }

@@ -3,7 +3,9 @@ mod conflicts;
 use super::*;
 use crate::api::view::Admin;
 use crate::config::{Machine, load_str};
-use crate::net::{Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, Target};
+use crate::net::{
+    Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, TABLE_MAIN, Target,
+};
 use dataplane::schedule::Ask;
 use dataplane::snapshot::{
     self, Backend, ClientAddress, Dscp, Endpoint, MissingState, NextHop, PoolPart, TunnelKind,
@@ -19,7 +21,9 @@ fn config(weight: u16) -> Config {
          [[service]]\nname = \"dns\"\naddress = \"10.0.0.100\"\nport = 53\nprotocol = \"udp\"\nmode = \"dsr\"\n\
          [[service.backend]]\naddress = \"10.0.1.21\"\n"
     );
-    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into() }).unwrap().0
+    load_str("test.toml", &text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
+        .unwrap()
+        .0
 }
 
 fn inventory(config: &Config) -> Inventory {
@@ -58,6 +62,52 @@ fn an_unchanged_service_keeps_its_schedule_and_a_changed_one_does_not() {
     let third = compile(&mut compiler, &changed, &inventory, &net);
     assert!(!Arc::ptr_eq(&second.services[0].schedule, &third.services[0].schedule));
     assert!(Arc::ptr_eq(&second.services[1].schedule, &third.services[1].schedule));
+}
+
+/// A takeover must not move flows of modes that go on without flows.
+#[test]
+fn two_nodes_that_were_told_nothing_choose_alike() {
+    let [one, other] = ["lb1", "lb2"].map(|name| {
+        let text = format!(
+            "[node]\nname = \"{name}\"\n[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\n\
+             address = \"10.0.0.100\"\nport = 80\nmode = \"dsr\"\n\
+             backend = [{{ address = \"10.0.0.11\" }}, {{ address = \"10.0.0.12\" }}, {{ address = \"10.0.0.13\" }}]\n"
+        );
+        let (config, _) = load_str("t.toml", &text, &Machine { cores: 2, hostname: name.into(), ..Machine::default() }).unwrap();
+        compile(&mut Compiler::default(), &config, &inventory(&config), &NetState::default())
+    });
+    assert_eq!(one.hash_seed, other.hash_seed);
+    let chosen = |snapshot: &Snapshot| -> Vec<_> {
+        let schedule = &snapshot.services[0].schedule;
+        (0..1000_u64).map(|n| schedule.choose_stateless(n << 54)).collect()
+    };
+    assert_eq!(chosen(&one), chosen(&other));
+}
+
+#[test]
+fn datagrams_of_a_pool_that_has_lost_an_address_are_looked_at() {
+    let config = |protocol: &str, pool: &str| {
+        load(&format!(
+            "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\n\
+             port = 80\nprotocol = \"{protocol}\"\nmode = \"one-arm\"\nsnat_pool = [{pool}]\n\
+             backend = [{{ address = \"10.0.1.11\" }}]\n"
+        ))
+    };
+    let net = NetState::default();
+    for (protocol, expected) in [("udp", snapshot::Fate::Review), ("tcp", snapshot::Fate::Stays)] {
+        let mut compiler = Compiler::default();
+        let before = config(protocol, "\"10.0.1.110\", \"10.0.1.111\"");
+        let mut inventory = inventory(&before);
+        let first = compile(&mut compiler, &before, &inventory, &net);
+        assert_eq!(first.fate(BackendId(0)), snapshot::Fate::Stays);
+        let after = config(protocol, "\"10.0.1.110\"");
+        inventory.follow(&after, crate::clock::now(), |_| dataplane::BackendStats::default());
+        assert_eq!(compile(&mut compiler, &after, &inventory, &net).fate(BackendId(0)), expected);
+        // Two looks without a flow, and nothing is left of the address.
+        assert!(!compiler.prune_pools(&after) && compiler.prune_pools(&after));
+        let last = compile(&mut compiler, &after, &inventory, &net);
+        assert_eq!(last.fate(BackendId(0)), snapshot::Fate::Stays);
+    }
 }
 
 #[test]
@@ -129,7 +179,7 @@ fn a_disabled_backend_takes_no_new_flows() {
 }
 
 fn load(text: &str) -> Config {
-    load_str("test.toml", text, &Machine { cores: 2, hostname: "lb".into() })
+    load_str("test.toml", text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
         .unwrap_or_else(|e| panic!("{e}"))
         .0
 }
@@ -148,22 +198,34 @@ const PEER: Mac = Mac([2, 0, 0, 0, 0, 9]);
 /// Bridges have numbers from 20 on here.
 fn link(index: u32, name: &str) -> Link {
     let (name, mac) = (name.to_owned(), Mac([2, 0, 0, 0, 1, u8::try_from(index).unwrap()]));
-    Link { index, name, mac, mtu: 1500, up: true, carrier: true, is_bridge: index >= 20, master: None }
+    Link { index, name, mac, mtu: 1500, up: true, carrier: true, is_bridge: index >= 20, ..Link::default() }
 }
 
 fn route(prefix: &str, interface: u32, gateway: Option<&str>) -> Event {
     let (address, length) = prefix.split_once('/').unwrap();
-    let key =
-        RouteKey { main: true, metric: 0, prefix: ip(address), length: length.parse().unwrap(), tos: 0 };
+    let key = RouteKey {
+        table: TABLE_MAIN,
+        metric: 0,
+        prefix: ip(address),
+        length: length.parse().unwrap(),
+        tos: 0,
+    };
     Event::Route(
-        Route { key, target: Target { interface: Some(interface), gateway: gateway.map(ip) } },
+        Route { key, target: Target::single(Some(interface), gateway.map(ip)), is_sibling: false },
         false,
     )
 }
 
 fn neighbour(interface: u32, address: &str) -> Event {
     let state = NeighbourState::Reachable;
-    Event::Neighbour(Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false })
+    Event::Neighbour(Neighbour {
+        interface,
+        address: ip(address),
+        mac: Some(PEER),
+        state,
+        managed: false,
+        router: false,
+    })
 }
 
 /// A network of eth0 with 10.0.0.2, and routers .1 and fd00::1 that lead to all else.
@@ -212,10 +274,34 @@ fn a_one_arm_service_has_its_pool_as_addresses_of_the_box_and_no_return_endpoint
     let named = |part: &PoolPart| (snapshot.snat[part.address.index()].unwrap(), part.open);
     let parts: Vec<_> = one_arm.pool.iter().map(named).collect();
     assert_eq!(parts, [(ip("10.0.0.110"), true), (ip("10.0.0.111"), true)], "of the backend's family");
-    for address in ["10.0.0.110", "10.0.0.111", "fd00::110", "2001:db8::100"] {
-        assert_eq!(snapshot.vips.get(ip(address)), Some(Vip { echo: true, bridge: false }), "{address}");
+    for (address, pool) in
+        [("10.0.0.110", true), ("10.0.0.111", true), ("fd00::110", true), ("2001:db8::100", false)]
+    {
+        let expected = Some(Vip { echo: true, bridge: false, pool });
+        assert_eq!(snapshot.vips.get(ip(address)), expected, "{address}");
     }
     assert_eq!(snapshot.return_endpoints.endpoints().count(), 0);
+    let resets = |address: &str, port| {
+        let endpoint = Endpoint { address: ip(address), protocol: Protocol::Tcp, port: Port(port) };
+        snapshot.reset_endpoints.contains(&endpoint)
+    };
+    assert!(resets("10.0.0.11", 8080) && !resets("10.0.0.11", 8081) && !resets("10.0.0.110", 8080));
+    assert!(resets("fd00:1::12", 80) && !resets("fd00:1::12", 81), "the service's own port");
+}
+
+#[test]
+fn backends_are_reset_where_their_one_arm_service_asks_for_it() {
+    for (mode, missing_state, resets) in
+        [("one-arm", "reset", true), ("one-arm", "drop", false), ("router", "reset", false)]
+    {
+        let pool = if mode == "one-arm" { "snat_pool = [\"10.0.0.110\"]\n" } else { "" };
+        let config = one(&format!(
+            "address = \"10.0.0.100\"\nport = 80\nmode = \"{mode}\"\nmissing_state = \"{missing_state}\"\n{pool}\
+             backend = [{{ address = \"10.0.0.11\" }}]\n"
+        ));
+        let snapshot = snapshot(&config, &network());
+        assert_eq!(snapshot.reset_endpoints.endpoints().next().is_some(), resets, "{mode} {missing_state}");
+    }
 }
 
 #[test]
@@ -234,7 +320,7 @@ fn a_pool_address_that_left_is_steered_and_named_until_its_flows_are_gone() {
     assert_eq!(snapshot.backends.len(), 1, "a pool makes no other backend");
     let snapshot::Forwarding::OneArm(one_arm) = &backend(&snapshot).forwarding else { panic!() };
     assert_eq!(one_arm.pool.iter().map(|part| part.open).collect::<Vec<_>>(), [false, true]);
-    assert_eq!(snapshot.vips.get(ip("10.0.0.110")), Some(Vip { echo: false, bridge: false }));
+    assert_eq!(snapshot.vips.get(ip("10.0.0.110")), Some(Vip { pool: true, ..Vip::default() }));
     assert!(!compiler.prune_pools(&after) && compiler.prune_pools(&after));
     let snapshot = compile(&mut compiler, &after, &inventory, &network());
     assert_eq!(snapshot.snat, [None, Some(ip("10.0.0.111"))]);
@@ -343,7 +429,7 @@ fn a_bridge_service_knows_ports_stations_and_backends_without_an_address_of_the_
     let bridges: Vec<_> = snapshot.interfaces.iter().map(|i| (i.bridge, i.bridge_mac)).collect();
     let inline = (Some(BridgeId(0)), Some(Mac([2, 0, 0, 0, 1, 20])));
     assert_eq!(bridges, [(None, None), inline, inline]);
-    assert_eq!(snapshot.vips.get(ip("10.5.0.100")), Some(Vip { echo: true, bridge: true }));
+    assert_eq!(snapshot.vips.get(ip("10.5.0.100")), Some(Vip { echo: true, bridge: true, pool: false }));
     assert_eq!(snapshot.return_endpoints.endpoints().count(), 1);
 }
 
@@ -450,4 +536,66 @@ fn one_change_among_ten_thousand_services_costs_a_small_part_of_them_all() {
     assert!(one * 10 < all, "{one:?} of {all:?}");
     let shared = first.services.iter().zip(next.services.iter());
     assert_eq!(shared.filter(|(a, b)| Arc::ptr_eq(&a.schedule, &b.schedule)).count(), 9_999);
+}
+
+#[test]
+fn a_backend_whose_path_depends_on_the_packet_is_looked_up_by_workers() {
+    let config = one(
+        "address = \"10.0.0.100\"\nport = 80\nmode = \"router\"\nbackend = [{ address = \"10.5.0.11\" }]\n",
+    );
+    let next_hop = |net: &NetState| backend(&snapshot(&config, net)).next_hop;
+    let mut net = network();
+    assert!(next_hop(&net).is_some(), "by the default route");
+    let hop = |gateway| crate::net::RouteHop { interface: 7, gateway: Some(ip(gateway)), weight: 1 };
+    let Event::Route(mut several, _) = route("10.5.0.0/24", 7, None) else { unreachable!() };
+    several.target = Target::Many(vec![hop("10.0.0.1"), hop("10.0.0.9")]);
+    net.apply(Event::Route(several.clone(), false));
+    assert_eq!(next_hop(&net), None, "by one of two routers");
+    net.apply(Event::RouteGone(several));
+    assert!(next_hop(&net).is_some());
+
+    let rule = |from: Option<&str>, table| {
+        use rtnetlink::packet_route::AddressFamily;
+        use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleMessage};
+        let mut message = RuleMessage::default();
+        (message.header.family, message.header.action) = (AddressFamily::Inet, RuleAction::ToTable);
+        message.header.src_len = 32 * u8::from(from.is_some());
+        message.attributes = vec![RuleAttribute::Table(table)];
+        message.attributes.extend(from.map(|from| RuleAttribute::Source(ip(from))));
+        Event::Rule(crate::net::PolicyRule::from_message(&message).unwrap())
+    };
+    net.apply(rule(Some("192.0.2.7"), 100));
+    net.apply(rule(None, TABLE_MAIN));
+    assert!(next_hop(&net).is_some(), "the rule's table is empty");
+    let Event::Route(mut uplink, _) = route("0.0.0.0/0", 7, Some("10.0.0.9")) else { unreachable!() };
+    uplink.key.table = 100;
+    net.apply(Event::Route(uplink, false));
+    assert_eq!(next_hop(&net), None, "by the source of the packet");
+}
+
+#[test]
+fn a_client_s_neighbour_is_put_into_the_snapshot_in_force_which_is_shared_else() {
+    let (config, mut net) = (config(1), network());
+    let (mut compiler, inventory) = (Compiler::default(), inventory(&config));
+    let first = compile(&mut compiler, &config, &inventory, &net);
+    net.apply(neighbour(7, "10.0.0.77"));
+    let touched = crate::net::Touched { neighbours: [(7, ip("10.0.0.77"))].into(), ..Default::default() };
+    let facts = Facts {
+        config: &config,
+        inventory: &inventory,
+        net: &net,
+        rss: &[],
+        workers: 2,
+        now: crate::clock::now(),
+    };
+    let next = compiler.amend_neighbours(&first, &facts, &touched);
+    let hop = snapshot::Hop::Known(NextHop { interface: InterfaceId(0), mac: PEER });
+    assert_eq!(next.fib.lookup(ip("10.0.0.77")), hop);
+    assert_ne!(first.fib.lookup(ip("10.0.0.77")), hop);
+    assert_eq!(next.fib.lookup(ip("10.0.0.11")), hop, "the others stay");
+    assert!(next.generation > first.generation);
+    assert!(
+        std::ptr::eq(&*next.backends, &*first.backends) && std::ptr::eq(&*next.services, &*first.services)
+    );
+    assert!(Arc::ptr_eq(&next.stations, &first.stations));
 }

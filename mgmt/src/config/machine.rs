@@ -1,19 +1,35 @@
 //! What the checks have to know of the machine, and nothing else reads from it.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use dataplane::limits::MAX_WORKERS;
 
+use crate::net::altnames;
+
 /// What a configuration is checked against and takes defaults from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Machine {
     /// How many cores there are; they are counted from 0.
     pub cores: usize,
     /// The default of `node.name`.
     pub hostname: String,
+    /// Other names of interfaces, each with the main name. One that is not known stands for itself.
+    pub altnames: BTreeMap<String, String>,
 }
 
 impl Machine {
+    /// The kernel's main name of an interface that has this name.
+    #[must_use]
+    pub fn main_name<'n>(&'n self, name: &'n str) -> &'n str {
+        self.altnames.get(name).map_or(name, String::as_str)
+    }
+
+    /// Takes other names of interfaces in. Those of an interface that has vanished are remembered: it may come back.
+    pub fn learn_altnames<'n>(&mut self, names: impl Iterator<Item = (&'n str, &'n str)>) {
+        self.altnames.extend(names.map(|(other, main)| (other.to_owned(), main.to_owned())));
+    }
+
     /// The machine that this runs on.
     #[must_use]
     pub fn this() -> Self {
@@ -25,6 +41,8 @@ impl Machine {
         Self {
             cores: cores.unwrap_or_else(allowed),
             hostname: if hostname.is_empty() { "localhost".to_owned() } else { hostname },
+            // Without netlink no name is known: the kernel's own are used then.
+            altnames: altnames().unwrap_or_default(),
         }
     }
 

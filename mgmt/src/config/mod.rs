@@ -16,6 +16,7 @@ pub mod health;
 mod later;
 mod machine;
 mod model;
+mod own;
 mod parse;
 pub mod plan;
 mod read;
@@ -38,6 +39,7 @@ use dataplane::{HugePages, Poll, XdpPreference};
 pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
+pub use own::OwnAddresses;
 pub use reference::reference;
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
 pub use vrrp::{MacMode, PeerWatch, Track, Tracking, Vrrp};
@@ -95,7 +97,8 @@ pub struct Node {
     /// What outlives the daemon: the history of configurations. Default: `/var/lib/penstock`, or `run_dir` where that
     /// is another than the usual one.
     pub state_dir: PathBuf,
-    /// Seeds the schedulers' hashing. Default: the node's name.
+    /// Seeds the schedulers' hashing. The default is the same on every node, so that two nodes that were told nothing
+    /// choose alike.
     pub cluster: String,
 }
 
@@ -174,21 +177,33 @@ pub fn poll_word(poll: Poll) -> &'static str {
 
 /// Reads and checks a file.
 pub fn load(path: &Path, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
-    load_str(&path.display().to_string(), &read_file(path)?, machine)
+    load_on(path, machine, &OwnAddresses::default())
 }
 
-/// The text of a file, or why there is none.
+/// The same, for a node that has these addresses.
+pub fn load_on(
+    path: &Path,
+    machine: &Machine,
+    own: &OwnAddresses,
+) -> Result<(Config, Vec<Diagnostic>), Errors> {
+    load_str_on(&path.display().to_string(), &read_file(path)?, machine, own)
+}
+
+/// The text of a file, or why there is none. Waits for a file that is a pipe.
 pub fn read_file(path: &Path) -> Result<String, Errors> {
     use std::io::Read;
 
-    let name = path.display();
     let mut bytes = Vec::new();
     let limit = MAX_FILE as u64 + 1;
     let read = std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    text(path, read.map(|_| bytes))
+}
+
+/// What was read of a file, up to one byte more than it may have, as its text.
+pub fn text(path: &Path, read: std::io::Result<Vec<u8>>) -> Result<String, Errors> {
+    let name = path.display();
     let refused = |message: String| Errors(vec![Diagnostic::error(message)]);
-    if let Err(error) = read {
-        return Err(refused(format!("cannot read {name}: {error}")));
-    }
+    let bytes = read.map_err(|error| refused(format!("cannot read {name}: {error}")))?;
     if bytes.len() > MAX_FILE {
         return Err(refused(format!("{name} is larger than {} MiB", MAX_FILE >> 20)));
     }
@@ -200,6 +215,16 @@ pub fn read_file(path: &Path) -> Result<String, Errors> {
 /// Checks a text; `file_name` is what its errors call it. Gives the warnings back with the
 /// configuration.
 pub fn load_str(file_name: &str, text: &str, machine: &Machine) -> Result<(Config, Vec<Diagnostic>), Errors> {
+    load_str_on(file_name, text, machine, &OwnAddresses::default())
+}
+
+/// The same, for a node that has these addresses.
+pub fn load_str_on(
+    file_name: &str,
+    text: &str,
+    machine: &Machine,
+    own: &OwnAddresses,
+) -> Result<(Config, Vec<Diagnostic>), Errors> {
     let mut report = Report::new(Source::new(file_name, text));
     let halves = parse::Halves::new(text);
     let (tree, syntax_errors) = halves.parse();
@@ -210,7 +235,7 @@ pub fn load_str(file_name: &str, text: &str, machine: &Machine) -> Result<(Confi
     let config = match syntax_errors.is_empty() {
         true => {
             let model = read::file(tree.get_ref(), &mut report);
-            validate::file(model, machine, &mut report)
+            validate::file(model, (machine, own), &mut report)
         }
         false => None,
     };

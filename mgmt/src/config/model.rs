@@ -90,6 +90,8 @@ pub(super) struct Vrrp {
     pub(super) mac: MacMode,
     pub(super) addresses: Option<Spanned<Vec<Spanned<IpAddr>>>>,
     pub(super) unicast_peers: Option<Spanned<Vec<Spanned<IpAddr>>>>,
+    pub(super) min_ttl: Option<Spanned<u8>>,
+    pub(super) max_ttl: Option<Spanned<u8>>,
     pub(super) checksum: Coverage,
     pub(super) password: Option<Spanned<String>>,
     pub(super) garp: Garp,

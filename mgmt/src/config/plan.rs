@@ -85,8 +85,8 @@ fn dataplane(changes: &mut Changes, old: &Dataplane, new: &Dataplane) {
 }
 
 fn flow_timeouts(changes: &mut Changes, old: &FlowTimeouts, new: &FlowTimeouts) {
-    let times = |t: &FlowTimeouts| [t.tcp_syn, t.tcp_established, t.tcp_fin, t.udp, t.icmp];
-    let names = ["tcp_syn", "tcp_established", "tcp_fin", "udp", "icmp"];
+    let times = |t: &FlowTimeouts| [t.tcp_syn, t.tcp_established, t.tcp_fin, t.tcp_reset, t.udp, t.icmp];
+    let names = ["tcp_syn", "tcp_established", "tcp_fin", "tcp_reset", "udp", "icmp"];
     for ((name, old), new) in names.iter().zip(times(old)).zip(times(new)) {
         let [old, new] = [old, new].map(humantime::format_duration);
         changes.field(&format!("dataplane.flow_timeouts.{name}"), old, new);
@@ -289,7 +289,7 @@ mod tests {
     "#;
 
     fn config(text: &str) -> Config {
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         load_str("lb.toml", text, &machine).unwrap().0
     }
 

@@ -8,7 +8,7 @@ use super::*;
 const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../configs/reference.toml");
 
 fn machine() -> Machine {
-    Machine { cores: 4, hostname: "lb1".to_owned() }
+    Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() }
 }
 
 /// A file in which `key` of `table` says `value`.

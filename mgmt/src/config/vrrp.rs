@@ -41,6 +41,8 @@ pub struct Vrrp {
     pub advertised: Addresses,
     /// None: multicast.
     pub peers: Vec<IpAddr>,
+    /// The least and the greatest TTL or hop limit of their adverts. Default: any.
+    pub peer_ttl: (u8, u8),
     /// What its checksums are over in version 3 over IPv4. Default: rfc5798.
     pub coverage: Coverage,
     /// Of version 2.

@@ -4,6 +4,7 @@ use super::{Finding, Sight, list, listed};
 
 pub(super) fn examine(sight: &Sight, cores: &[usize]) -> Vec<Finding> {
     let mut findings = vec![features(sight), isolation(sight, cores), siblings(sight, cores)];
+    findings.extend(online(sight, cores));
     findings.extend(governor(sight, cores));
     findings
 }
@@ -37,6 +38,19 @@ fn isolation(sight: &Sight, cores: &[usize]) -> Finding {
             format!("boot with isolcpus={0} nohz_full={0} rcu_nocbs={0}", listed(cores)),
         ),
     }
+}
+
+/// A worker is pinned to its core, or does not start.
+fn online(sight: &Sight, cores: &[usize]) -> Option<Finding> {
+    let online = list(&sight.text("/sys/devices/system/cpu/online")?);
+    let off: Vec<_> = cores.iter().copied().filter(|core| !online.contains(core)).collect();
+    (!off.is_empty()).then(|| {
+        Finding::problem(
+            "cores online",
+            format!("{} are not", listed(&off)),
+            "echo 1 > /sys/devices/system/cpu/cpuN/online, or list others in [dataplane] cores",
+        )
+    })
 }
 
 /// Two workers on one core of two threads have half of it each.
@@ -100,6 +114,9 @@ mod tests {
             "a core of two threads, and one that is not isolated"
         );
         assert_eq!(states(&[("/proc/cpuinfo", "flags : avx2 aes")], &[1]), [Problem, Advice, Ok]);
+        let off = states(&[("/sys/devices/system/cpu/online", "0-1,3")], &[1, 2]);
+        assert_eq!(off[3], Problem, "no worker can be pinned there");
+        assert_eq!(states(&[("/sys/devices/system/cpu/online", "0-2")], &[1, 2]).len(), 3);
         let slow = "/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor";
         assert_eq!(states(&[(slow, "powersave")], &[1])[3], Advice);
     }

@@ -1,9 +1,10 @@
-//! Huge pages for the flow table, and memory that may be locked.
+//! Huge pages for the flow table, memory that may be locked, and descriptors.
 
 use dataplane::HugePages;
 
 use super::{Finding, Sight};
-use crate::config::Dataplane;
+use crate::config::{Config, Dataplane};
+use crate::health::room;
 
 /// `dataplane/src/flow` says what for.
 const BYTES_PER_FLOW: u64 = 86;
@@ -12,7 +13,23 @@ const BYTES_PER_FLOW: u64 = 86;
 const BYTES_PER_WORKER: u64 = 1 << 20;
 
 pub(super) fn examine(sight: &Sight, dataplane: &Dataplane) -> Vec<Finding> {
-    vec![huge_pages(sight, dataplane), locked(sight)]
+    let mut findings = vec![huge_pages(sight, dataplane), locked(sight)];
+    findings.extend(room(sight, dataplane));
+    findings
+}
+
+/// The table is in memory from the start.
+fn room(sight: &Sight, dataplane: &Dataplane) -> Option<Finding> {
+    let available = memory(sight, "MemAvailable")?;
+    let needed = dataplane.flows as u64 * BYTES_PER_FLOW / 1024;
+    let is_running = daemons(sight).next().is_some();
+    (needed > available && dataplane.huge_pages != HugePages::Require && !is_running).then(|| {
+        Finding::problem(
+            "memory",
+            format!("{} MiB are available, the flow table takes {}", available / 1024, needed / 1024),
+            "a smaller number of `flows` in [dataplane]",
+        )
+    })
 }
 
 fn huge_pages(sight: &Sight, dataplane: &Dataplane) -> Finding {
@@ -42,14 +59,18 @@ pub(super) fn needed(sight: &Sight, dataplane: &Dataplane) -> u64 {
     (dataplane.flows as u64 * BYTES_PER_FLOW + dataplane.cores.len() as u64 * BYTES_PER_WORKER).div_ceil(size)
 }
 
-/// How many a daemon that runs has already.
-fn held(sight: &Sight) -> u64 {
+/// The numbers of daemons that run.
+fn daemons(sight: &Sight) -> impl Iterator<Item = String> {
     let is_daemon =
         |process: &String| sight.text(&format!("/proc/{process}/comm")).as_deref() == Some("penstockd");
     let processes =
         sight.names("/proc").into_iter().filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
-    let kilobytes = processes
-        .filter(is_daemon)
+    processes.filter(is_daemon)
+}
+
+/// How many a daemon that runs has already.
+fn held(sight: &Sight) -> u64 {
+    let kilobytes = daemons(sight)
         .filter_map(|process| line_of(&sight.text(&format!("/proc/{process}/status"))?, "HugetlbPages"));
     kilobytes.sum::<u64>() / memory(sight, "Hugepagesize").filter(|size| *size > 0).unwrap_or(2048)
 }
@@ -64,12 +85,42 @@ fn line_of(text: &str, name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// The words of a line of `/proc/self/limits`: the soft limit, the hard one, and the unit.
+fn limit(sight: &Sight, name: &str) -> Vec<String> {
+    let limits = sight.text("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Descriptors that the daemon has open besides those of checks, as a rule.
+const OPEN: usize = 100;
+
+/// Each check that runs has a socket, and all of them may run at the same time where backends hang.
+pub(super) fn descriptors(sight: &Sight, config: &Config) -> Finding {
+    const WHAT: &str = "descriptors";
+    let backends = config.services.iter().flat_map(|service| &service.backends);
+    let checks = backends.filter_map(|backend| Some(backend.health.as_ref()?.checks.len())).sum();
+    let needed = room::needed(checks, OPEN);
+    // The daemon raises the soft limit.
+    let hard = limit(sight, "Max open files").into_iter().nth(1).unwrap_or_default();
+    let of_checks = format!("{hard} at most in this shell, for {checks} checks");
+    match hard.parse::<usize>() {
+        Ok(hard) if hard < needed => Finding::advice(
+            WHAT,
+            of_checks,
+            format!(
+                "LimitNOFILE={needed} in the unit, in a shell ulimit -Hn {needed}: with fewer, checks wait for each \
+                 other where backends hang"
+            ),
+        ),
+        Ok(_) | Err(_) => Finding::ok(WHAT, of_checks),
+    }
+}
+
 /// Rings and frames of AF_XDP are locked memory.
 fn locked(sight: &Sight) -> Finding {
     const WHAT: &str = "memlock";
-    let limits = sight.text("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max locked memory")).unwrap_or_default();
-    match line.split_whitespace().next() {
+    match limit(sight, "Max locked memory").first().map(String::as_str) {
         Some("unlimited") => Finding::ok(WHAT, "unlimited"),
         found => Finding::advice(
             WHAT,
@@ -89,7 +140,7 @@ mod tests {
     fn the_table_has_to_fit_into_the_pages_that_are_free() {
         let dataplane = |keys: &str| {
             let text = format!("[dataplane]\nflows = 1_000_000\n{keys}\n[[interface]]\nname = \"eth0\"\n");
-            let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+            let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
             load_str("lb.toml", &text, &machine).unwrap().0.dataplane
         };
         let info = |free: u32| {
@@ -106,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_the_daemon_has_already_counts_as_free() {
-        let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
         let text = "[dataplane]\nflows = 65_536\n[[interface]]\nname = \"eth0\"\n";
         let dataplane = load_str("lb.toml", text, &machine).unwrap().0.dataplane;
         let sight = Sight::of(&[
@@ -121,6 +172,41 @@ mod tests {
             (found.state, found.found.as_str()),
             (Ok, "0 free, penstockd has 4, the flow table takes 4")
         );
+    }
+
+    #[test]
+    fn descriptors_have_to_suffice_for_all_checks_at_once() {
+        let with = |hard: &str, checks: usize| {
+            let mut text = String::from(
+                "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\n\
+                 port = 80\nmode = \"router\"\nhealth = { check = \"tcp\" }\n",
+            );
+            for n in 0..checks {
+                text += &format!("[[service.backend]]\naddress = \"10.1.{}.{}\"\n", n / 250, n % 250 + 1);
+            }
+            let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
+            let (config, _) = load_str("lb.toml", &text, &machine).unwrap();
+            let limits = format!("Limit  Soft Limit\nMax open files            100   {hard}   files\n");
+            descriptors(&Sight::of(&[("/proc/self/limits", &limits)]), &config)
+        };
+        assert_eq!([with("1024", 3).state, with("524288", 200).state], [Ok, Ok]);
+        assert_eq!(with("unlimited", 200).state, Ok);
+        let few = with("256", 200);
+        assert_eq!(few.state, Advice);
+        assert_eq!(few.found, "256 at most in this shell, for 200 checks");
+        assert!(few.advice.starts_with("LimitNOFILE=428 in the unit"), "{}", few.advice);
+    }
+
+    #[test]
+    fn the_table_has_to_fit_into_memory() {
+        let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
+        let text = "[dataplane]\nflows = 1_000_000\n[[interface]]\nname = \"eth0\"\n";
+        let dataplane = load_str("lb.toml", text, &machine).unwrap().0.dataplane;
+        let with = |files: &[(&str, &str)]| room(&Sight::of(files), &dataplane).map(|finding| finding.state);
+        assert_eq!(with(&[("/proc/meminfo", "MemAvailable: 84000 kB\n")]), None);
+        assert_eq!(with(&[("/proc/meminfo", "MemAvailable: 83000 kB\n")]), Some(Problem));
+        let running = [("/proc/meminfo", "MemAvailable: 83000 kB\n"), ("/proc/77/comm", "penstockd\n")];
+        assert_eq!(with(&running), None, "it has its table");
     }
 
     #[test]

@@ -1,21 +1,28 @@
 //! What of the machine keeps the box from running, or from running fast; and what to change.
 //!
-//! Everything is read from `/proc` and `/sys`, below a root that tests put elsewhere; of the kernel itself only sockets are
-//! asked for.
+//! Everything is read from `/proc` and `/sys`, below a root that tests put elsewhere; of the kernel itself sockets, drivers'
+//! offloads and the network's state are asked for. Whatever makes a start fail and can be foreseen is a problem here.
 
+mod backends;
 mod cpu;
 mod kernel;
 mod memory;
+mod neighbours;
 mod nic;
+mod routing;
+mod start;
+mod tags;
 mod virtio;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use dataplane::HugePages;
+use dataplane::limits::MAX_INTERFACES;
+use dataplane::{HugePages, TagOffload};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, Machine, load_str};
+use crate::net::{NetError, NetState, own_addresses};
 
 /// How a finding is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +58,16 @@ impl Finding {
         Self { state: State::Advice, advice: advice.into(), ..Self::ok(what, found) }
     }
 
+    /// The kernel does not tell of the network.
+    #[must_use]
+    pub fn of_netlink(error: &NetError) -> Self {
+        Self::problem(
+            "network",
+            error.to_string(),
+            "the daemon needs netlink, as every kernel of a distribution has it",
+        )
+    }
+
     fn problem(what: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { state: State::Problem, advice: advice.into(), ..Self::ok(what, found) }
     }
@@ -60,11 +77,36 @@ impl Finding {
 #[derive(Debug)]
 pub struct Sight {
     root: PathBuf,
+    device: fn(&str) -> Device,
 }
 
 impl Default for Sight {
     fn default() -> Self {
-        Self { root: PathBuf::from("/") }
+        Self { root: PathBuf::from("/"), device: Device::of }
+    }
+}
+
+/// What a driver says of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Device {
+    /// One end of a pair.
+    is_veth: bool,
+    /// Its frames come from a wire.
+    has_hardware: bool,
+    /// What it does with VLAN tags; `None`: it does not say.
+    tags: Option<TagOffload>,
+    /// Pairs of queues; `None`: as many as there are directories.
+    queues: Option<usize>,
+}
+
+impl Device {
+    fn of(name: &str) -> Self {
+        Self {
+            is_veth: dataplane::is_veth(name),
+            has_hardware: dataplane::has_hardware(name),
+            tags: dataplane::tag_offload(name).ok(),
+            queues: dataplane::queues(name).ok().map(usize::from),
+        }
     }
 }
 
@@ -108,7 +150,20 @@ impl Sight {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        Self { root }
+        let none = |_: &str| Device { is_veth: false, has_hardware: true, tags: None, queues: None };
+        Self { root, device: none }
+    }
+
+    #[cfg(test)]
+    fn with(self, device: fn(&str) -> Device) -> Self {
+        let root = self.root.clone();
+        std::mem::forget(self);
+        Self { root, device }
+    }
+
+    /// Whether this is the machine that it runs on.
+    fn is_real(&self) -> bool {
+        self.root.as_os_str() == "/"
     }
 }
 
@@ -121,16 +176,81 @@ impl Drop for Sight {
     }
 }
 
-/// All that is to be said of a machine that is to run this configuration.
+/// All that is to be said of a machine that is to run this configuration. `net`: what the kernel knows of the network.
 #[must_use]
-pub fn examine(sight: &Sight, config: &Config) -> Vec<Finding> {
+pub fn examine(sight: &Sight, config: &Config, machine: &Machine, net: &NetState) -> Vec<Finding> {
     let mut findings = kernel::examine(sight);
     findings.extend(cpu::examine(sight, &config.dataplane.cores));
     findings.extend(memory::examine(sight, &config.dataplane));
+    findings.push(memory::descriptors(sight, config));
+    findings.extend(neighbours::examine(sight));
+    findings.extend(start::examine(sight, config, net));
     for interface in &config.interfaces {
-        findings.extend(nic::examine(sight, interface, config));
+        findings.extend(nic::examine(sight, interface, (config, machine), net));
     }
+    findings.extend(backends::examine(config, &own_addresses(net)));
+    findings.extend(routing::examine(net, config));
     findings
+}
+
+/// The same of a machine that has no configuration yet: with the defaults, and all interfaces that services could use. What
+/// would be a problem of one of them is advice, since it may be for something else.
+#[must_use]
+pub fn examine_machine(sight: &Sight, machine: &Machine, net: &NetState) -> Vec<Finding> {
+    let names = sight.names("/sys/class/net").into_iter().filter(|name| name != "lo");
+    let (wired, others): (Vec<_>, Vec<_>) = names.partition(|name| (sight.device)(name).has_hardware);
+    let names = if wired.is_empty() { others } else { wired };
+    let named = names.iter().take(MAX_INTERFACES).map(|name| format!("[[interface]]\nname = {name:?}\n"));
+    let text: String = named.collect();
+    let mut findings = kernel::examine(sight);
+    // Without a single interface there is no configuration.
+    let Ok((config, _)) = load_str("defaults", &text, machine) else { return findings };
+    findings.extend(cpu::examine(sight, &config.dataplane.cores));
+    findings.extend(memory::examine(sight, &config.dataplane));
+    let of_nics = config.interfaces.iter().flat_map(|one| nic::examine(sight, one, (&config, machine), net));
+    findings.extend(of_nics.map(|finding| match finding.state {
+        State::Problem => Finding { state: State::Advice, ..finding },
+        State::Ok | State::Advice => finding,
+    }));
+    findings
+}
+
+/// The file itself: the daemon reads it again at a reload, without the right to read everything.
+#[must_use]
+pub fn reload(is_there: bool, file: &Path) -> Finding {
+    const WHAT: &str = "configuration";
+    let shown = file.display();
+    if !is_there {
+        return Finding::advice(
+            WHAT,
+            format!("there is none at {shown}: the machine alone was looked at, with the defaults"),
+            "write it, or name one: penstock doctor --config FILE",
+        );
+    }
+    let whole = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let closed =
+        whole.ancestors().find(|path| fs::metadata(path).is_ok_and(|found| !is_open_to_root(&found)));
+    match closed {
+        None => Finding::ok(WHAT, shown.to_string()),
+        Some(path) => Finding::problem(
+            WHAT,
+            format!("{} is closed to root without the right to read everything", path.display()),
+            format!("chown root {}, or chmod o+rX", path.display()),
+        ),
+    }
+}
+
+/// As owner, by its group, or as anybody: a directory to search, a file to read.
+fn is_open_to_root(found: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let bit = if found.is_dir() { 1 } else { 4 };
+    let class = match (found.uid(), found.gid()) {
+        (0, _) => 6,
+        (_, 0) => 3,
+        _ => 0,
+    };
+    found.mode() >> class & bit != 0
 }
 
 /// What a machine is to set aside for a configuration, for whoever prepares it.

@@ -1,8 +1,12 @@
 //! An interface that carries packets of services: its driver, its queues, their interrupts, and what else works on its
 //! packets.
 
-use super::{Finding, Sight, list, listed, virtio};
-use crate::config::{Config, Interface};
+use dataplane::XdpPreference;
+use dataplane::limits::{MAX_MTU, MAX_QUEUES};
+
+use super::{Finding, Sight, list, listed, tags, virtio};
+use crate::config::{Config, Interface, Machine};
+use crate::net::NetState;
 
 /// Drivers with native XDP, and whether they give workers frames without a copy (kernel 6.1).
 const DRIVERS: &[(&str, bool)] = &[
@@ -24,11 +28,18 @@ const DRIVERS: &[(&str, bool)] = &[
     ("veth", false),
 ];
 
-pub(super) fn examine(sight: &Sight, interface: &Interface, config: &Config) -> Vec<Finding> {
+pub(super) fn examine(
+    sight: &Sight,
+    interface: &Interface,
+    (config, machine): (&Config, &Machine),
+    net: &NetState,
+) -> Vec<Finding> {
     let name = &interface.name;
     let what = |kind: &str| format!("{kind} {name}");
     if !sight.is_there(&format!("/sys/class/net/{name}")) {
-        let there = sight.names("/sys/class/net").join(", ");
+        let all_names = |name: String| net.link(&name).map_or(name, crate::net::Link::names);
+        let there: Vec<_> = sight.names("/sys/class/net").into_iter().map(all_names).collect();
+        let there = there.join(", ");
         return vec![Finding::problem(
             what("interface"),
             format!("is not there; there are {there}"),
@@ -39,13 +50,44 @@ pub(super) fn examine(sight: &Sight, interface: &Interface, config: &Config) -> 
     let mut findings = vec![
         link(sight, name, what("link")),
         driver(sight, name, what("driver")),
-        queues(sight, name, cores, what("queues")),
+        queues(sight, name, (cores, *cores == machine.default_cores()), what("queues")),
         rp_filter(sight, name, what("rp_filter")),
     ];
+    findings.extend(mtu(sight, name, what("mtu")));
+    findings.extend(preference(sight, interface, what("xdp")));
     findings.extend(interrupts(sight, name, cores, what("interrupts")));
     findings.extend(numa(sight, name, cores, what("numa")));
-    findings.extend(receive_offload(sight, name, what("rxvlan")));
+    findings.extend(tags::examine(sight, interface, (config, net), what("rxvlan")));
     findings
+}
+
+/// A frame has to fit into a chunk of the workers' memory.
+fn mtu(sight: &Sight, name: &str, what: String) -> Option<Finding> {
+    let mtu = sight.number(&format!("/sys/class/net/{name}/mtu"))?;
+    Some(match mtu {
+        mtu if mtu <= MAX_MTU as u64 => Finding::ok(what, mtu.to_string()),
+        mtu => Finding::problem(
+            what,
+            format!("{mtu}, packets of at most {MAX_MTU} fit"),
+            format!("ip link set dev {name} mtu 1500, and the same on the hosts of its segment"),
+        ),
+    })
+}
+
+/// Zero-copy where it cannot be had keeps the daemon from starting.
+fn preference(sight: &Sight, interface: &Interface, what: String) -> Option<Finding> {
+    let driver = sight.link(&format!("/sys/class/net/{}/device/driver", interface.name));
+    let has_it = driver.as_ref().is_some_and(|driver| {
+        driver == virtio::NAME || DRIVERS.iter().all(|(known, zero_copy)| known != driver || *zero_copy)
+    });
+    (interface.xdp == XdpPreference::ZeroCopy && !has_it).then(|| {
+        let driver = driver.unwrap_or_else(|| "a virtual interface".to_owned());
+        Finding::problem(
+            what,
+            format!("zero-copy is wanted, and {driver} has none"),
+            "xdp = \"auto\" in its [[interface]]",
+        )
+    })
 }
 
 fn link(sight: &Sight, name: &str, what: String) -> Finding {
@@ -61,6 +103,13 @@ fn link(sight: &Sight, name: &str, what: String) -> Finding {
 
 fn driver(sight: &Sight, name: &str, what: String) -> Finding {
     let Some(driver) = sight.link(&format!("/sys/class/net/{name}/device/driver")) else {
+        if (sight.device)(name).is_veth {
+            return Finding::advice(
+                what,
+                "veth: native XDP, frames are copied, and workers finish the checksums that the other end leaves to a NIC",
+                "for containers and tests: a NIC's own driver is far faster",
+            );
+        }
         return Finding::advice(what, "a virtual interface", "for tests: a NIC's own driver is far faster");
     };
     if driver == virtio::NAME {
@@ -82,12 +131,26 @@ fn driver(sight: &Sight, name: &str, what: String) -> Finding {
 }
 
 /// Each worker needs a queue on each interface, and each queue a worker.
-fn queues(sight: &Sight, name: &str, cores: &[usize], what: String) -> Finding {
+fn queues(sight: &Sight, name: &str, (cores, are_default): (&[usize], bool), what: String) -> Finding {
     let names = sight.names(&format!("/sys/class/net/{name}/queues"));
-    let (queues, workers) = (names.iter().filter(|name| name.starts_with("rx-")).count(), cores.len());
+    let listed = names.iter().filter(|name| name.starts_with("rx-")).count();
+    let (queues, workers) = ((sight.device)(name).queues.unwrap_or(listed), cores.len());
     let found = format!("{queues} for {workers} workers");
     match queues {
         queues if queues == workers => Finding::ok(what, found),
+        queues if queues > MAX_QUEUES => Finding::problem(
+            what,
+            format!("{queues}, at most {MAX_QUEUES} are possible"),
+            format!("ethtool -L {name} combined {workers}"),
+        ),
+        // Of the default as many start as there are queues for.
+        queues if queues < workers && !are_default => Finding::problem(
+            what,
+            found,
+            format!(
+                "ethtool -L {name} combined {workers}, or name at most {queues} cores in [dataplane] cores"
+            ),
+        ),
         queues if queues < workers => Finding::advice(
             what,
             found,
@@ -173,16 +236,6 @@ fn numa(sight: &Sight, name: &str, cores: &[usize], what: String) -> Option<Find
     })
 }
 
-/// Tags that the NIC takes out are hidden from the workers. There is no file that says so: told as a command to look with.
-fn receive_offload(sight: &Sight, name: &str, what: String) -> Option<Finding> {
-    let vlans = sight.names("/proc/net/vlan").iter().any(|vlan| vlan.starts_with(&format!("{name}.")));
-    vlans.then(|| {
-        let advice =
-            format!("ethtool -K {name} rxvlan off: a NIC that takes tags out of frames hides them from XDP");
-        Finding::advice(what, "there are VLANs on it", advice)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::State;
@@ -191,10 +244,15 @@ mod tests {
     use crate::config::{Machine, load_str};
 
     fn examined(files: &[(&str, &str)]) -> Vec<(String, State)> {
-        let text = "[dataplane]\ncores = [1, 2]\n[[interface]]\nname = \"eth0\"\n";
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        examined_with("", files)
+    }
+
+    fn examined_with(keys: &str, files: &[(&str, &str)]) -> Vec<(String, State)> {
+        let text = &format!("[dataplane]\ncores = [1, 2]\n[[interface]]\nname = \"eth0\"\n{keys}");
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         let config = load_str("lb.toml", text, &machine).unwrap().0;
-        let findings = examine(&Sight::of(files), &config.interfaces[0], &config);
+        let findings =
+            examine(&Sight::of(files), &config.interfaces[0], (&config, &machine), &NetState::default());
         findings.into_iter().map(|finding| (finding.what, finding.state)).collect()
     }
 
@@ -247,12 +305,22 @@ mod tests {
         for (path, text, what, state) in [
             ("/sys/class/net/eth0/operstate", "down", "link eth0", Problem),
             ("/sys/class/net/eth0/queues/rx-2/rps", "", "queues eth0", Advice),
+            ("/sys/class/net/eth0/mtu", "1775", "mtu eth0", Problem),
+            ("/sys/class/net/eth0/mtu", "9000", "mtu eth0", Problem),
             ("/proc/irq/45/smp_affinity_list", "0-3", "interrupts eth0", Advice),
             ("/proc/sys/net/ipv4/conf/eth0/rp_filter", "1", "rp_filter eth0", Advice),
             ("/sys/devices/system/node/node0/cpulist", "0-1", "numa eth0", Advice),
-            ("/proc/net/vlan/eth0.7", "", "rxvlan eth0", Advice),
         ] {
-            assert_eq!(states(&[(path, text)]), [(what.to_owned(), state)], "{path}");
+            assert_eq!(states(&[(path, text)]), [(what.to_owned(), state)], "{path} {text}");
         }
+        assert_eq!(states(&[("/sys/class/net/eth0/mtu", "1774")]), []);
+        let fewer = [("/sys/class/net/eth0/operstate", "up"), ("/sys/class/net/eth0/queues/rx-0/rps", "")];
+        let found = examined(&fewer);
+        assert!(found.contains(&("queues eth0".to_owned(), Problem)), "a worker without a queue: {found:?}");
+        let many: Vec<_> = (0..65).map(|n| format!("/sys/class/net/eth0/queues/rx-{n}/rps")).collect();
+        let many: Vec<_> = many.iter().map(|path| (path.as_str(), "")).collect();
+        assert!(examined(&many).contains(&("queues eth0".to_owned(), Problem)), "more than workers may own");
+        let zero_copy = examined_with("xdp = \"zero-copy\"\n", &fewer);
+        assert!(zero_copy.contains(&("xdp eth0".to_owned(), Problem)), "no driver: {zero_copy:?}");
     }
 }

@@ -1,35 +1,34 @@
 //! The thread of VRRP.
 
+mod announce;
 mod guard;
+mod oversee;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use dataplane::types::Mac;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use announce::Announcement;
 
 use super::board::{Board, News, Post};
 use super::guardian::{Guardian, LastWords};
 use super::handle::Command;
 use super::sockets::Sockets;
 use crate::config::Vrrp;
-use crate::net::{LinkNews, LinkWatch, arp, ndp};
+use crate::net::{LinkNews, LinkWatch};
+use crate::pulse::{Beat, Watch};
 use crate::vrrp::fleet::Fleet;
 use crate::vrrp::wanted::{Effect, Wanted};
 
 /// Frames taken from a socket before anything else has its turn.
 const BURST: usize = 256;
-/// Announcements sent before anything else has its turn, and how long the next ones wait: switches and hosts must
-/// be able to follow.
-const ANNOUNCED_AT_ONCE: usize = 64;
+/// How long the next announcements wait after a burst: switches and hosts must be able to follow.
 const PACE: Duration = Duration::from_millis(1);
-/// Between two rounds of the same: what has made one be lost, or believed no longer, may be over then.
-const ROUND: Duration = Duration::from_millis(10);
 /// Counters are read by humans.
 const POST_EVERY: Duration = Duration::from_millis(50);
 /// Signs of life for the guardian: a part of the advert interval, within bounds. Without real time it has to have more
@@ -43,17 +42,6 @@ const SLOW_BEAT: Duration = Duration::from_millis(50);
 /// No advert is longer.
 const LONGEST: usize = 9216;
 
-/// Of one virtual router, the next address first.
-#[derive(Debug)]
-struct Announcement {
-    link: u32,
-    mac: Mac,
-    config: Arc<Vrrp>,
-    rounds: u8,
-    next: usize,
-    due: Instant,
-}
-
 /// See the module's head.
 #[derive(Debug)]
 pub(super) struct Engine {
@@ -61,6 +49,9 @@ pub(super) struct Engine {
     bell: Arc<OwnedFd>,
     board: Arc<Board>,
     fleet: Fleet,
+    /// As the supervisor wants them.
+    wanted: Vec<Wanted>,
+    supervisor: Watch,
     sockets: Sockets,
     /// Tells of a lost link before anybody else does.
     links: Option<LinkWatch>,
@@ -87,13 +78,15 @@ impl Engine {
         orders: Receiver<Command>,
         bell: Arc<OwnedFd>,
         board: Arc<Board>,
-        epoch: Instant,
+        (epoch, supervisor): (Instant, Arc<Beat>),
     ) -> Self {
         Self {
             orders,
             bell,
             board,
             fleet: Fleet::new(epoch),
+            wanted: Vec::new(),
+            supervisor: Watch::new(supervisor),
             sockets: Sockets::default(),
             links: None,
             announcements: VecDeque::new(),
@@ -131,6 +124,7 @@ impl Engine {
             if !self.obey(now) {
                 return;
             }
+            self.oversee(now);
             self.fleet.timers(now);
             self.carry_out(now);
             self.announce(now);
@@ -145,7 +139,8 @@ impl Engine {
         let announced = self.announcements.iter().map(|announcement| announcement.due.max(now + PACE)).min();
         let pace = (!self.post.news.is_empty()).then(|| now + PACE);
         let unposted = (!self.post.reports.is_empty()).then(|| self.posted + POST_EVERY);
-        let next = [self.fleet.next(), announced, pace, unposted, self.beat_at].into_iter().flatten().min();
+        let due = [self.fleet.next(), announced, pace, unposted, self.beat_at, self.next_look()];
+        let next = due.into_iter().flatten().min();
         let timeout = next.map(|next| {
             let left = next.saturating_duration_since(now);
             Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() }
@@ -203,12 +198,13 @@ impl Engine {
     fn follow(&mut self, wanted: Vec<Wanted>, now: Instant) {
         let troubles = self.sockets.open(&wanted);
         self.post.news.extend(troubles.into_iter().map(News::Trouble));
-        self.fleet.follow(wanted.clone(), now);
+        self.fleet.follow(oversee::effective(&wanted, self.supervisor.is_stalled()), now);
         self.carry_out(now);
         self.sockets.close(&wanted);
         if self.guardian.is_none() && !wanted.is_empty() {
             self.start_guardian(now);
         }
+        self.wanted = wanted;
         self.has_other_words = true;
         self.post.is_whole = true;
         self.post.reports = self.fleet.reports().map(|report| (report.config.name.clone(), report)).collect();
@@ -255,30 +251,6 @@ impl Engine {
             self.mute = Some(now);
             let trouble = format!("{}: an advert could not be sent: {error}", config.name);
             self.post.news.push(News::Trouble(trouble));
-        }
-    }
-
-    fn announce(&mut self, now: Instant) {
-        for _ in 0..ANNOUNCED_AT_ONCE {
-            let is_due = |announcement: &Announcement| announcement.due <= now;
-            let Some(place) = self.announcements.iter().position(is_due) else { return };
-            let announcement = &mut self.announcements[place];
-            let Some(address) = announcement.config.addresses.get(announcement.next) else {
-                (announcement.next, announcement.due) = (0, now + ROUND);
-                announcement.rounds = announcement.rounds.saturating_sub(1);
-                if announcement.rounds == 0 {
-                    self.announcements.remove(place);
-                }
-                continue;
-            };
-            announcement.next += 1;
-            let bytes = match *address {
-                IpAddr::V4(address) => arp::gratuitous_arp(address, announcement.mac),
-                IpAddr::V6(address) => ndp::unsolicited_na(address, announcement.mac),
-            };
-            // Nobody confirms any: that is what the repetitions are for.
-            let _: io::Result<()> =
-                self.sockets.frame((announcement.link, announcement.config.is_ipv4()), &bytes);
         }
     }
 

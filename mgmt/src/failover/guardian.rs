@@ -15,10 +15,12 @@ use std::time::{Duration, Instant};
 
 use dataplane::LinkSocket;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 use socket2::SockRef;
 
 use super::sockets;
+use crate::signals;
 
 /// The daemon's hidden argument.
 pub const GUARD: &str = "--guard";
@@ -26,6 +28,9 @@ pub const GUARD: &str = "--guard";
 const TIMES: usize = 2;
 /// More than all virtual routers have to say.
 const LONGEST: usize = 16 << 20;
+
+/// How long the daemon waits for the end of it.
+const LAST_BREATH: Duration = Duration::from_secs(1);
 
 /// What is to be said, and when.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +65,7 @@ impl Guardian {
     /// Starts one. It is out of reach of what the daemon's terminal says.
     pub(super) fn start() -> io::Result<Self> {
         let mut command = Command::new("/proc/self/exe");
-        command.arg(GUARD).stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+        command.arg(GUARD).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         let mut process = command.spawn()?;
         let input = process.stdin.take().map(OwnedFd::from).ok_or(io::ErrorKind::BrokenPipe)?;
         rustix::io::ioctl_fionbio(&input, true)?;
@@ -77,6 +82,9 @@ impl Guardian {
 
     /// Has other last words from now on.
     pub(super) fn prepare(&mut self, words: &LastWords) {
+        // Only the last words matter, and the line that is written in part.
+        let begun = self.waiting.iter().position(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        self.waiting.truncate(begun);
         if let Ok(line) = serde_json::to_vec(words) {
             self.waiting.extend(line);
             self.waiting.push(b'\n');
@@ -87,6 +95,17 @@ impl Guardian {
     /// Whether it was found to be gone, when something was to be said to it.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    /// Whether the process ends by itself: one that is stopped does not.
+    fn ends_within(&self, patience: Duration) -> bool {
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        let Some(process) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
+            return true;
+        };
+        let timeout =
+            Timespec { tv_sec: patience.as_secs().cast_signed(), tv_nsec: patience.subsec_nanos().into() };
+        poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&timeout)) != Ok(0)
     }
 
     fn flush(&mut self) {
@@ -108,9 +127,11 @@ impl Guardian {
 
 impl Drop for Guardian {
     fn drop(&mut self) {
-        self.waiting.clear();
         self.prepare(&LastWords::default());
         self.input = None;
+        if !self.ends_within(LAST_BREATH) {
+            let _: io::Result<()> = self.process.kill();
+        }
         let _: io::Result<std::process::ExitStatus> = self.process.wait();
     }
 }
@@ -123,6 +144,8 @@ pub fn become_guardian(arguments: &[OsString]) -> bool {
     }
     // Without it the guardian is only later.
     let _: io::Result<()> = dataplane::go_first();
+    // What ends all processes of a unit, or dumps their state, must not end it before the daemon.
+    let _kept = signals::survive();
     let stdin = io::stdin();
     watch(stdin.as_fd(), |words, mouths| mouths.say(words));
     true
@@ -140,11 +163,16 @@ fn watch(input: std::os::fd::BorrowedFd<'_>, mut say: impl FnMut(&LastWords, &mu
             tv_nsec: left.subsec_nanos().into(),
         });
         let mut watched = [PollFd::from_borrowed_fd(input, PollFlags::IN)];
-        if poll(&mut watched, timeout.as_ref()) == Ok(0) {
-            say(&words, &mut mouths);
-            // Said once: after the next sign of life it may be needed again.
-            deadline = None;
-            continue;
+        match poll(&mut watched, timeout.as_ref()) {
+            Ok(0) => {
+                say(&words, &mut mouths);
+                // Said once: after the next sign of life it may be needed again.
+                deadline = None;
+                continue;
+            }
+            // A read would wait beyond the deadline.
+            Err(_) => continue,
+            Ok(_) => {}
         }
         match rustix::io::read(input, &mut *buffer) {
             Ok(0) => break,

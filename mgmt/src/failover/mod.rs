@@ -19,4 +19,4 @@ pub mod notify;
 mod sockets;
 pub mod watch;
 
-pub use handle::Failover;
+pub use handle::{Busy, Failover};

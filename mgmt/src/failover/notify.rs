@@ -1,20 +1,26 @@
 //! Scripts that are told what has changed, one after the other for each subject. Of each state of a virtual router, as
 //! Keepalived calls them: `SCRIPT INSTANCE NAME STATE PRIORITY`; of a quorum: `SCRIPT SERVICE NAME UP|DOWN`.
 
-use std::collections::HashMap;
+mod output;
+
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::process::Command;
-use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::config::{Service, Vrrp};
 use crate::vrrp::Priority;
 use crate::vrrp::router::State;
+use output::Outputs;
 
 /// A script that takes longer is killed: the next state must be told, too.
 const LIMIT: Duration = Duration::from_secs(30);
+/// Calls that wait for the script of one subject. Of more, the oldest are left out: the last state is told in any case.
+const WAITING: usize = 64;
 
 struct Call {
     command: Command,
@@ -25,8 +31,22 @@ struct Call {
 #[derive(Debug, Default)]
 pub struct Notifier {
     /// By what is told of, and its name.
-    queues: HashMap<(&'static str, String), mpsc::UnboundedSender<Call>>,
-    tasks: Vec<tokio::task::JoinHandle<()>>,
+    subjects: HashMap<(&'static str, String), Subject>,
+    outputs: Outputs,
+}
+
+/// One subject: its calls are made one after the other.
+#[derive(Debug)]
+struct Subject {
+    queue: Arc<Mutex<Queue>>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    calls: VecDeque<Call>,
+    /// Its task takes no more.
+    has_ended: bool,
 }
 
 impl std::fmt::Debug for Call {
@@ -42,6 +62,19 @@ fn word(state: State) -> &'static str {
         State::Backup => "BACKUP",
         State::Master => "MASTER",
         State::Fault => "FAULT",
+    }
+}
+
+fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Queue {
+    /// Gives back what is left out for it.
+    fn push(&mut self, call: Call) -> Option<Call> {
+        let oldest = (self.calls.len() >= WAITING).then(|| self.calls.pop_front()).flatten();
+        self.calls.push_back(call);
+        oldest
     }
 }
 
@@ -65,30 +98,49 @@ impl Notifier {
         command.args([what, name]).args(news);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let call = Call { command, script: format!("{} {what} {name} {}", script.display(), news.join(" ")) };
-        let queue = self.queues.entry((what, name.to_owned())).or_insert_with(|| {
-            let (queue, calls) = mpsc::unbounded_channel();
-            self.tasks.push(tokio::spawn(run(calls)));
-            queue
+        self.subjects.retain(|_, subject| !locked(&subject.queue).has_ended);
+        let outputs = &self.outputs;
+        let subject = self.subjects.entry((what, name.to_owned())).or_insert_with(|| {
+            let queue = Arc::<Mutex<Queue>>::default();
+            let task = tokio::spawn(run(Arc::clone(&queue), outputs.clone()));
+            Subject { queue, task }
         });
-        // The task ends after its queue.
-        let _: Result<(), _> = queue.send(call);
+        // The task runs in this thread: it takes no call, and does not end, between these lines.
+        if let Some(Call { script, .. }) = locked(&subject.queue).push(call) {
+            tracing::warn!(
+                event = "notify.left-out",
+                script,
+                "notify script was not called: too many calls wait"
+            );
+        }
     }
 
     /// Lets what waits be told, for a while.
-    pub async fn finish(mut self, patience: Duration) {
-        self.queues.clear();
+    pub async fn finish(self, patience: Duration) {
         let all = async {
-            for task in self.tasks {
-                let _: Result<(), _> = task.await;
+            for subject in self.subjects.into_values() {
+                let _: Result<(), _> = subject.task.await;
             }
         };
         let _: Result<(), _> = tokio::time::timeout(patience, all).await;
     }
 }
 
-async fn run(mut calls: mpsc::UnboundedReceiver<Call>) {
-    while let Some(Call { mut command, script }) = calls.recv().await {
-        match tokio::time::timeout(LIMIT, command.status()).await {
+/// Until no call waits.
+async fn run(queue: Arc<Mutex<Queue>>, outputs: Outputs) {
+    loop {
+        let call = {
+            let mut queue = locked(&queue);
+            let call = queue.calls.pop_front();
+            queue.has_ended = call.is_none();
+            call
+        };
+        let Some(Call { mut command, script }) = call else { return };
+        let status = async {
+            let mut child = outputs.spawn(&mut command, &script)?;
+            child.wait().await
+        };
+        match tokio::time::timeout(LIMIT, status).await {
             Ok(Ok(status)) if status.success() => {}
             Ok(Ok(status)) => tracing::warn!(script, %status, "notify script failed"),
             Ok(Err(error)) => tracing::warn!(script, %error, "notify script cannot be run"),
@@ -96,3 +148,7 @@ async fn run(mut calls: mpsc::UnboundedReceiver<Call>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "notify_tests.rs"]
+mod tests;

@@ -1,20 +1,24 @@
 //! Scripts and files that move priorities: each is looked at by a task of its own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::Tracking;
 use crate::config::health::Script;
+use crate::health::check::file::Watched;
 use crate::health::check::script::{Context, Launcher, Prepared};
+use crate::mailbox::Mailbox;
 use crate::vrrp::group::Condition;
 
-/// What is found, until it is taken.
-type Found = (Tracking, Condition);
+/// A file that is not read within this time counts as one that cannot be read.
+const LONGEST_READING: Duration = Duration::from_secs(5);
+
+/// What the tasks have found, until it is taken: the last condition of each.
+type Found = Mailbox<Tracking, Condition>;
 
 /// The tasks, and what they have found.
 #[derive(Debug)]
@@ -22,8 +26,7 @@ pub struct Watch {
     launcher: Launcher,
     tasks: BTreeMap<Tracking, JoinHandle<()>>,
     conditions: BTreeMap<Tracking, Condition>,
-    sender: mpsc::UnboundedSender<Found>,
-    found: mpsc::UnboundedReceiver<Found>,
+    found: Arc<Found>,
 }
 
 impl Drop for Watch {
@@ -36,8 +39,7 @@ impl Watch {
     /// Watches nothing yet. Scripts are started by the launcher.
     #[must_use]
     pub fn new(launcher: Launcher) -> Self {
-        let (sender, found) = mpsc::unbounded_channel();
-        Self { launcher, tasks: BTreeMap::new(), conditions: BTreeMap::new(), sender, found }
+        Self { launcher, tasks: BTreeMap::new(), conditions: BTreeMap::new(), found: Arc::default() }
     }
 
     /// Watches these from now on, and no others.
@@ -62,7 +64,7 @@ impl Watch {
     }
 
     fn start(&self, tracking: &Tracking) -> Option<JoinHandle<()>> {
-        let sender = self.sender.clone();
+        let found = Arc::clone(&self.found);
         match tracking.clone() {
             Tracking::Script { command, interval, timeout, rise, fall, user } => {
                 let script = Script { command, dynamic: false, user };
@@ -73,15 +75,15 @@ impl Watch {
                         Ok(prepared) => prepared,
                         Err(error) => {
                             tracing::error!(%tracking, error, "cannot be run");
-                            let _: Result<(), _> = sender.send((tracking, Condition::Failed));
+                            found.put(tracking, Condition::Failed, last);
                             return;
                         }
                     };
-                    script_task(prepared, tracking, (interval, timeout), (rise, fall), sender).await;
+                    script_task(prepared, tracking, (interval, timeout), (rise, fall), found).await;
                 }))
             }
             Tracking::File { path, interval } => {
-                Some(tokio::spawn(file_task(path.clone(), tracking.clone(), interval, sender)))
+                Some(tokio::spawn(file_task(Watched::new(&path), tracking.clone(), interval, found)))
             }
             Tracking::Interface(_) | Tracking::Service(_) | Tracking::Bfd(..) => None,
         }
@@ -89,12 +91,11 @@ impl Watch {
 
     /// Waits for a condition to change. Loses nothing when it is dropped.
     pub async fn changed(&mut self) {
-        // This holds a sender itself: there is always another one to come.
-        if let Some((tracking, condition)) = self.found.recv().await
-            && self.tasks.contains_key(&tracking)
-        {
-            tracing::info!(%tracking, ?condition, "tracked by VRRP");
-            self.conditions.insert(tracking, condition);
+        for (tracking, condition) in self.found.take().await {
+            if self.tasks.contains_key(&tracking) {
+                tracing::info!(%tracking, ?condition, "tracked by VRRP");
+                self.conditions.insert(tracking, condition);
+            }
         }
     }
 
@@ -105,12 +106,16 @@ impl Watch {
     }
 }
 
+fn last(_: &Condition, last: Condition) -> Condition {
+    last
+}
+
 async fn script_task(
     script: Prepared,
     tracking: Tracking,
     (every, timeout): (Duration, Duration),
     (rise, fall): (u32, u32),
-    sender: mpsc::UnboundedSender<Found>,
+    sender: Arc<Found>,
 ) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -124,38 +129,60 @@ async fn script_task(
         // The first result counts whatever it is.
         if known.is_none() || against >= needed {
             (known, against) = (Some(found), 0);
-            if sender.send((tracking.clone(), found)).is_err() {
-                return;
-            }
+            sender.put(tracking.clone(), found, last);
         }
     }
 }
 
-async fn file_task(
-    path: std::path::PathBuf,
-    tracking: Tracking,
-    every: Duration,
-    sender: mpsc::UnboundedSender<Found>,
-) {
+async fn file_task(file: Watched, tracking: Tracking, every: Duration, sender: Arc<Found>) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = None;
     loop {
         ticks.tick().await;
-        let found = file(&path);
+        let found = condition_of(&file).await;
         if known != Some(found) {
             known = Some(found);
-            if sender.send((tracking.clone(), found)).is_err() {
-                return;
-            }
+            sender.put(tracking.clone(), found, last);
         }
     }
 }
 
-/// Whether a file can be read and does not say `down`.
-fn file(path: &Path) -> Condition {
-    match std::fs::read_to_string(path) {
-        Ok(text) if text.trim() != "down" => Condition::Well,
-        Ok(_) | Err(_) => Condition::Failed,
+/// Whether a file can be read and does not say `down`. One whose server hangs cannot be read.
+async fn condition_of(file: &Watched) -> Condition {
+    match tokio::time::timeout(LONGEST_READING, file.read()).await {
+        Ok(Ok(text)) if text.trim() != "down" => Condition::Well,
+        Ok(Ok(_) | Err(_)) | Err(_) => Condition::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn file(path: &Path) -> Tracking {
+        Tracking::File { path: path.to_owned(), interval: Duration::from_millis(5) }
+    }
+
+    #[tokio::test]
+    async fn a_fifo_without_a_writer_has_failed_and_is_not_waited_for() {
+        let dir = crate::api::fake::fresh_dir();
+        std::fs::create_dir_all(&dir).unwrap();
+        let (fifo, well) = (dir.join("fifo"), dir.join("well"));
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        std::fs::write(&well, "up\n").unwrap();
+        let mut watch = Watch::new(Launcher::default());
+        let wanted = [file(&fifo), file(&well)];
+        watch.follow(wanted.iter());
+        let both = async {
+            while watch.conditions.len() < 2 {
+                watch.changed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), both).await.expect("an answer about both");
+        assert_eq!(wanted.map(|one| watch.condition(&one)), [Condition::Failed, Condition::Well]);
+        std::fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -35,6 +35,8 @@ pub struct CheckReport {
     pub runs: u64,
     /// How many of them were failures.
     pub failures: u64,
+    /// How many times it could not run, because of the node.
+    pub not_run: u64,
 }
 
 /// A backend that went up or down.

@@ -1,5 +1,6 @@
 //! All checks of all backends: what is due, and what follows from a result. No I/O and no clock.
 
+mod lacking;
 mod observe;
 
 use std::collections::HashMap;
@@ -13,15 +14,12 @@ use super::check::{Runner, Target, Workshop};
 use super::combine::{Combined, combine};
 use super::job::{Ended, Job, News};
 use super::plan::Assignment;
+use super::room::Room;
 use super::schedule::{CheckId, Schedule, first_due, next_due};
+use super::shortage::Shortage;
 use super::tracker::{Outcome, Tracker, Verdict};
 use super::ways::Ways;
 use crate::config::health::Check;
-
-/// Sockets at once: as many as descriptors, half of them left to others.
-const MAX_SOCKETS: usize = 16_384;
-/// Processes at once.
-const MAX_PROCESSES: usize = 64;
 
 #[derive(Debug)]
 struct Slot {
@@ -33,6 +31,8 @@ struct Slot {
     target: Arc<Target>,
     /// Its place among the checks of its backend.
     nth: usize,
+    /// Whether its last run came to nothing, because of the node.
+    did_not_run: bool,
 }
 
 #[derive(Debug)]
@@ -53,23 +53,25 @@ pub struct Fleet {
     numbers: HashMap<Subject, usize>,
     sockets: Schedule,
     processes: Schedule,
+    shortage: Shortage,
     generation: u64,
     board: Arc<Board>,
     ways: Arc<Ways>,
 }
 
 impl Fleet {
-    /// Without checks.
+    /// Without checks. `room`: how many may run at once.
     #[must_use]
-    pub fn new(board: Arc<Board>, ways: Arc<Ways>) -> Self {
+    pub fn new(board: Arc<Board>, ways: Arc<Ways>, room: Room) -> Self {
         Self {
             slots: Vec::new(),
             free_slots: Vec::new(),
             backends: Vec::new(),
             free_backends: Vec::new(),
             numbers: HashMap::new(),
-            sockets: Schedule::new(MAX_SOCKETS),
-            processes: Schedule::new(MAX_PROCESSES),
+            sockets: Schedule::new(room.sockets),
+            processes: Schedule::new(room.processes),
+            shortage: Shortage::default(),
             generation: 0,
             board,
             ways,
@@ -169,13 +171,16 @@ impl Fleet {
         self.schedule(runner.is_process()).add(CheckId { place, generation }, due);
         let tracker = Tracker::new(check.rules, now);
         let (check, target) = (check.clone(), Arc::new(target));
-        self.slots[place] = Some(Slot { generation, backend, check, tracker, runner, target, nth });
+        self.slots[place] =
+            Some(Slot { generation, backend, check, tracker, runner, target, nth, did_not_run: false });
         place
     }
 
     fn remove(&mut self, place: usize) {
         // What runs, or waits in a schedule, is known to be of nobody by its generation.
-        self.slots[place] = None;
+        let did_not_run = self.slots[place].take().is_some_and(|slot| slot.did_not_run);
+        // The end of a shortage is reported with the next result.
+        self.shortage.left(did_not_run);
         self.free_slots.push(place);
     }
 
@@ -221,10 +226,16 @@ impl Fleet {
         // One that has left, and maybe another one in its place.
         let Some(slot) = slot.filter(|slot| slot.generation == id.generation) else { return Vec::new() };
         slot.tracker.on_result(now, &outcome);
-        let next = next_due(due, began, now, slot.tracker.pause());
+        let did_not_run = outcome.verdict == Verdict::NotRun;
+        let before = std::mem::replace(&mut slot.did_not_run, did_not_run);
+        let pause = if did_not_run { slot.tracker.pause_after_not_run() } else { slot.tracker.pause() };
+        let next = next_due(due, began, now, pause);
         let is_process = slot.runner.is_process();
         self.schedule(is_process).add(id, next);
-        self.take_in(id.place, outcome, (now, now.duration_since(began)))
+        let shortage = self.shortage_news(id.place, &outcome, before, now);
+        let mut news = self.take_in(id.place, outcome, (now, now.duration_since(began)));
+        news.extend(shortage);
+        news
     }
 
     /// Lets others know what has become of a check with a result, and of its backend.
@@ -248,7 +259,7 @@ impl Backend {
     fn take_in(&self, nth: usize, report: CheckReport, outcome: Outcome, before: Combined) -> Vec<News> {
         let mut news = Vec::new();
         let subject = || self.assignment.subject.clone();
-        let Outcome { verdict, said, warning, share: _ } = outcome;
+        let Outcome { verdict, said, warning, share: _, admin: _ } = outcome;
         let mut shared = lock(&self.report);
         (shared.passes, shared.is_assumed) = (self.combined.passes, self.combined.is_assumed);
         if self.combined.passes != before.passes {
@@ -260,8 +271,10 @@ impl Backend {
             if let Some(warning) = warning.as_deref().filter(|_| check.warning.is_none()) {
                 news.push(News::Warned { subject: subject(), warning: warning.to_owned() });
             }
+            let not_run = check.not_run + u64::from(verdict == Verdict::NotRun);
+            let runs = check.runs + u64::from(verdict != Verdict::NotRun);
             let failures = check.failures + u64::from(verdict == Verdict::Fail);
-            *check = CheckReport { said: Some(said), warning, runs: check.runs + 1, failures, ..report };
+            *check = CheckReport { said: Some(said), warning, runs, failures, not_run, ..report };
         }
         news
     }
@@ -280,6 +293,7 @@ fn fresh(slot: &Slot) -> CheckReport {
         warning: None,
         runs: 0,
         failures: 0,
+        not_run: 0,
     }
 }
 

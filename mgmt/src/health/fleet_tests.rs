@@ -19,7 +19,7 @@ fn config(health: &str, backends: &[u8]) -> Config {
     for last in backends {
         text += &format!("[[service.backend]]\naddress = \"10.0.1.{last}\"\n");
     }
-    load_str("lb.toml", &text, &Machine { cores: 2, hostname: "lb".into() })
+    load_str("lb.toml", &text, &Machine { cores: 2, hostname: "lb".into(), ..Machine::default() })
         .unwrap_or_else(|e| panic!("{e}"))
         .0
 }
@@ -33,7 +33,11 @@ struct Sim {
 impl Sim {
     fn new() -> Self {
         let board = Arc::new(Board::default());
-        Self { fleet: Fleet::new(Arc::clone(&board), Arc::default()), board, now: crate::clock::now() }
+        Self {
+            fleet: Fleet::new(Arc::clone(&board), Arc::default(), Room::default()),
+            board,
+            now: crate::clock::now(),
+        }
     }
 
     fn follow(&mut self, health: &str, backends: &[u8]) {
@@ -185,4 +189,91 @@ fn what_clients_meet_counts_as_failures_and_a_success_ends_them() {
     assert_eq!(sim.told(), [(11, down)]);
     sim.step(MILLI, Outcome::pass("connected"));
     assert_eq!(sim.told(), [(11, Condition { up: true, weight: None })]);
+}
+
+#[test]
+fn what_the_node_lacks_counts_against_no_backend_and_is_tried_again_soon() {
+    let mut sim = Sim::new();
+    sim.follow(
+        "health = { check = \"tcp\", interval = \"5s\", fall = 1, rise = 1, retries = 2, warmup = \"0s\" }",
+        &[11],
+    );
+    let subject = plan(&config("health = { check = \"tcp\" }", &[11])).remove(0).subject;
+    let lacking = || Outcome::not_run("penstockd has too many open files");
+    sim.step(MILLI, Outcome::pass("connected"));
+    sim.told();
+    let news = sim.step(MILLI, lacking());
+    let why = "not checked, because of this node: penstockd has too many open files";
+    assert_eq!(news, [News::NotRun { subject: subject.clone(), why: why.to_owned(), checks: 1 }]);
+    let began = sim.now;
+    for tried in 2..=5_u32 {
+        assert_eq!(sim.step(MILLI, lacking()), [], "reported once");
+        assert!(sim.now - began <= (tried - 1) * (Duration::from_secs(1) + MILLI), "it is tried again soon");
+        assert!(sim.now - began >= (tried - 1) * Duration::from_millis(900), "it is no busy loop");
+    }
+    assert!(sim.told().is_empty());
+    let report = sim.board.report(&subject).unwrap();
+    assert!(report.passes && report.checks[0].up);
+    let [check] = &report.checks[..] else { panic!("{report:?}") };
+    assert_eq!((check.runs, check.failures, check.not_run), (1, 0, 5));
+    assert_eq!(check.said.as_deref(), Some(why));
+    assert_eq!(sim.step(MILLI, Outcome::pass("connected")), [News::AllRun]);
+    assert_eq!(sim.board.report(&subject).unwrap().checks[0].said.as_deref(), Some("connected"));
+    // Between two failures it neither counts nor begins the count again, also while a failure is tried again.
+    for outcome in [Outcome::fail("no"), lacking(), Outcome::fail("no"), lacking(), lacking()] {
+        sim.step(MILLI, outcome);
+        assert!(sim.told().is_empty());
+    }
+    sim.step(MILLI, Outcome::fail("no"));
+    assert_eq!(sim.told(), [(11, down())], "the third try of one check");
+    // A backend that is down stays down.
+    sim.step(MILLI, lacking());
+    assert!(sim.told().is_empty());
+}
+
+#[test]
+fn before_the_first_result_the_nodes_lack_leaves_what_was_assumed() {
+    for (initial, up) in
+        [("up", true), ("down", false), ("up-until-checked", true), ("down-until-checked", false)]
+    {
+        let mut sim = Sim::new();
+        let text =
+            format!("health = {{ check = \"tcp\", initial = \"{initial}\", fall = 1, warmup = \"0s\" }}");
+        sim.follow(&text, &[11]);
+        assert_eq!(sim.told(), [(11, Condition { up, weight: None })]);
+        for _ in 0..5 {
+            sim.step(MILLI, Outcome::not_run("out of memory"));
+        }
+        assert!(sim.told().is_empty(), "{initial}");
+    }
+}
+
+#[test]
+fn an_agents_state_weight_and_maintenance_are_three_things() {
+    use crate::health::check::agent::heard;
+
+    let mut sim = Sim::new();
+    sim.follow("health = { check = \"agent\", port = 9777, warmup = \"0s\" }", &[11]);
+    sim.told();
+    let up = |weight| Some(Condition { up: true, weight });
+    for (line, condition) in [
+        ("50%", up(Some(50))),
+        ("drain", up(Some(0))),
+        // HAProxy: what the agent does not name does not change.
+        ("80%", None),
+        ("up", None),
+        ("ready", up(Some(80))),
+        ("maint", Some(Condition { up: false, weight: Some(80) })),
+        ("up 100%", Some(Condition { up: false, weight: Some(100) })),
+        ("hello", None),
+        ("ready", up(Some(100))),
+        ("fail", Some(Condition { up: false, weight: Some(100) })),
+        ("ready", None),
+        ("up", up(Some(100))),
+        ("maint drain", up(Some(0))),
+        ("ready", up(Some(100))),
+    ] {
+        sim.step(MILLI, heard(line));
+        assert_eq!(sim.told().first().map(|(_, condition)| *condition), condition, "{line}");
+    }
 }

@@ -68,4 +68,15 @@ pub enum News {
         /// Of what.
         warning: String,
     },
+    /// Checks could not run, because of the node. At most one for each [`Shortage`](super::shortage::Shortage) pause.
+    NotRun {
+        /// Of which backend, as an example.
+        subject: Subject,
+        /// Why.
+        why: String,
+        /// How many checks have no result for such a reason at the moment.
+        checks: usize,
+    },
+    /// After [`News::NotRun`]: every check has a result again.
+    AllRun,
 }

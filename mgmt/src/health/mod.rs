@@ -7,7 +7,7 @@
 //!     └──────────────── Board: reports, and the conditions that have changed ◀──────────────────┘
 //! ```
 //!
-//! Pure are [`schedule`], [`tracker`], [`combine`], [`plan`], [`fleet`] but for the board that it writes to, and the protocols in [`check`] as far as they are
+//! Pure are [`schedule`], [`tracker`], [`shortage`], [`combine`], [`plan`], [`fleet`] but for the board that it writes to, and the protocols in [`check`] as far as they are
 //! more than a few lines. The engine has a thread of its own: ten thousand checks a second do not keep
 //! the supervisor from its own deadlines.
 
@@ -18,7 +18,9 @@ pub mod engine;
 pub mod fleet;
 pub mod job;
 pub mod plan;
+pub mod room;
 pub mod schedule;
+pub mod shortage;
 pub mod tracker;
 pub mod ways;
 

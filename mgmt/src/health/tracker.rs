@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 use crate::config::health::{Initial, Rules};
 
+/// When a check that the node could not run is tried again, at the latest.
+const RUN_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a check has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -23,6 +26,8 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What it wants the weight to be.
     pub share: Share,
+    /// The administrative state that an agent asks for; `None`: the last one that it asked for holds.
+    pub admin: Option<Admin>,
     /// In words: "connection refused".
     pub said: Cow<'static, str>,
     /// What will fail before long: "the certificate ends in 3 days".
@@ -33,19 +38,26 @@ impl Outcome {
     /// A success.
     #[must_use]
     pub fn pass(said: impl Into<Cow<'static, str>>) -> Self {
-        Self { verdict: Verdict::Pass, share: Share::Unsaid, said: said.into(), warning: None }
+        Self { verdict: Verdict::Pass, share: Share::Unsaid, admin: None, said: said.into(), warning: None }
     }
 
     /// A failure.
     #[must_use]
     pub fn fail(said: impl Into<Cow<'static, str>>) -> Self {
-        Self { verdict: Verdict::Fail, share: Share::Unsaid, said: said.into(), warning: None }
+        Self { verdict: Verdict::Fail, share: Share::Unsaid, admin: None, said: said.into(), warning: None }
+    }
+
+    /// No result, because of the node itself: nothing is known of the backend, which keeps its state.
+    #[must_use]
+    pub fn not_run(why: impl std::fmt::Display) -> Self {
+        let said = format!("not checked, because of this node: {why}").into();
+        Self { verdict: Verdict::NotRun, share: Share::Unsaid, admin: None, said, warning: None }
     }
 
     /// Neither.
     #[must_use]
     pub fn no_news(said: impl Into<Cow<'static, str>>) -> Self {
-        Self { verdict: Verdict::NoNews, share: Share::Unsaid, said: said.into(), warning: None }
+        Self { verdict: Verdict::NoNews, share: Share::Unsaid, admin: None, said: said.into(), warning: None }
     }
 
     /// The same, with a wish for the weight.
@@ -64,6 +76,19 @@ pub enum Verdict {
     Fail,
     /// Nothing that would change anything: an agent that is not there.
     NoNews,
+    /// It could not be found out, because of the node: for want of descriptors, memory or ports.
+    NotRun,
+}
+
+/// An administrative state that an agent asks for, beside the weight and whether the backend is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admin {
+    /// None.
+    Ready,
+    /// Weight 0, whatever weight the agent reports.
+    Drain,
+    /// Down, even where the agent reports that it is up.
+    Maintenance,
 }
 
 /// What a check wants the weight to be.
@@ -107,6 +132,7 @@ pub struct Tracker {
     /// Failed tries of the check that is under way.
     tries: u32,
     share: Share,
+    admin: Admin,
     since: Instant,
     is_checked: bool,
 }
@@ -121,7 +147,15 @@ impl Tracker {
             Initial::UpUntilChecked => State::Unchecked { counts_as_up: true },
             Initial::DownUntilChecked => State::Unchecked { counts_as_up: false },
         };
-        Self { rules, state, tries: 0, share: Share::Configured, since: now, is_checked: false }
+        Self {
+            rules,
+            state,
+            tries: 0,
+            share: Share::Configured,
+            admin: Admin::Ready,
+            since: now,
+            is_checked: false,
+        }
     }
 
     /// Goes on by other rules: what is known stays known, and counts go on.
@@ -135,10 +169,14 @@ impl Tracker {
             self.share = outcome.share;
         }
         let was_up = self.is_up();
+        if let Some(admin) = outcome.admin {
+            (self.admin, self.is_checked) = (admin, true);
+        }
         match outcome.verdict {
             Verdict::Pass => self.succeeded(),
             Verdict::Fail => self.failed(),
             Verdict::NoNews => self.tries = 0,
+            Verdict::NotRun => {}
         }
         if self.is_up() == was_up {
             return None;
@@ -163,7 +201,7 @@ impl Tracker {
     }
 
     fn failed(&mut self) {
-        if self.tries < self.rules.retries && self.is_up() {
+        if self.tries < self.rules.retries && self.is_found_up() {
             self.tries += 1;
             return;
         }
@@ -178,6 +216,11 @@ impl Tracker {
     /// Whether it counts as up.
     #[must_use]
     pub fn is_up(&self) -> bool {
+        self.admin != Admin::Maintenance && self.is_found_up()
+    }
+
+    /// The same, with maintenance left out.
+    fn is_found_up(&self) -> bool {
         match self.state {
             State::Unchecked { counts_as_up } => counts_as_up,
             State::Up { .. } => true,
@@ -210,6 +253,9 @@ impl Tracker {
     /// What it wants the weight to be, if that is not the configured one.
     #[must_use]
     pub fn weight(&self, configured: u16) -> Option<u16> {
+        if self.admin == Admin::Drain {
+            return Some(0);
+        }
         match self.share {
             Share::Unsaid | Share::Configured => None,
             Share::Weight(weight) => Some(weight),
@@ -231,6 +277,12 @@ impl Tracker {
             State::Down { successes: 0 } => self.rules.down_interval,
             State::Up { .. } | State::Down { .. } => self.rules.fast_interval,
         }
+    }
+
+    /// The same after a check that the node could not run. Not immediately: that would be a busy loop.
+    #[must_use]
+    pub fn pause_after_not_run(&self) -> Duration {
+        self.rules.fast_interval.min(self.rules.interval).min(RUN_AGAIN)
     }
 }
 

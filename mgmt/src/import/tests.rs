@@ -7,7 +7,7 @@ use crate::config::{self, Machine};
 
 /// The configuration as it was written, with what it says of `[[vrrp]]` taken out if this version does not read that.
 pub(super) fn accepted(import: &Import) -> config::Config {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let config = if reads_vrrp() { import.config.clone() } else { without_vrrp(&import.config) };
     match config::load_str("imported.toml", &config, &machine) {
         Ok((config, _)) => config,
@@ -17,7 +17,7 @@ pub(super) fn accepted(import: &Import) -> config::Config {
 
 /// Not before `[[vrrp]]` is read can it be checked.
 fn reads_vrrp() -> bool {
-    let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
     let said = config::load_str("vrrp.toml", "[[vrrp]]\nname = \"a\"\n", &machine).unwrap_err().to_string();
     !said.contains("is not available in this version")
 }

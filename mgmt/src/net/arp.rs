@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 use dataplane::types::Mac;
 
+use super::learn::Heard;
 use super::{Asker, frame};
 
 const ETHERTYPE: u16 = 0x0806;
@@ -85,6 +86,42 @@ pub fn claim(frame: &[u8]) -> Option<(Ipv4Addr, Mac)> {
     let frame = frame::split(frame).filter(|frame| frame.ethertype == ETHERTYPE)?;
     let Packet { sender_mac, sender_ip, .. } = Packet::parse(frame.payload).ok()?;
     (frame::is_station(sender_mac) && !sender_ip.is_unspecified()).then_some((sender_ip, sender_mac))
+}
+
+/// What a frame states of its sender.
+pub(super) fn heard(frame: &[u8]) -> Option<Heard> {
+    let frame = frame::split(frame).filter(|frame| frame.ethertype == ETHERTYPE)?;
+    let Packet { operation, sender_mac, sender_ip, target_ip, .. } = Packet::parse(frame.payload).ok()?;
+    let is_question = operation == REQUEST && sender_ip != target_ip;
+    let target = is_question.then_some(target_ip.into());
+    (operation == REQUEST || operation == REPLY).then_some(Heard {
+        address: sender_ip.into(),
+        mac: sender_mac,
+        target,
+    })
+}
+
+/// The announcement of a host, to one station and from another one: who sends it is not where switches are to send
+/// what is for the host.
+#[must_use]
+pub fn announcement_for((host, mac): (Ipv4Addr, Mac), own: Mac, to: Mac) -> Vec<u8> {
+    let mut frame = gratuitous_arp(host, mac);
+    frame[..6].copy_from_slice(&to.0);
+    frame[6..12].copy_from_slice(&own.0);
+    frame
+}
+
+/// A request to all for the address of `target`.
+#[must_use]
+pub fn question((own_ip, own_mac): (Ipv4Addr, Mac), target: Ipv4Addr) -> Vec<u8> {
+    let request = Packet {
+        operation: REQUEST,
+        sender_mac: own_mac,
+        sender_ip: own_ip,
+        target_mac: Mac([0; 6]),
+        target_ip: target,
+    };
+    request.frame(Mac::BROADCAST, &[])
 }
 
 /// The announcement of RFC 5227 section 2.3: tells the segment, switches included, where the

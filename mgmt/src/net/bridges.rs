@@ -79,6 +79,15 @@ pub fn refuse_foreign_ports(state: &NetState, name: &str, ports: &[&str]) -> Res
     Err(BridgeError::ForeignPorts { bridge: name.to_owned(), ports: foreign })
 }
 
+/// Whether a bridge of this name with these ports could be had.
+///
+/// # Errors
+/// See [`BridgeError`].
+pub fn check(state: &NetState, name: &str, ports: &[&str]) -> Result<(), BridgeError> {
+    refuse_foreign_ports(state, name, ports)?;
+    missing(state, name, ports).map(drop)
+}
+
 /// What is missing.
 #[derive(Debug, PartialEq, Eq)]
 struct Missing {
@@ -193,7 +202,9 @@ mod tests {
         let mut state = NetState::default();
         for &(index, name, is_bridge, master) in links {
             let (name, mac) = (name.to_owned(), Mac([2; 6]));
-            let link = Link { index, name, mac, mtu: 1500, up: true, carrier: true, is_bridge, master };
+            let (up, carrier) = (true, true);
+            let link =
+                Link { index, name, mac, mtu: 1500, up, carrier, is_bridge, master, ..Link::default() };
             state.apply(Event::Link(link));
         }
         state

@@ -7,6 +7,7 @@ use std::net::Ipv6Addr;
 
 use dataplane::types::Mac;
 
+use super::learn::Heard;
 use super::{Asker, frame};
 
 const ETHERTYPE: u16 = 0x86dd;
@@ -86,6 +87,35 @@ pub fn respond(request: &[u8], answers: impl Fn(Ipv6Addr, Asker) -> Option<Mac>)
 #[must_use]
 pub fn unsolicited_na(vip: Ipv6Addr, own: Mac) -> Vec<u8> {
     advertisement(vip, own, (ALL_NODES, all_nodes()), &[], FLAG_OVERRIDE)
+}
+
+/// The same to one station (RFC 6085), in the name of a host that it is about: `from` is who sends it.
+#[must_use]
+pub fn advertisement_for((host, mac): (Ipv6Addr, Mac), (own, own_mac): (Ipv6Addr, Mac), to: Mac) -> Vec<u8> {
+    let message = message_with((ADVERTISEMENT, FLAG_OVERRIDE), host, (TARGET_LINK_LAYER, mac));
+    packet((own, own_mac), (ALL_NODES, to), &[], message)
+}
+
+/// A solicitation to all that may have the address `target`.
+#[must_use]
+pub fn solicitation((own, own_mac): (Ipv6Addr, Mac), target: Ipv6Addr) -> Vec<u8> {
+    let message = message_with((SOLICITATION, 0), target, (SOURCE_LINK_LAYER, own_mac));
+    let group = solicited_node(target);
+    packet((own, own_mac), (group, Mac::of_ipv6_group(group)), &[], message)
+}
+
+/// What a frame states of its sender: a solicitation by its source link-layer option (RFC 4861 section 7.2.3), an
+/// advertisement that overrides what is known by its target link-layer option (section 7.2.5).
+pub(super) fn heard(frame: &[u8]) -> Option<Heard> {
+    let split = frame::split(frame).filter(|frame| frame.ethertype == ETHERTYPE)?;
+    if let Ok(Solicitation { source, target, link_layer }) = Solicitation::parse(split.payload) {
+        let mac = link_layer?;
+        return Some(Heard { address: source.into(), mac, target: Some(target.into()) });
+    }
+    let (_, message) = message(split.payload, ADVERTISEMENT).ok()?;
+    let overrides = message.get(4).is_some_and(|flags| flags & FLAG_OVERRIDE != 0);
+    let (address, mac) = claim(frame).filter(|_| overrides)?;
+    Some(Heard { address: address.into(), mac, target: None })
 }
 
 /// The address that an advertisement says is its sender's, and where (RFC 4861 section 7.1.2).
@@ -169,24 +199,47 @@ fn link_layer(wanted: u8, mut options: &[u8]) -> Result<Option<Mac>, Silence> {
     Ok(found)
 }
 
-fn advertisement(vip: Ipv6Addr, own: Mac, (to, to_mac): (Ipv6Addr, Mac), tags: &[u8], flags: u8) -> Vec<u8> {
-    const LENGTH: usize = FIXED + 8;
-    const { assert!(LENGTH == 32, "as the payload length below says") };
-    let mut message = [0; LENGTH];
-    message[0] = ADVERTISEMENT;
-    message[4] = flags;
-    message[8..24].copy_from_slice(&vip.octets());
-    message[24..26].copy_from_slice(&[TARGET_LINK_LAYER, 1]);
-    message[26..].copy_from_slice(&own.0);
-    let checksum = icmpv6_checksum(vip, to, &message);
-    message[2..4].copy_from_slice(&checksum.to_be_bytes());
+fn advertisement(vip: Ipv6Addr, own: Mac, to: (Ipv6Addr, Mac), tags: &[u8], flags: u8) -> Vec<u8> {
+    packet((vip, own), to, tags, message_with((ADVERTISEMENT, flags), vip, (TARGET_LINK_LAYER, own)))
+}
 
+/// The length of a message with one option.
+const LENGTH: usize = FIXED + 8;
+
+/// A message about `target`, with a link-layer address as its option.
+fn message_with((kind, flags): (u8, u8), target: Ipv6Addr, (option, mac): (u8, Mac)) -> [u8; LENGTH] {
+    let mut message = [0; LENGTH];
+    message[0] = kind;
+    message[4] = flags;
+    message[8..24].copy_from_slice(&target.octets());
+    message[24..26].copy_from_slice(&[option, 1]);
+    message[26..].copy_from_slice(&mac.0);
+    message
+}
+
+fn packet(
+    (from, from_mac): (Ipv6Addr, Mac),
+    (to, to_mac): (Ipv6Addr, Mac),
+    tags: &[u8],
+    mut message: [u8; LENGTH],
+) -> Vec<u8> {
+    const { assert!(LENGTH == 32, "as the payload length below says") };
+    let checksum = icmpv6_checksum(from, to, &message);
+    message[2..4].copy_from_slice(&checksum.to_be_bytes());
     let mut packet = [0; 40 + LENGTH];
     packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 32, ICMPV6, HOP_LIMIT]);
-    packet[8..24].copy_from_slice(&vip.octets());
+    packet[8..24].copy_from_slice(&from.octets());
     packet[24..40].copy_from_slice(&to.octets());
     packet[40..].copy_from_slice(&message);
-    frame::build(to_mac, own, tags, ETHERTYPE, &packet)
+    frame::build(to_mac, from_mac, tags, ETHERTYPE, &packet)
+}
+
+/// The checksum that a message should have, whose own field is zero.
+#[cfg(test)]
+pub(super) fn checksum_of(packet: &[u8]) -> u16 {
+    let (header, rest) = packet.split_first_chunk::<40>().unwrap();
+    let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
+    icmpv6_checksum(address(header, 8), address(header, 24), &rest[..length])
 }
 
 /// Over the pseudo-header of RFC 8200 section 8.1 and the message.

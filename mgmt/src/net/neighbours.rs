@@ -68,6 +68,8 @@ pub struct Neighbour {
     pub state: NeighbourState,
     /// Whether the kernel keeps it fresh by itself (`managed` in ip-neighbour(8)).
     pub managed: bool,
+    /// Whether it is a router, by its advertisements (RFC 4861 section 4.4).
+    pub router: bool,
 }
 
 impl Neighbour {
@@ -111,6 +113,7 @@ impl Neighbour {
             wire::NeighbourState::Permanent => NeighbourState::Permanent,
             _ => NeighbourState::None,
         };
-        Some(Self { interface: message.header.ifindex, address: address?, mac, state, managed })
+        let router = message.header.flags.contains(wire::NeighbourFlags::Router);
+        Some(Self { interface: message.header.ifindex, address: address?, mac, state, managed, router })
     }
 }

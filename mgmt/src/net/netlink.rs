@@ -5,31 +5,39 @@
 //! event says that more has changed than it tells, everything is read again: begun once, and gone on
 //! with by each call of [`Netlink::changed`], however often the calls before it were cancelled.
 
+mod touched;
+
+pub use touched::{Change, Touched};
+
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt};
+use futures_util::{FutureExt, Stream, StreamExt};
 use rtnetlink::packet_core::{NLM_F_REPLACE, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
-use rtnetlink::packet_route::route::RouteMessage;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::task::JoinHandle;
 use tokio::time::{Sleep, sleep};
 
 use super::bridges::{self, BridgeError};
+use super::dump::dump;
+use super::nexthop_watch::NexthopWatch;
 use super::{
-    Effect, Event, Link, Neighbour, NetError, NetState, Resolver, Route, SideDevice, SideDeviceError, Station,
+    Effect, Event, Link, Neighbour, NetError, NetState, PolicyRule, Resolver, Route, SideDevice,
+    SideDeviceError, Station,
 };
 
-const GROUPS: [MulticastGroup; 6] = [
+const GROUPS: [MulticastGroup; 8] = [
     MulticastGroup::Link,
     MulticastGroup::Neigh,
     MulticastGroup::Ipv4Ifaddr,
     MulticastGroup::Ipv4Route,
+    MulticastGroup::Ipv4Rule,
     MulticastGroup::Ipv6Ifaddr,
     MulticastGroup::Ipv6Route,
+    MulticastGroup::Ipv6Rule,
 ];
 
 /// What comes in a burst, such as a link that goes down with all its routes, costs one dump.
@@ -69,8 +77,11 @@ impl Progress {
 pub struct Netlink {
     handle: Handle,
     notices: Notices,
+    nexthops: NexthopWatch,
     state: NetState,
     progress: Progress,
+    /// What has changed since the caller last heard of anything; `None`: more than neighbours.
+    touched: Option<Touched>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -82,11 +93,12 @@ impl Netlink {
     pub async fn open() -> Result<Self, NetError> {
         // The groups first: what changes during the dump is heard after it.
         let (hearing, _, notices) = rtnetlink::new_multicast_connection(&GROUPS)?;
+        let nexthops = NexthopWatch::open()?;
         let (asking, handle, _) = rtnetlink::new_connection()?;
         let tasks = [tokio::spawn(hearing), tokio::spawn(asking)];
         let notices = Box::new(notices.map(|(message, _)| message));
-        let mut netlink =
-            Self { handle, notices, state: NetState::default(), progress: Progress::Hears, tasks };
+        let (state, progress, touched) = (NetState::default(), Progress::Hears, Some(Touched::default()));
+        let mut netlink = Self { handle, notices, nexthops, state, progress, touched, tasks };
         netlink.state = dump(netlink.handle.clone()).await?;
         Ok(netlink)
     }
@@ -128,23 +140,31 @@ impl Netlink {
     /// # Errors
     /// The kernel refuses a dump, which is tried again a second later; or the socket is gone, which
     /// is said once: from then on nothing changes.
-    pub async fn changed(&mut self) -> Result<(), NetError> {
+    pub async fn changed(&mut self) -> Result<Change, NetError> {
         loop {
             match &mut self.progress {
                 Progress::Hears => {
-                    let Some(notice) = self.notices.next().await else {
+                    let notice = tokio::select! {
+                        notice = self.notices.next() => notice,
+                        () = self.nexthops.changed() => {
+                            self.progress = Progress::settle(SETTLE);
+                            continue;
+                        }
+                    };
+                    let Some(notice) = notice else {
                         self.progress = Progress::Deaf;
                         return Err(NetError::Closed);
                     };
                     let first = self.take_in(notice);
                     let rest = self.take_in_what_waits();
                     if first.max(rest) == Effect::Changed {
-                        return Ok(());
+                        return Ok(self.take_change());
                     }
                 }
                 Progress::Settles(time) => {
                     time.as_mut().await;
                     self.take_in_what_waits();
+                    self.nexthops.forget();
                     self.progress = Progress::Reads(Box::pin(dump(self.handle.clone())));
                 }
                 Progress::Reads(dump) => {
@@ -152,7 +172,8 @@ impl Netlink {
                     let is_fresh = fresh.is_ok();
                     self.progress = if is_fresh { Progress::Hears } else { Progress::settle(TRY_AGAIN) };
                     self.state = fresh?;
-                    return Ok(());
+                    self.touched = Some(Touched::default());
+                    return Ok(Change::Whole);
                 }
                 Progress::Deaf => std::future::pending().await,
             }
@@ -172,7 +193,7 @@ impl Netlink {
         let effect = match notice.payload {
             NetlinkPayload::InnerMessage(message) => {
                 let replace = notice.header.flags & NLM_F_REPLACE != 0;
-                event(message, replace).map_or(Effect::Nothing, |event| self.state.apply(event))
+                event(message, replace).map_or(Effect::Nothing, |event| self.apply(event))
             }
             NetlinkPayload::Overrun(_) => Effect::Incomplete,
             _ => Effect::Nothing,
@@ -198,44 +219,7 @@ impl Drop for Netlink {
     }
 }
 
-/// Reads everything.
-async fn dump(handle: Handle) -> Result<NetState, NetError> {
-    let mut fresh = NetState::default();
-    let links = handle.link().get().execute();
-    read(&mut fresh, "links", links, RouteNetlinkMessage::NewLink).await?;
-    let addresses = handle.address().get().execute();
-    read(&mut fresh, "addresses", addresses, RouteNetlinkMessage::NewAddress).await?;
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let mut filter = RouteMessage::default();
-        filter.header.address_family = family;
-        let routes = handle.route().get(filter).execute();
-        read(&mut fresh, "routes", routes, RouteNetlinkMessage::NewRoute).await?;
-    }
-    let neighbours = handle.neighbours().get().execute();
-    read(&mut fresh, "neighbours", neighbours, RouteNetlinkMessage::NewNeighbour).await?;
-    let stations = handle.neighbours().get().set_address_family(AddressFamily::Bridge).execute();
-    read(&mut fresh, "stations of bridges", stations, RouteNetlinkMessage::NewNeighbour).await?;
-    Ok(fresh)
-}
-
-async fn read<M>(
-    state: &mut NetState,
-    what: &str,
-    messages: impl Stream<Item = Result<M, rtnetlink::Error>>,
-    wrap: fn(M) -> RouteNetlinkMessage,
-) -> Result<(), NetError> {
-    let mut messages = std::pin::pin!(messages);
-    while let Some(message) =
-        messages.try_next().await.map_err(NetError::request(format!("cannot read the {what}")))?
-    {
-        if let Some(event) = event(wrap(message), false) {
-            state.apply(event);
-        }
-    }
-    Ok(())
-}
-
-fn event(message: RouteNetlinkMessage, replace: bool) -> Option<Event> {
+pub(super) fn event(message: RouteNetlinkMessage, replace: bool) -> Option<Event> {
     match message {
         RouteNetlinkMessage::NewLink(m) => link(m).map(Event::Link),
         // A port that leaves its bridge is told as a deletion too, of the bridge's family.
@@ -250,6 +234,8 @@ fn event(message: RouteNetlinkMessage, replace: bool) -> Option<Event> {
         }
         RouteNetlinkMessage::NewRoute(m) => Route::from_message(m).map(|route| Event::Route(route, replace)),
         RouteNetlinkMessage::DelRoute(m) => Route::from_message(m).map(Event::RouteGone),
+        RouteNetlinkMessage::NewRule(m) => PolicyRule::from_message(&m).map(Event::Rule),
+        RouteNetlinkMessage::DelRule(m) => PolicyRule::from_message(&m).map(Event::RuleGone),
         RouteNetlinkMessage::NewNeighbour(m) if m.header.family == AddressFamily::Bridge => {
             Station::from_message(&m).map(Event::Station)
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
 use super::*;
-use crate::net::{NeighbourState, Port};
-use dataplane::snapshot::{Fib, NextHop};
+use crate::net::{Lesson, NeighbourId, NeighbourRequest, NeighbourState, Port};
+use dataplane::snapshot::{NextHop, Query};
 use dataplane::types::{BridgeId, InterfaceId, Mac};
 
 /// The kernel asks again for a neighbour that it has given up after five seconds.
@@ -100,11 +100,15 @@ fn links_addresses_and_routes_follow_the_kernel() {
         let link = netlink.state().link("eth0").unwrap().clone();
         assert_eq!((link.mac.to_string().as_str(), link.mtu), ("02:00:00:00:00:01", 1500));
         assert!(netlink.state().local_addresses().contains(&"10.77.0.1".parse().unwrap()));
+        assert!(link.unfinished, "one end of a pair");
+        ip("link property add dev eth0 altname another-name-of-it");
+        until(&mut netlink, |s| s.link("another-name-of-it").is_some_and(|other| other.index == link.index))
+            .await;
+        let names = crate::net::altnames().unwrap();
+        assert_eq!(names.get("another-name-of-it").map(String::as_str), Some("eth0"), "{names:?}");
 
         let ports = [Port { name: "eth0", bridge: None }];
-        let hop = |s: &NetState, to: &str| {
-            Fib::new(s.routes(&ports), s.next_hops(&ports)).lookup(to.parse().unwrap())
-        };
+        let hop = |s: &NetState, to: &str| s.fib(&ports, []).lookup(to.parse().unwrap());
         let waits =
             |s: &NetState, to: &str| matches!(hop(s, to), dataplane::snapshot::Hop::NeighbourMissing { .. });
         assert!(waits(netlink.state(), PEER4));
@@ -122,6 +126,106 @@ fn links_addresses_and_routes_follow_the_kernel() {
         until(&mut netlink, |s| s.link("eth0").is_none() && s.local_addresses().is_empty()).await;
         ip("link add eth0 type veth");
         until(&mut netlink, |s| s.link("eth0").is_some_and(|l| l.index != link.index)).await;
+    });
+}
+
+/// The neighbours that packets from `source` are handed to.
+fn paths(state: &NetState, source: Option<&str>, to: &str) -> BTreeSet<String> {
+    let ports = [Port { name: "eth0", bridge: None }, Port { name: "eth1", bridge: None }];
+    let fib = state.fib(&ports, []);
+    let query = |n: u64| Query {
+        source: source.map(|source| source.parse().unwrap()),
+        hash: n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        ..Query::towards(to.parse().unwrap())
+    };
+    (0..200).filter_map(|n| Some(fib.neighbour_for(&query(n))?.1.to_string())).collect()
+}
+
+fn set<const N: usize>(addresses: [&str; N]) -> BTreeSet<String> {
+    addresses.map(str::to_owned).into()
+}
+
+#[test]
+fn all_next_hops_follow_the_kernel_in_both_families_and_as_objects() {
+    if !inside("all_next_hops_follow_the_kernel_in_both_families_and_as_objects") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        ip("address add fd77::1/64 dev eth0 nodad");
+        let mut netlink = Netlink::open().await.unwrap();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        let v4 = set(["10.77.0.2", "10.77.0.3"]);
+        let v6 = set(["fd77::2", "fd77::3"]);
+        ip("route add 192.0.2.0/24 nexthop via 10.77.0.2 weight 3 nexthop via 10.77.0.3");
+        until(&mut netlink, |s| paths(s, None, "192.0.2.1") == v4).await;
+        ip("-6 route add 2001:db8::/32 nexthop via fd77::2 nexthop via fd77::3");
+        until(&mut netlink, |s| paths(s, None, "2001:db8::1") == v6).await;
+
+        for gateway in ["fd77::2", "fd77::3"] {
+            ip(&format!("-6 route append 2001:db9::/32 via {gateway}"));
+        }
+        until(&mut netlink, |s| paths(s, None, "2001:db9::1") == v6).await;
+        ip("-6 route del 2001:db9::/32 via fd77::2");
+        until(&mut netlink, |s| paths(s, None, "2001:db9::1") == set(["fd77::3"])).await;
+
+        ip("nexthop add id 1 via 10.77.0.2 dev eth0");
+        ip("nexthop add id 2 via 10.77.0.3 dev eth0");
+        ip("nexthop add id 10 group 1,3/2,1");
+        ip("route add 198.51.100.0/24 nhid 10");
+        until(&mut netlink, |s| paths(s, None, "198.51.100.1") == v4).await;
+        // The kernel says nothing of the route.
+        ip("nexthop del id 2");
+        until(&mut netlink, |s| paths(s, None, "198.51.100.1") == set(["10.77.0.2"])).await;
+        // What was heard is what a fresh dump says.
+        assert_eq!(*Netlink::open().await.unwrap().state(), *netlink.state());
+    });
+}
+
+#[test]
+fn policy_rules_and_their_tables_follow_the_kernel() {
+    if !inside("policy_rules_and_their_tables_follow_the_kernel") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        ip("address add fd77::1/64 dev eth0 nodad");
+        ip("route add default via 10.77.0.2");
+        ip("route add default via 10.77.0.3 table 100");
+        ip("-6 route add default via fd77::3 table 100");
+        let mut netlink = Netlink::open().await.unwrap();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        let vip = |s: &NetState| paths(s, Some("10.77.0.100"), "192.0.2.1");
+        assert_eq!(vip(netlink.state()), set(["10.77.0.2"]));
+        ip("rule add from 10.77.0.100 lookup 100");
+        until(&mut netlink, |s| vip(s) == set(["10.77.0.3"])).await;
+        assert_eq!(paths(netlink.state(), None, "192.0.2.1"), set(["10.77.0.2"]));
+        ip("route replace default via 10.77.0.4 table 100");
+        until(&mut netlink, |s| vip(s) == set(["10.77.0.4"])).await;
+        ip("rule add from 10.77.0.0/24 to 192.0.2.0/25 priority 100 prohibit");
+        until(&mut netlink, |s| vip(s).is_empty()).await;
+        ip("rule del priority 100");
+        until(&mut netlink, |s| vip(s) == set(["10.77.0.4"])).await;
+
+        ip("-6 rule add to 2001:db8::/32 lookup 100");
+        let v6 = |s: &NetState| paths(s, Some("fd77::100"), "2001:db8::1");
+        until(&mut netlink, |s| v6(s) == set(["fd77::3"])).await;
+
+        // Marks, sockets' interfaces and VRFs are none of the data plane's; nor is what it does not know.
+        for other in ["fwmark 7", "oif eth0", "l3mdev", "ipproto tcp dport 443", "uidrange 0-99", "tos 0x10"]
+        {
+            let target = if other == "l3mdev" { "" } else { "lookup 101" };
+            ip(&format!("rule add {other} priority 50 {target}"));
+        }
+        ip("rule add not fwmark 9 to 203.0.113.0/24 lookup main suppress_prefixlength 0 priority 60");
+        ip("rule add from 10.77.0.9 goto 32766 priority 70");
+        until(&mut netlink, |s| s.not_followed().len() == 4).await;
+        let words = netlink.state().not_followed().join("\n");
+        for word in ["has dport, ipproto", "has uidrange", "has tos", "(from 10.77.0.9) has goto"] {
+            assert!(words.contains(word), "{word}: {words}");
+        }
+        assert_eq!(vip(netlink.state()), set(["10.77.0.4"]));
+        assert_eq!(*Netlink::open().await.unwrap().state(), *netlink.state());
     });
 }
 
@@ -186,6 +290,48 @@ fn an_operator_s_permanent_entry_is_never_touched() {
         resolver.resolve(index, peer).await.unwrap();
         resolver.release().await;
         assert!(kernel_says("02:00:00:00:00:42 PERMANENT") && !kernel_says("managed"));
+    });
+}
+
+fn teach(mac: &str, id: NeighbourId, creates: bool) -> [NeighbourRequest; 1] {
+    [NeighbourRequest::Teach(Lesson { id, mac: mac.parse().unwrap(), creates })]
+}
+
+#[test]
+fn what_was_heard_is_taught_to_the_kernel_and_is_all_that_changes() {
+    if !inside("what_was_heard_is_taught_to_the_kernel_and_is_all_that_changes") {
+        return;
+    }
+    run(async {
+        let _peer = Peer::start();
+        let mut netlink = Netlink::open().await.unwrap();
+        until(&mut netlink, |s| s.link("eth0").is_some_and(Link::usable)).await;
+        let id = (netlink.state().link("eth0").unwrap().index, PEER4.parse().unwrap());
+        let mut resolver = netlink.resolver();
+        while tokio::time::timeout(Duration::from_millis(300), netlink.changed()).await.is_ok() {}
+
+        assert!(resolver.perform(&teach("02:00:00:00:00:41", id, false)).await.is_empty());
+        assert!(!kernel_says("lladdr"), "only the target of a question makes an entry");
+        assert!(resolver.perform(&teach("02:00:00:00:00:41", id, true)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:41 STALE"));
+        let touched = Touched { neighbours: BTreeSet::from([id]), ..Touched::default() };
+        assert_eq!(netlink.changed().await.unwrap(), Change::Neighbours(touched));
+        // Somebody may have made the entry meanwhile.
+        assert!(resolver.perform(&teach("02:00:00:00:00:42", id, true)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:42 STALE"));
+
+        assert!(resolver.keep(&BTreeSet::from([id])).await.is_empty());
+        assert!(resolver.perform(&teach("02:00:00:00:00:43", id, false)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:43") && kernel_says("managed"), "the kernel's care goes on");
+        resolver.release().await;
+
+        ip("neighbour replace 10.77.0.2 lladdr 02:00:00:00:00:44 dev eth0 nud permanent");
+        assert!(resolver.perform(&teach("02:00:00:00:00:45", id, true)).await.is_empty());
+        assert!(kernel_says("02:00:00:00:00:44 PERMANENT"));
+        let gone = (9999, id.1);
+        let failed =
+            resolver.perform(&[NeighbourRequest::Resolve(gone), NeighbourRequest::Resolve(id)]).await;
+        assert_eq!(failed.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [gone]);
     });
 }
 
@@ -276,7 +422,7 @@ fn a_missing_bridge_is_made_and_left_behind_and_its_stations_are_known() {
             station(s, PEER_MAC) == Some(InterfaceId(0)) && s.next_hops(&INLINE).any(|found| found == hop(0))
         })
         .await;
-        let fib = Fib::new(netlink.state().routes(&INLINE), []);
+        let fib = netlink.state().fib(&INLINE, []);
         assert_eq!(fib.neighbour_towards(peer), Some((InterfaceId(0), peer)), "the bridge's first port");
 
         // The other port hears a station that is silent otherwise, and only the data plane knows.

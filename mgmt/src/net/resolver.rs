@@ -1,5 +1,5 @@
-//! Asks the kernel to find neighbours, and to keep those fresh that the data plane depends on; and tells
-//! its bridges of stations that only the data plane hears.
+//! Asks the kernel to find neighbours, and to keep those fresh that the data plane depends on; and reports to
+//! it what only the data plane hears: where hosts are, and to its bridges where stations are.
 //!
 //! A managed entry (`NTF_EXT_MANAGED`, Linux 5.16) is resolved and proved again by the kernel for
 //! as long as it exists. On older kernels the flag is ignored and the request resolves once; call
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use dataplane::types::Mac;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use rtnetlink::Handle;
 use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
@@ -19,10 +19,33 @@ use rtnetlink::packet_route::neighbour::{
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::{Neighbour, NeighbourState, NetError};
+use super::{Lesson, Neighbour, NeighbourState, NetError};
 
 /// A link's number and an address on it.
 pub type NeighbourId = (u32, IpAddr);
+
+/// Requests that are under way simultaneously: as many as the kernel answers before the next event is due.
+const AT_ONCE: usize = 32;
+
+/// What is asked of the kernel about one neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeighbourRequest {
+    /// It is to be found; or to be verified, if it is known and stale.
+    Resolve(NeighbourId),
+    /// It has been heard.
+    Teach(Lesson),
+}
+
+impl NeighbourRequest {
+    /// Which neighbour.
+    #[must_use]
+    pub fn id(&self) -> NeighbourId {
+        match self {
+            Self::Resolve(id) => *id,
+            Self::Teach(lesson) => lesson.id,
+        }
+    }
+}
 
 /// See the module's head.
 #[derive(Debug)]
@@ -34,6 +57,51 @@ pub struct Resolver {
 impl Resolver {
     pub(super) fn new(handle: Handle) -> Self {
         Self { handle, kept: BTreeSet::new() }
+    }
+
+    /// Makes all of these requests; those that failed come back.
+    pub async fn perform(&self, requests: &[NeighbourRequest]) -> Vec<(NeighbourId, NetError)> {
+        let perform = |request: &NeighbourRequest| {
+            let request = *request;
+            async move {
+                let done = match request {
+                    NeighbourRequest::Resolve((interface, address)) => self.resolve(interface, address).await,
+                    NeighbourRequest::Teach(lesson) => self.teach(lesson).await,
+                };
+                done.err().map(|error| (request.id(), error))
+            }
+        };
+        let all = stream::iter(requests).map(perform).buffer_unordered(AT_ONCE);
+        all.filter_map(std::future::ready).collect().await
+    }
+
+    /// Reports to the kernel where a neighbour is. The entry is stale: the kernel verifies it when it is used.
+    async fn teach(&self, lesson: Lesson) -> Result<(), NetError> {
+        let Lesson { id, mac, creates } = lesson;
+        if creates && self.create(id, taught(id, mac, None)).await? {
+            return Ok(());
+        }
+        let Some(entry) = self.entry(id).await? else { return Ok(()) };
+        if entry.state.fixed() || entry.usable_mac() == Some(mac) {
+            return Ok(());
+        }
+        let mut message =
+            NetlinkMessage::from(RouteNetlinkMessage::NewNeighbour(taught(id, mac, Some(&entry))));
+        message.header.flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_REPLACE;
+        self.ask(id, message).await?;
+        // With the flag the kernel takes no address, and without it ends its care.
+        if entry.managed { self.request(id, true, true).await } else { Ok(()) }
+    }
+
+    /// Makes an entry; `false`: there is one.
+    async fn create(&self, id: NeighbourId, message: NeighbourMessage) -> Result<bool, NetError> {
+        let mut message = NetlinkMessage::from(RouteNetlinkMessage::NewNeighbour(message));
+        message.header.flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+        match self.ask(id, message).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == Some(libc::EEXIST) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Starts resolution of a neighbour that a packet waits for.
@@ -106,11 +174,7 @@ impl Resolver {
         message.header.flags = NLM_F_REQUEST;
         match self.ask(id, message).await {
             Ok(answer) => Ok(answer),
-            Err(NetError::Request { source: rtnetlink::Error::NetlinkError(e), .. })
-                if e.raw_code() == -libc::ENOENT =>
-            {
-                Ok(None)
-            }
+            Err(error) if error.code() == Some(libc::ENOENT) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -175,6 +239,17 @@ impl Resolver {
         }
         Ok(found)
     }
+}
+
+/// An entry that was heard. A router stays one, and keeps its default route.
+fn taught(id: NeighbourId, mac: Mac, before: Option<&Neighbour>) -> NeighbourMessage {
+    let mut message = about(id);
+    message.header.state = wire::NeighbourState::Stale;
+    if before.is_some_and(|entry| entry.router) {
+        message.header.flags = NeighbourFlags::Router;
+    }
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(mac.0.to_vec()));
+    message
 }
 
 fn about((interface, address): NeighbourId) -> NeighbourMessage {

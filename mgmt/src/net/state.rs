@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use dataplane::snapshot::{self, NextHop};
+use dataplane::snapshot::{self, Fib};
 use dataplane::types::{BridgeId, InterfaceId, Mac};
 use hashbrown::HashMap;
 
-use super::{Link, Neighbour, Route, RouteKey, Station, Target};
+use super::policy::Names;
+use super::routing::Routing;
+use super::{Link, Neighbour, PolicyRule, Route, Station};
 
 /// A change that the kernel told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,10 @@ pub enum Event {
     Route(Route, /** replace */ bool),
     /// A route is gone.
     RouteGone(Route),
+    /// A policy rule is there.
+    Rule(PolicyRule),
+    /// A policy rule is gone.
+    RuleGone(PolicyRule),
     /// A neighbour entry is new or has changed.
     Neighbour(Neighbour),
     /// A neighbour entry is gone.
@@ -58,11 +64,10 @@ pub struct Port<'n> {
 /// Links, the box's own addresses, routes, neighbours, and what bridges have learned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NetState {
-    links: BTreeMap<u32, Link>,
+    pub(super) links: BTreeMap<u32, Link>,
     addresses: BTreeSet<(u32, IpAddr)>,
-    /// Several targets for one key: the first decides (`ip route append`).
-    routes: BTreeMap<RouteKey, Vec<Target>>,
-    neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
+    routing: Routing,
+    pub(super) neighbours: BTreeMap<(u32, IpAddr), Neighbour>,
     /// The port of each station, by bridge, address and VLAN.
     stations: BTreeMap<(u32, Mac, u16), u32>,
 }
@@ -81,8 +86,10 @@ impl NetState {
                     Effect::Nothing
                 }
             }
-            Event::Route(route, replace) => self.route_added(route, replace),
-            Event::RouteGone(route) => self.route_gone(route),
+            Event::Route(route, replace) => self.routing.add_route(route, replace),
+            Event::RouteGone(route) => self.routing.remove_route(&route),
+            Event::Rule(rule) => self.routing.add_rule(rule),
+            Event::RuleGone(rule) => self.routing.remove_rule(&rule),
             Event::Neighbour(neighbour) => self.neighbour_changed(neighbour),
             Event::NeighbourGone(index, address) => {
                 let gone = self.neighbours.remove(&(index, address));
@@ -115,37 +122,8 @@ impl NetState {
         self.addresses.retain(|(interface, _)| *interface != index);
         self.neighbours.retain(|(interface, _), _| *interface != index);
         self.stations.retain(|(bridge, ..), port| *bridge != index && *port != index);
-        self.routes.retain(|_, targets| {
-            targets.retain(|target| target.interface != Some(index));
-            !targets.is_empty()
-        });
+        self.routing.lose_link(index);
         Effect::Incomplete
-    }
-
-    fn route_added(&mut self, route: Route, replace: bool) -> Effect {
-        let targets = self.routes.entry(route.key).or_default();
-        let before = targets.first().copied();
-        if replace {
-            targets.clear();
-        }
-        if !targets.contains(&route.target) {
-            targets.push(route.target);
-        }
-        changed(targets.first().copied() != before)
-    }
-
-    fn route_gone(&mut self, route: Route) -> Effect {
-        let Some(targets) = self.routes.get_mut(&route.key) else { return Effect::Nothing };
-        let Some(place) = targets.iter().position(|target| *target == route.target) else {
-            // The kernel names a next hop that is not the one remembered, as it does for parts
-            // of a multipath route.
-            return Effect::Incomplete;
-        };
-        targets.remove(place);
-        if targets.is_empty() {
-            self.routes.remove(&route.key);
-        }
-        changed(place == 0)
     }
 
     fn neighbour_changed(&mut self, neighbour: Neighbour) -> Effect {
@@ -154,10 +132,10 @@ impl NetState {
         changed(old.and_then(|n| n.usable_mac()) != mac)
     }
 
-    /// The link of that name.
+    /// The link that has this name, as its main name or as another one.
     #[must_use]
     pub fn link(&self, name: &str) -> Option<&Link> {
-        self.links.values().find(|link| link.name == name)
+        self.links.values().find(|link| link.is_named(name))
     }
 
     /// The link of that number.
@@ -191,7 +169,7 @@ impl NetState {
     /// The routers that routes lead to.
     #[must_use]
     pub fn gateways(&self) -> BTreeSet<IpAddr> {
-        self.routes.values().flatten().filter_map(|target| target.gateway).collect()
+        self.routing.gateways()
     }
 
     /// The neighbour table, by link and address.
@@ -214,7 +192,7 @@ impl NetState {
 
     /// The numbers of links to the data plane's interfaces, in the order of their [`InterfaceId`]s. A
     /// bridge stands for its first port; a name that no link has is not reached.
-    fn ids(&self, ports: &[Port<'_>]) -> BTreeMap<u32, InterfaceId> {
+    pub(super) fn ids(&self, ports: &[Port<'_>]) -> BTreeMap<u32, InterfaceId> {
         let mut ids = BTreeMap::new();
         for (id, port) in (0..).map(InterfaceId).zip(ports) {
             let names = [Some(port.name), port.bridge].into_iter().flatten();
@@ -225,31 +203,41 @@ impl NetState {
         ids
     }
 
-    /// Routes as the data plane reads them, in the order of preference, which is that of the keys.
-    pub fn routes(&self, ports: &[Port<'_>]) -> impl Iterator<Item = snapshot::Route> {
-        let ids = self.ids(ports);
-        self.routes.iter().filter(|(key, _)| key.tos == 0).filter_map(move |(key, targets)| {
-            let Target { interface, gateway } = *targets.first()?;
-            let interface = interface.and_then(|index| ids.get(&index).copied());
-            Some(snapshot::Route { prefix: key.prefix, length: key.length, interface, gateway })
+    /// Routes, policy rules and neighbours as the data plane reads them. `hosts`: routes that come before all
+    /// others.
+    pub fn fib(&self, ports: &[Port<'_>], hosts: impl IntoIterator<Item = snapshot::Route>) -> Fib {
+        self.with_names(ports, |names| {
+            let (rules, routes) = self.routing.compile(names);
+            let hosts = hosts.into_iter().map(|route| (0, route));
+            Fib::with_rules(rules, hosts.chain(routes), self.next_hops(ports))
         })
     }
 
-    /// Neighbours as the data plane reads them. One on a bridge is reached through the port that its
-    /// MAC was learned behind. While none is known, as after each flush of the bridge's table, the first
-    /// port stands for all: workers look the station up for each packet, and flood where it is unknown.
-    pub fn next_hops(&self, ports: &[Port<'_>]) -> impl Iterator<Item = (InterfaceId, IpAddr, NextHop)> {
-        let (ids, stations) = (self.ids(ports), self.stations(ports));
-        let bridges: BTreeMap<u32, BridgeId> =
-            numbered_bridges(ports).filter_map(|(id, name)| Some((self.link(name)?.index, id))).collect();
-        self.neighbours.values().filter_map(move |n| {
-            let (id, mac) = (*ids.get(&n.interface)?, n.usable_mac()?);
-            let interface = match bridges.get(&n.interface) {
-                Some(bridge) => stations.get(&(*bridge, mac)).copied().unwrap_or(id),
-                None => id,
-            };
-            Some((id, n.address, NextHop { interface, mac }))
-        })
+    /// What of the kernel's rules and routes the data plane does not follow, in words.
+    #[must_use]
+    pub fn not_followed(&self) -> Vec<String> {
+        self.routing.not_followed()
+    }
+
+    /// Whether rules beside the kernel's own decide about paths of the data plane.
+    #[must_use]
+    pub fn has_rules(&self, ports: &[Port<'_>]) -> bool {
+        self.with_names(ports, |names| self.routing.has_rules(names))
+    }
+
+    #[cfg(test)]
+    pub(super) fn routing(&self) -> &Routing {
+        &self.routing
+    }
+
+    fn with_names<T>(&self, ports: &[Port<'_>], then: impl FnOnce(&Names<'_>) -> T) -> T {
+        let named = |name: &str| {
+            let numbered = (0..).map(InterfaceId).zip(ports);
+            let ids = numbered.filter(|(_, port)| port.name == name || port.bridge == Some(name));
+            ids.map(|(id, _)| id).collect()
+        };
+        let is_up = |index| self.links.get(&index).is_none_or(Link::usable);
+        then(&Names { ids: self.ids(ports), named: &named, is_up: &is_up })
     }
 
     /// Which port of a bridge each station is behind.

@@ -1,6 +1,6 @@
 use super::*;
-use crate::net::NeighbourState;
-use dataplane::snapshot::{Fib, Hop, NextHop};
+use crate::net::{NeighbourState, RouteKey, TABLE_MAIN, Target, Touched};
+use dataplane::snapshot::{Hop, NextHop};
 use dataplane::types::Mac;
 
 const INTERFACES: [Port<'_>; 2] = [Port { name: "eth0", bridge: None }, Port { name: "eth1", bridge: None }];
@@ -11,26 +11,18 @@ fn ip(text: &str) -> IpAddr {
 }
 
 fn link(index: u32, name: &str) -> Link {
-    Link {
-        index,
-        name: name.into(),
-        mac: Mac([2; 6]),
-        mtu: 1500,
-        up: true,
-        carrier: true,
-        is_bridge: false,
-        master: None,
-    }
+    Link { index, name: name.into(), mac: Mac([2; 6]), mtu: 1500, up: true, carrier: true, ..Link::default() }
 }
 
 fn route(prefix: &str, metric: u32, interface: Option<u32>, gateway: Option<&str>) -> Route {
     let (address, length) = prefix.split_once('/').unwrap();
-    let key = RouteKey { main: true, metric, prefix: ip(address), length: length.parse().unwrap(), tos: 0 };
-    Route { key, target: Target { interface, gateway: gateway.map(ip) } }
+    let length = length.parse().unwrap();
+    let key = RouteKey { table: TABLE_MAIN, metric, prefix: ip(address), length, tos: 0 };
+    Route { key, target: Target::single(interface, gateway.map(ip)), is_sibling: false }
 }
 
 fn neighbour(interface: u32, address: &str, state: NeighbourState) -> Neighbour {
-    Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false }
+    Neighbour { interface, address: ip(address), mac: Some(PEER), state, managed: false, router: false }
 }
 
 fn known(id: u16) -> Hop {
@@ -51,7 +43,7 @@ fn state() -> NetState {
 }
 
 fn hop(state: &NetState, address: &str) -> Hop {
-    Fib::new(state.routes(&INTERFACES), state.next_hops(&INTERFACES)).lookup(ip(address))
+    state.fib(&INTERFACES, []).lookup(ip(address))
 }
 
 #[test]
@@ -69,7 +61,7 @@ fn the_lower_metric_wins_whatever_the_order_of_arrival() {
     state.apply(Event::Route(route("172.16.0.0/16", 100, Some(9), None), false));
     assert_eq!(hop(&state, "172.16.0.1"), Hop::NoRoute);
     let better = route("172.16.0.0/16", 10, Some(7), Some("10.0.0.2"));
-    assert_eq!(state.apply(Event::Route(better, false)), Effect::Changed);
+    assert_eq!(state.apply(Event::Route(better.clone(), false)), Effect::Changed);
     assert_eq!(hop(&state, "172.16.0.1"), known(0));
     assert_eq!(state.apply(Event::RouteGone(better)), Effect::Changed);
     assert_eq!(hop(&state, "172.16.0.1"), Hop::NoRoute);
@@ -87,8 +79,8 @@ fn a_replaced_route_leaves_nothing_of_the_old_one_and_an_appended_one_waits_its_
     let mut state = state();
     let (old, new) =
         (route("10.9.0.0/16", 0, Some(9), None), route("10.9.0.0/16", 0, Some(7), Some("10.0.0.2")));
-    state.apply(Event::Route(old, false));
-    assert_eq!(state.apply(Event::Route(new, false)), Effect::Nothing);
+    state.apply(Event::Route(old.clone(), false));
+    assert_eq!(state.apply(Event::Route(new.clone(), false)), Effect::Nothing);
     assert_eq!(hop(&state, "10.9.0.1"), Hop::NoRoute);
     assert_eq!(state.apply(Event::Route(new, true)), Effect::Changed);
     assert_eq!(hop(&state, "10.9.0.1"), known(0));
@@ -154,7 +146,7 @@ fn station(port: u32, vlan: u16) -> Station {
 }
 
 fn behind(state: &NetState) -> Hop {
-    Fib::new(state.routes(&INLINE), state.next_hops(&INLINE)).lookup(ip("10.0.0.2"))
+    state.fib(&INLINE, []).lookup(ip("10.0.0.2"))
 }
 
 #[test]
@@ -192,4 +184,49 @@ fn an_interface_has_the_addresses_of_its_bridge() {
     let state = bridged();
     assert_eq!(state.ip_link(INLINE[1]).map(|link| link.index), Some(20));
     assert_eq!(state.ip_link(INTERFACES[1]).map(|link| link.index), Some(8));
+}
+
+/// Whatever has changed, the neighbours are as if all had been read again.
+#[test]
+fn changed_neighbours_are_those_that_all_would_be() {
+    let mut state = bridged();
+    state.apply(Event::Neighbour(neighbour(20, "10.0.0.3", NeighbourState::Stale)));
+    let before = state.fib(&INLINE, []);
+    let mut touched = Touched::default();
+    state.apply(Event::NeighbourGone(20, ip("10.0.0.3")));
+    state.apply(Event::Neighbour(neighbour(20, "10.0.0.4", NeighbourState::Stale)));
+    state.apply(Event::Neighbour(neighbour(9, "192.0.2.1", NeighbourState::Stale)));
+    touched.neighbours.extend([(20, ip("10.0.0.3")), (20, ip("10.0.0.4")), (9, ip("192.0.2.1"))]);
+    let amended = before.amended(state.changed_next_hops(&INLINE, &touched));
+    let expected = [("10.0.0.2", known(0)), ("10.0.0.4", known(0))];
+    for (address, hop) in expected {
+        assert_eq!(amended.lookup(ip(address)), hop, "{address}");
+    }
+    let missing = Hop::NeighbourMissing { interface: InterfaceId(0), address: ip("10.0.0.3") };
+    assert_eq!(amended.lookup(ip("10.0.0.3")), missing);
+    // A station behind another port takes its neighbours along, those that have not changed themselves too.
+    state.apply(Event::Station(station(8, 0)));
+    let touched = Touched { stations: [(20, PEER)].into(), ..Touched::default() };
+    let amended = amended.amended(state.changed_next_hops(&INLINE, &touched));
+    for (address, _) in expected {
+        assert_eq!(amended.lookup(ip(address)), known(1), "{address}");
+    }
+}
+
+#[test]
+fn a_link_has_several_names_and_a_vlan_s_frames_are_those_of_its_carrier() {
+    let mut state = NetState::default();
+    let altnames = vec!["enp3s0f0".to_owned(), "front".to_owned()];
+    state.apply(Event::Link(Link { altnames, unfinished: true, ..link(7, "eth0") }));
+    state.apply(Event::Link(link(8, "eth1")));
+    state.apply(Event::Link(Link { carrier_of_vlan: Some(7), ..link(9, "eth0.7") }));
+    for name in ["eth0", "enp3s0f0", "front"] {
+        assert_eq!(state.link(name).map(|link| link.index), Some(7), "{name}");
+    }
+    assert!(state.link("enp3s0f1").is_none());
+    assert_eq!(state.altnames().collect::<Vec<_>>(), [("enp3s0f0", "eth0"), ("front", "eth0")]);
+    assert_eq!(state.link("eth0").map(Link::names).as_deref(), Some("eth0 (enp3s0f0, front)"));
+    let unfinished = |name| state.link(name).is_some_and(|link| state.is_unfinished(link));
+    assert_eq!(["eth0", "eth1", "eth0.7"].map(unfinished), [true, false, true]);
+    assert_eq!(state.vlans_on(7).map(|link| link.index).collect::<Vec<_>>(), [9]);
 }

@@ -1,27 +1,61 @@
 //! Changes of single backends by hand, and how they get into the file.
 
-use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use dataplane::types::BackendId;
 
 use super::Supervisor;
-use super::requests::refused_by_the_data_plane;
-use crate::api::request::{BackendRef, Refusal};
+use super::disk::Done;
+use super::requests::{refused_by_the_data_plane, reply};
+use crate::api::request::{BackendRef, Refusal, Reply};
 use crate::api::view;
-use crate::config;
+use crate::config::{self, Backend, Machine};
+use crate::files;
 use crate::inventory::Member;
-use crate::save::{Place, Wanted, edited};
+use crate::save::{Place, Wanted, edited, replace};
+
+/// A change that was written into the file, or not.
+#[derive(Debug)]
+pub(super) struct Saved {
+    id: BackendId,
+    members: (Member, Member),
+    /// The backend as the file has it now.
+    written: Result<Option<Backend>, String>,
+    to: Reply<view::Backend>,
+}
 
 impl Supervisor {
     pub(super) fn set_backend(
         &mut self,
         which: &BackendRef,
         change: view::BackendChange,
-    ) -> Result<view::Backend, Refusal> {
+        to: Reply<view::Backend>,
+    ) {
+        let (id, before, after) = match self.change_backend(which, change) {
+            Ok(changed) => changed,
+            Err(refusal) => return reply(to, Err(refusal)),
+        };
+        if !change.save {
+            audit(&before, &after, false);
+            return reply(to, self.backend_view(id).ok_or_else(gone));
+        }
+        let (file, machine) = (self.file.clone(), self.machine.clone());
+        if let Err(busy) = self.disk.has_room() {
+            audit(&before, &after, false);
+            return reply(to, Err(not_saved(&busy.to_string())));
+        }
+        self.disk.run(move || {
+            let written = save(&file, &machine, &after, change);
+            Done::Saved(Box::new(Saved { id, members: (before, after), written, to }))
+        });
+    }
+
+    fn change_backend(
+        &mut self,
+        which: &BackendRef,
+        change: view::BackendChange,
+    ) -> Result<(BackendId, Member, Member), Refusal> {
         let id = self.backend_of(which)?;
-        let gone = || Refusal::failed("the backend has left the configuration");
         let member = self.inventory.get_mut(id).ok_or_else(gone)?;
         let before = member.clone();
         member.change(crate::clock::now(), |member| {
@@ -33,10 +67,7 @@ impl Supervisor {
             self.inventory.get_mut(id).ok_or_else(gone)?.clone_from(&before);
             return Err(refused_by_the_data_plane(&error));
         }
-        let saved = if change.save { self.save(&after, change).map(|()| true) } else { Ok(false) };
-        audit(&before, &after, *saved.as_ref().unwrap_or(&false));
-        saved.map_err(|why| Refusal::failed(format!("it is in force, but was not saved: {why}")))?;
-        self.backend_view(id).ok_or_else(gone)
+        Ok((id, before, after))
     }
 
     fn backend_of(&self, which: &BackendRef) -> Result<BackendId, Refusal> {
@@ -48,48 +79,50 @@ impl Supervisor {
         id.ok_or_else(|| Refusal::failed("the backend has no number: this is a defect"))
     }
 
-    /// Writes the change, and nothing else, into the daemon's file. A text that would not be accepted is not
-    /// written.
-    fn save(&mut self, member: &Member, change: view::BackendChange) -> Result<(), String> {
-        let file = self.file.display();
-        let text = config::read_file(&self.file).map_err(|errors| errors.to_string())?;
-        let port = member.port.map(|port| port.0);
-        let place = Place { service: &member.service, address: member.address, port };
-        let wanted = Wanted { weight: change.weight, admin: change.admin };
-        let text = edited(&text, place, wanted).map_err(|why| format!("{file} {why}"))?;
-        let read = config::load_str(&file.to_string(), &text, &self.machine);
-        let (read, _) =
-            read.map_err(|errors| format!("{file} is not as it was when it was read: {errors}"))?;
-        replace(&self.file, &text).map_err(|error| format!("cannot write {file}: {error}"))?;
-        // So that the next reload does not take what stands there for news.
-        let now_said = read.services.iter().find(|service| service.name == member.service);
-        let now_said = now_said.into_iter().flat_map(|service| &service.backends);
-        let own = now_said.into_iter().find(|b| (b.address, b.port) == (member.address, member.port));
-        if let Some(own) = own {
-            self.inventory.was_saved(member, own);
-        }
-        Ok(())
+    /// So that the next reload does not take what stands in the file for news.
+    pub(super) fn was_saved(&mut self, Saved { id, members: (before, after), written, to }: Saved) {
+        audit(&before, &after, written.is_ok());
+        let answer = match written {
+            Ok(own) => {
+                if let Some(own) = own {
+                    self.inventory.was_saved(&after, &own);
+                }
+                self.backend_view(id).ok_or_else(gone)
+            }
+            Err(why) => Err(not_saved(&why)),
+        };
+        reply(to, answer);
     }
 }
 
-/// Another file in its place, at once: who reads it meanwhile, or finds the power gone, has the one or the other.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".penstock-new");
-    let beside = path.with_file_name(name);
-    let mut file = fs::File::create(&beside)?;
-    let written = (|| {
-        file.set_permissions(fs::metadata(&path)?.permissions())?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)
-    })();
-    if written.is_err() {
-        // What is left over is named after the file, and the next try writes over it.
-        let _ = fs::remove_file(&beside);
-    }
-    written
+fn gone() -> Refusal {
+    Refusal::failed("the backend has left the configuration")
+}
+
+fn not_saved(why: &str) -> Refusal {
+    Refusal::failed(format!("it is in force, but was not saved: {why}"))
+}
+
+/// Writes the change, and nothing else, into the daemon's file; gives the backend as the file has it then. A text that
+/// would not be accepted is not written.
+fn save(
+    file: &Path,
+    machine: &Machine,
+    member: &Member,
+    change: view::BackendChange,
+) -> Result<Option<Backend>, String> {
+    let name = file.display();
+    let text = files::configuration(file).map_err(|errors| errors.to_string())?;
+    let port = member.port.map(|port| port.0);
+    let place = Place { service: &member.service, address: member.address, port };
+    let wanted = Wanted { weight: change.weight, admin: change.admin };
+    let text = edited(&text, place, wanted).map_err(|why| format!("{name} {why}"))?;
+    let read = config::load_str(&name.to_string(), &text, machine);
+    let (read, _) = read.map_err(|errors| format!("{name} is not as it was when it was read: {errors}"))?;
+    replace(file, &text).map_err(|error| format!("cannot write {name}: {error}"))?;
+    let service = read.services.into_iter().find(|service| service.name == member.service);
+    let mut backends = service.into_iter().flat_map(|service| service.backends);
+    Ok(backends.find(|b| (b.address, b.port) == (member.address, member.port)))
 }
 
 fn audit(before: &Member, after: &Member, saved: bool) {

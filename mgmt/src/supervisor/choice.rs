@@ -112,8 +112,7 @@ impl Supervisor {
                 client.ip()
             )));
         }
-        let snapshot = self.dataplane.snapshot();
-        let explained = dataplane::explain(&snapshot, client, vip, service.protocol, self.dataplane.millis());
+        let explained = self.dataplane.explain(client, vip, service.protocol);
         let explained =
             explained.ok_or_else(|| Refusal::failed("the data plane does not know the service yet"))?;
         let service = self.config.services.get(explained.service.index()).unwrap_or(service);
@@ -230,6 +229,14 @@ fn key(service: &Service) -> Option<(bool, String)> {
     Some((shared, persistence.group.clone().unwrap_or_else(|| service.name.clone())))
 }
 
+/// Why a flow goes past the backend that was chosen first.
+fn clash(scheduler: &str) -> String {
+    format!(
+        "scheduler {scheduler} chose another backend first, towards which the client's port is in use by another \
+         service's flow, or the source-NAT pool is exhausted"
+    )
+}
+
 fn reason(service: &Service, why: Why, port: Option<u16>) -> String {
     let scheduler = config::scheduler_word(service.scheduler);
     let port = if port.is_none() { " (for port 0, as none was given)" } else { "" };
@@ -239,5 +246,6 @@ fn reason(service: &Service, why: Why, port: Option<u16>) -> String {
         Why::Instead => {
             format!("scheduler {scheduler} found nobody with room, so another one was asked{port}")
         }
+        Why::Clash => clash(scheduler),
     }
 }

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use dataplane::ControlFrame;
 use dataplane::types::{InterfaceId, Mac};
-use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
 use crate::api::view;
+use crate::failover::Busy;
 use crate::net::{arp, ndp};
 
 /// How long a claim waits before it counts.
@@ -141,7 +142,8 @@ impl Supervisor {
 
     fn defend(&self, address: IpAddr, interface: InterfaceId) {
         if let Some(instance) = self.config.vrrp.iter().find(|vrrp| vrrp.addresses.contains(&address)) {
-            self.failover.announce(&instance.name);
+            // A claim that goes on is answered again.
+            let _: Result<(), Busy> = self.failover.announce(&instance.name);
             return;
         }
         let Some(own) = self.mac_of(interface) else { return };
@@ -150,18 +152,6 @@ impl Supervisor {
             IpAddr::V6(address) => ndp::unsolicited_na(address, own),
         };
         self.send(interface, &bytes);
-    }
-
-    /// What a worker has handed over is an answer or a claim.
-    pub(super) async fn take_punt(&mut self, punt: Punt) {
-        match punt {
-            Punt::Frame(frame) => {
-                self.hear_claim(&frame);
-                self.control_frame(&frame);
-            }
-            Punt::NeighbourMissing { interface, address } => self.resolve(interface, address).await,
-            Punt::Station { interface, mac } => self.heard(interface, mac).await,
-        }
     }
 }
 

@@ -1,17 +1,17 @@
-//! Control frames that workers hand over, neighbours that they miss, stations that they hear, and the
-//! neighbours that are kept fresh before anybody misses them.
+//! Control frames that workers hand over, stations that they hear, and the neighbours that are kept fresh before
+//! packets need them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use dataplane::ControlFrame;
 use dataplane::types::{InterfaceId, Mac, Mode};
+use dataplane::{ControlFrame, Punt};
 
 use super::Supervisor;
 use crate::compile::ports;
-use crate::net::{NeighbourId, arp, ndp, solicited_node};
+use crate::net::{NeighbourId, NeighbourRequest, arp, ndp, solicited_node};
 
 /// A neighbour that is missed again within this time is not asked for again: the kernel is at it.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -38,6 +38,11 @@ impl Asked {
         is_due(&mut self.neighbours, id, now)
     }
 
+    /// The neighbours that the kernel keeps fresh: backends, and routers.
+    pub(super) fn kept(&self) -> &BTreeSet<NeighbourId> {
+        &self.kept
+    }
+
     pub(super) fn forget(&mut self, now: Instant) {
         let is_recent = |at: &mut Instant| now.duration_since(*at) < ASK_AGAIN;
         self.neighbours.retain(|_, at| is_recent(at));
@@ -45,7 +50,7 @@ impl Asked {
     }
 }
 
-fn is_due<K: Hash + Eq>(asked: &mut HashMap<K, Instant>, id: K, now: Instant) -> bool {
+pub(super) fn is_due<K: Hash + Eq>(asked: &mut HashMap<K, Instant>, id: K, now: Instant) -> bool {
     let recently = asked.get(&id).is_some_and(|at| now.duration_since(*at) < ASK_AGAIN);
     if recently || asked.len() >= ASKED_AT_ONCE {
         return false;
@@ -58,18 +63,38 @@ impl Supervisor {
     pub(super) async fn take_punts(&mut self) {
         self.dataplane.clear_punt_event();
         self.watch_for_dead_workers();
-        for _ in 0..BURST {
-            match self.dataplane.punted() {
-                None => return,
-                Some(punt) => self.take_punt(punt).await,
+        let punts: Vec<_> = std::iter::from_fn(|| self.dataplane.punted()).take(BURST).collect();
+        if punts.len() == BURST {
+            // More may wait, and no worker will report that again.
+            self.dataplane.ring_punt_event();
+        }
+        let (mut replies, mut requests) = (Vec::new(), Vec::new());
+        for punt in punts {
+            match punt {
+                Punt::Frame(frame) => {
+                    self.hear_claim(&frame);
+                    let reply = self.reply(&frame);
+                    requests.extend(self.learn(&frame, reply.is_some()));
+                    replies.extend(reply.map(|reply| (frame.interface, reply)));
+                }
+                Punt::NeighbourMissing { interface, address } => {
+                    requests.extend(self.resolution(interface, address));
+                }
+                Punt::NeighbourMoved { interface, address } => self.has_moved(interface, address),
+                Punt::Station { interface, mac } => self.heard(interface, mac).await,
             }
         }
-        // More may wait, and no worker will say so again.
-        self.dataplane.ring_punt_event();
+        // A host that gets its reply sends at once: workers know by then where it is.
+        self.suppose(&requests);
+        for (interface, reply) in replies {
+            self.send(interface, &reply);
+        }
+        self.perform(&requests).await;
     }
 
-    pub(super) fn control_frame(&self, frame: &ControlFrame) {
-        let Some(mac) = self.mac_of(frame.interface) else { return };
+    /// The reply to a question for an address of the node.
+    fn reply(&self, frame: &ControlFrame) -> Option<Vec<u8>> {
+        let mac = self.mac_of(frame.interface)?;
         let bytes = frame.bytes();
         let snapshot = self.dataplane.snapshot();
         // An address that has left the configuration still has flows. Who knows the box for it asks
@@ -89,10 +114,8 @@ impl Supervisor {
             }
             Err(why) => Err(format!("{why:?}")),
         };
-        match answer {
-            Ok(reply) => self.send(frame.interface, &reply),
-            Err(why) => tracing::debug!(interface = %frame.interface, why, "control frame without an answer"),
-        }
+        let log = |why| tracing::debug!(interface = %frame.interface, why, "control frame without an answer");
+        answer.map_err(log).ok()
     }
 
     pub(super) fn send(&self, interface: InterfaceId, bytes: &[u8]) {
@@ -114,7 +137,7 @@ impl Supervisor {
     }
 
     /// The kernel's number of the link that has an interface's addresses and neighbours.
-    fn ip_link_of(&self, interface: InterfaceId) -> Option<u32> {
+    pub(super) fn ip_link_of(&self, interface: InterfaceId) -> Option<u32> {
         let port = *ports(&self.config).get(interface.index())?;
         match port.bridge {
             Some(_) => Some(self.netlink.state().ip_link(port)?.index),
@@ -156,14 +179,14 @@ impl Supervisor {
         }
     }
 
-    pub(super) async fn resolve(&mut self, interface: InterfaceId, address: IpAddr) {
-        if !self.asked.is_due((interface, address), crate::clock::now()) {
-            return;
-        }
-        let Some(index) = self.ip_link_of(interface) else { return };
-        if let Err(error) = self.resolver.resolve(index, address).await {
-            tracing::debug!(%address, %error, "neighbour not asked for");
-        }
+    /// A neighbour that packets wait for.
+    fn resolution(&mut self, interface: InterfaceId, address: IpAddr) -> Option<NeighbourRequest> {
+        let link = self.ip_link_of(interface)?;
+        // What has been heard of it meanwhile is on its way to the workers.
+        let is_known =
+            self.netlink.state().neighbour(link, address).is_some_and(|n| n.usable_mac().is_some());
+        let is_due = !is_known && self.asked.is_due((interface, address), crate::clock::now());
+        is_due.then_some(NeighbourRequest::Resolve((link, address)))
     }
 
     /// A port's bridge learns of a station whose packets it never sees.

@@ -31,8 +31,11 @@ impl Supervisor {
         let said: Said =
             wanted.iter().map(|one| (Arc::clone(&one.config), one.place, one.standing)).collect();
         if said != self.vrrp_said {
-            self.vrrp_said = said;
-            self.failover.follow(wanted);
+            match self.failover.follow(wanted) {
+                Ok(()) => self.vrrp_said = said,
+                // Tried again by the next tick.
+                Err(busy) => tracing::error!(event = "vrrp", "{busy}"),
+            }
         }
     }
 
@@ -45,16 +48,19 @@ impl Supervisor {
         })
     }
 
-    /// Over IPv6 adverts come from a link-local address (RFC 9568 section 5.1.2.1).
+    /// Over IPv6 adverts come from a link-local address (RFC 9568 section 5.1.2.1); those to peers behind a router from one
+    /// that the router can take replies to.
     fn place_of(&self, instance: &Vrrp) -> Option<Place> {
         let link = self.netlink.state().link(&instance.interface).filter(|link| link.usable())?;
         let is_virtual = |address: &IpAddr| {
             instance.priority != Priority::OWNER
                 && self.config.vrrp.iter().any(|other| other.addresses.contains(address))
         };
+        let is_far = |peer: &IpAddr| matches!(peer, IpAddr::V6(v6) if !v6.is_unicast_link_local());
+        let is_routed = instance.peers.iter().any(is_far);
         let fits = |address: &IpAddr| match address {
             IpAddr::V4(_) => instance.is_ipv4(),
-            IpAddr::V6(v6) => !instance.is_ipv4() && v6.is_unicast_link_local(),
+            IpAddr::V6(v6) => !instance.is_ipv4() && v6.is_unicast_link_local() != is_routed,
         };
         let mut own = self.netlink.state().addresses_of(link.index);
         let own = own.find(|address| fits(address) && !is_virtual(address))?;
@@ -107,7 +113,9 @@ impl Supervisor {
         if !self.config.vrrp.is_empty() {
             tracing::info!("stopping, once others are masters of what this box is master of");
         }
-        self.failover.shut_down();
+        if let Err(busy) = self.failover.shut_down() {
+            tracing::error!(event = "vrrp", "{busy}; a further signal tries it again");
+        }
     }
 
     pub(super) fn hear_vrrp(&mut self) {
@@ -148,7 +156,7 @@ impl Supervisor {
             let state = report.state.word();
             return Err(Refusal::conflict(format!("{name} is {state} here: only the master can hand over")));
         }
-        self.failover.hand_over(name);
+        self.failover.hand_over(name).map_err(|busy| Refusal::failed(busy.to_string()))?;
         tracing::info!(event = "vrrp", vrrp = name, "hands over by hand");
         Ok(view::VrrpState { name: name.to_owned(), state: report.state.word().to_owned() })
     }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use dataplane::snapshot::{CAPACITY, Fate};
+use dataplane::types::Protocol;
 
 use super::Supervisor;
+use super::requests::must_run;
 use crate::api::request::{ConfigText, Refusal};
 use crate::api::view;
 use crate::compile::{Facts, Tight, moved, tight};
@@ -19,6 +21,7 @@ impl Supervisor {
     /// Answers whether the file is right, what it would change, and what that would mean. Nothing is changed.
     pub(super) fn plan(&self, text: &ConfigText) -> Result<view::Planned, Refusal> {
         let (config, diagnostics) = self.read(text)?;
+        must_run(&text.name, &config)?;
         let plan = plan::plan(&self.config, &config);
         let forecast = Some(self.forecast(&config, &plan));
         let config_generation = self.config_generation;
@@ -52,15 +55,18 @@ impl Supervisor {
         for (id, member) in after.members().filter_map(|(id, member)| Some((id, member?))) {
             let before = self.inventory.get(id);
             let active = dataplane.backend(id).active_flows;
+            // Datagrams move: no connection is cut by it.
             let ends = |member: &Member| match member.fate(facts.now) {
+                _ if member.protocol == Protocol::Udp => false,
                 Fate::Reset => true,
                 Fate::Move => member.forwarding.mode().is_two_way(),
-                Fate::Stays | Fate::Leave => false,
+                Fate::Stays | Fate::Leave | Fate::Review => false,
             };
             if ends(member) && !before.is_some_and(ends) {
                 cut += active;
             }
-            if member.has_left() && !before.is_some_and(Member::has_left) {
+            let goes_on = member.fate(facts.now) != Fate::Move;
+            if goes_on && member.has_left() && !before.is_some_and(Member::has_left) {
                 leaving += active;
             }
         }

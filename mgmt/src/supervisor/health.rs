@@ -69,6 +69,7 @@ fn check_view(check: &CheckReport, now: Instant) -> view::Check {
         since_seconds: seconds(check.since, now),
         results: check.runs,
         failures: check.failures,
+        not_run: check.not_run,
     }
 }
 

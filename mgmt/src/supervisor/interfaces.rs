@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use dataplane::types::InterfaceId;
+use dataplane::{Dataplane, VlanTags};
 
 use super::{Supervisor, pools};
-use crate::compile::{Conflict, conflicts};
-use crate::net::Link;
+use crate::compile::{Conflict, conflicts, hidden_tags};
+use crate::config::Config;
 use crate::net::bridges::refuse_foreign_ports;
+use crate::net::{Link, NetState};
 
 /// What is known of the interfaces since the last look.
 #[derive(Debug, Default)]
@@ -81,7 +83,17 @@ impl Supervisor {
             if occasion == Occasion::Change && before.is_some_and(|refused| refused.link == tried(link)) {
                 continue;
             }
-            match self.dataplane.attach(id, link.index) {
+            let attached = self.dataplane.attach(id, link.index).map_err(|error| error.to_string());
+            let served = attached.and_then(|()| {
+                let hidden = with_hidden_tags(&self.dataplane);
+                let it = hidden.iter().map(String::as_str).filter(|name| *name == interface.name);
+                let conflict = hidden_tags(&self.config, self.netlink.state(), it).pop_first();
+                conflict.map_or(Ok(()), |conflict| {
+                    self.dataplane.detach(id);
+                    Err(conflict.to_string())
+                })
+            });
+            match served {
                 Ok(()) => {
                     tracing::info!(event = "interface", interface = interface.name, "is back");
                     self.interfaces.in_use[id.index()] = Some(link.index);
@@ -91,15 +103,24 @@ impl Supervisor {
                         self.interfaces.strayed.insert(id);
                     }
                 }
-                Err(error) => {
-                    let reason = error.to_string();
+                Err(reason) => {
                     if before.is_none_or(|refused| refused.reason != reason) {
-                        tracing::error!(event = "interface", %error, "is back but cannot be used; tried again each second");
+                        tracing::error!(
+                            event = "interface",
+                            error = reason,
+                            "is back but cannot be used; tried again each second"
+                        );
                     }
                     self.interfaces.refused.insert(id, Refused { link: tried(link), reason });
                 }
             }
         }
+    }
+
+    /// What of a configuration needs to see VLAN tags where workers do not see them.
+    pub(super) fn hidden_tags(&self, config: &Config) -> BTreeSet<Conflict> {
+        let hidden = with_hidden_tags(&self.dataplane);
+        hidden_tags(config, self.netlink.state(), hidden.iter().map(String::as_str))
     }
 
     /// Makes ports of their bridges again what came back as another device.
@@ -120,11 +141,51 @@ impl Supervisor {
         let bridges = self.config.bridges().into_iter();
         let foreign = |bridge| refuse_foreign_ports(state, bridge, &self.config.ports_of(bridge)).err();
         let foreign = bridges.filter_map(foreign).map(|error| error.to_string());
-        let conflicts = conflicts(&self.config, state);
-        let wrong: BTreeSet<_> = foreign.chain(conflicts.iter().map(Conflict::to_string)).collect();
+        let mut conflicts = conflicts(&self.config, state);
+        conflicts.extend(self.hidden_tags(&self.config));
+        let mut wrong: BTreeSet<_> = foreign.chain(conflicts.iter().map(Conflict::to_string)).collect();
         for message in wrong.difference(&self.said) {
             tracing::warn!("{message}");
         }
+        let not_followed = state.not_followed().into_iter();
+        let not_followed: BTreeSet<_> = not_followed
+            .map(|what| format!("{what}: workers choose paths as if it were not there, and Linux does not"))
+            .collect();
+        for message in not_followed.difference(&self.said) {
+            tracing::warn!(event = "network.rule-not-followed", "{message}");
+        }
+        wrong.extend(not_followed);
         self.said = wrong;
+    }
+}
+
+/// The interfaces whose VLAN tags workers do not see.
+pub(super) fn with_hidden_tags(dataplane: &Dataplane) -> Vec<String> {
+    let interfaces = dataplane.interfaces().into_iter();
+    interfaces.filter(|status| status.tags == Some(VlanTags::Hidden)).map(|status| status.name).collect()
+}
+
+pub(super) fn warn_of_hidden_tags(interfaces: &[String]) {
+    for interface in interfaces {
+        tracing::warn!(
+            event = "interface.vlan-tags-hidden",
+            interface,
+            "Workers do not see VLAN tags on this interface: tagged frames to a service would leave without their tag. See penstock doctor."
+        );
+    }
+}
+
+/// Once, at the start.
+pub(super) fn tell_of_unfinished(config: &Config, net: &NetState) {
+    let local = config
+        .interfaces
+        .iter()
+        .filter(|interface| net.link(&interface.name).is_some_and(|link| net.is_unfinished(link)));
+    for interface in local {
+        tracing::info!(
+            event = "interface.checksums-finished",
+            interface = interface.name,
+            "Frames of this interface may come from the same machine with unfinished checksums, which workers finish."
+        );
     }
 }

@@ -4,9 +4,12 @@
 //! | event | what follows |
 //! | --- | --- |
 //! | a request on the control socket | an answer; a new snapshot where it changes something |
+//! | neighbours change that are no backends | the same snapshot with these |
 //! | links, routes or neighbours change | a new snapshot; interfaces that vanished are let go or taken back, and virtual IPs announced on them |
 //! | a worker hands over a frame | an answer of ARP or neighbour discovery for a virtual IP; a word if another station claims it |
+//! | a host asks for an address of the node | the kernel learns where the host is, as Linux would have |
 //! | a worker misses a neighbour | the kernel is asked to find it |
+//! | a host begins a flow by another MAC address than it is known by | it is asked where it is |
 //! | a worker hears a station that the bridge does not know | the bridge learns it |
 //! | the kernel has a packet of a check that takes the data path | a worker sends it as it sends a client's |
 //! | a virtual router is in another state | it is told, and its script run; workers know it already |
@@ -15,9 +18,10 @@
 //! | handshakes of clients fail | checks count that as a failure, where the operator wants it |
 //! | checks find that a backend is up, down or of another weight | a new snapshot |
 //! | SIGHUP | the file is read anew |
+//! | a file was read or written | the new configuration is put in force, or the answer goes to whoever waits for it |
 //! | a backend warms up | every fifth of a second a new snapshot with its weight |
 //! | what was put in force for a time is not confirmed | what was before is put in force |
-//! | a second has passed | backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
+//! | a second has passed | stale neighbours that workers send by are verified, backends and pool addresses without flows are forgotten, interfaces tried again, full pools and services without room told of |
 
 mod announce;
 mod bfd;
@@ -26,12 +30,15 @@ mod change;
 mod choice;
 mod claims;
 mod control;
+mod disk;
 mod drops;
 mod failover;
 mod forecast;
 mod health;
 mod interfaces;
+mod neighbours;
 mod observe;
+mod own;
 mod pools;
 mod pressure;
 mod publish;
@@ -41,6 +48,7 @@ mod side_way;
 mod start;
 mod transaction;
 mod views;
+mod watched;
 mod workers;
 
 pub use start::{StartFailure, start};
@@ -59,17 +67,23 @@ use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use crate::api::request::Request;
-use crate::compile::{Compiler, Served};
+use crate::compile::{self, Compiler, Served};
 use crate::config::{Config, Machine};
 use crate::events::Events;
 use crate::failover::Failover;
 use crate::failover::notify::Notifier;
 use crate::failover::watch::Watch;
 use crate::health::engine::Checks;
+use crate::history::Caller;
 use crate::inventory::{Inventory, Member};
-use crate::net::{Groups, Netlink, Resolver};
+use crate::log;
+use crate::net::{Change, Groups, NetError, Netlink, Resolver};
+use crate::pulse::Beat;
+use crate::systemd::Manager;
 use announce::Due;
+use disk::Done;
 use interfaces::Occasion;
+use watched::Watched;
 
 /// How often what is due is looked after.
 const TICK: Duration = Duration::from_secs(1);
@@ -83,6 +97,9 @@ const WARM_STEP: Duration = Duration::from_millis(200);
 /// See the module's head.
 #[derive(Debug)]
 pub struct Supervisor {
+    /// Its turns, without which the thread of VRRP leaves the election.
+    beat: Arc<Beat>,
+    disk: disk::Disk,
     file: PathBuf,
     machine: Machine,
     config: Config,
@@ -114,6 +131,7 @@ pub struct Supervisor {
     punt_event: AsyncFd<std::os::fd::OwnedFd>,
     interfaces: interfaces::Watch,
     asked: control::Asked,
+    learned: neighbours::Learned,
     transaction: transaction::Transaction,
     announced: announce::Announced,
     /// `None`: the kernel has no IPv6.
@@ -121,7 +139,9 @@ pub struct Supervisor {
     /// What is wrong with the network around the box, and was said.
     said: BTreeSet<String>,
     started: Instant,
+    manager: Manager,
     events: Arc<Events>,
+    log: Arc<log::Queue>,
 }
 
 /// What ends the daemon.
@@ -132,7 +152,6 @@ pub enum End {
 }
 
 struct Signals {
-    reload: Signal,
     terminate: Signal,
     interrupt: Signal,
 }
@@ -151,33 +170,28 @@ fn every(pause: Duration) -> Interval {
     interval
 }
 
-/// What was seen so far of what is looked at again and again.
-#[derive(Debug, Default)]
-struct Watched {
-    pressures: pressure::Pressures,
-    /// Services whose handshakes are answered by cookie.
-    cookies: pressure::Pressures,
-    quorums: quorum::Quorums,
-    claims: claims::Claims,
-    workers: workers::Workers,
-}
-
 impl Supervisor {
-    /// Serves until the daemon is asked to end.
-    pub async fn run(&mut self, mut requests: mpsc::Receiver<Request>) -> std::io::Result<End> {
+    /// Serves until the daemon is asked to end. `reload`: SIGHUP, which may have come since the start.
+    pub async fn run(
+        &mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut reload: Signal,
+    ) -> std::io::Result<End> {
         let mut signals = Signals {
-            reload: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         };
         let (mut tick, mut observe, mut warm) = (every(TICK), every(observe::STEP), every(WARM_STEP));
         let mut packet = [0; side_way::PACKET];
         self.warn_of_what_cannot_work();
+        self.warn_of_what_has_come();
         self.join_groups();
         self.announce_vips();
         self.follow_vrrp();
+        self.manager.ready();
         let mut is_ending = false;
         loop {
+            self.beat.turn();
             // Begins with a branch at random, so that none that is always ready starves the others;
             // each keeps its progress when another one is taken.
             tokio::select! {
@@ -205,7 +219,8 @@ impl Supervisor {
                 }
                 () = self.transaction.due() => self.take_back().await,
                 _ = observe.tick(), if self.observes() => self.observe(),
-                _ = signals.reload.recv() => self.reload_by_signal().await,
+                done = self.disk.done() => self.go_on(done).await,
+                _ = reload.recv() => self.reload(Caller::default(), None),
                 () = asked_to_end(&mut signals.terminate, &mut signals.interrupt) => {
                     is_ending = true;
                     self.leave();
@@ -214,21 +229,34 @@ impl Supervisor {
         }
     }
 
+    async fn go_on(&mut self, done: Done) {
+        match done {
+            Done::Read(read) => self.reload_with(read).await,
+            Done::Saved(saved) => self.was_saved(*saved),
+            Done::Recorded(written) => transaction::recorded(&written),
+        }
+    }
+
     /// Lets go of what would outlive the daemon.
     pub async fn stop(mut self) {
+        self.manager.stopping();
         self.notifier.finish(LAST_SCRIPTS).await;
         self.resolver.release().await;
         self.side_way.release().await;
+        self.disk.finish().await;
     }
 
-    async fn network_changed(&mut self, changed: Result<(), crate::net::NetError>) {
-        if let Err(error) = changed {
-            tracing::error!(%error, "the network's state is not known for now");
-            return;
+    async fn network_changed(&mut self, changed: Result<Change, NetError>) {
+        match changed {
+            Err(error) => return tracing::error!(%error, "the network's state is not known for now"),
+            Ok(Change::Neighbours(touched)) if self.publish_neighbours(&touched) => return,
+            Ok(Change::Neighbours(_) | Change::Whole) => {}
         }
+        self.machine.learn_altnames(self.netlink.state().altnames());
         self.watch_interfaces(Occasion::Change);
         self.rejoin_bridges().await;
         self.warn_of_what_has_come();
+        self.follow_own_addresses();
         self.publish();
         self.join_groups();
         self.follow_vrrp();
@@ -236,11 +264,11 @@ impl Supervisor {
         self.keep_neighbours().await;
     }
 
-    /// Whether the flows of a drained backend are to end from now on.
+    /// Whether something else becomes of the flows of a backend from now on.
     fn has_met_a_deadline(&self, now: Instant) -> bool {
         let snapshot = self.dataplane.snapshot();
         let has_met = |(id, member): (BackendId, &Member)| {
-            member.deadline().is_some() && snapshot.fate(id) != member.fate(now)
+            member.has_deadlines() && snapshot.fate(id) != compile::fate(member, snapshot.backend(id), now)
         };
         self.inventory.members().filter_map(|(id, member)| Some((id, member?))).any(has_met)
     }
@@ -254,12 +282,15 @@ impl Supervisor {
         }
         self.watch_pools();
         self.watch_pressure();
+        self.dataplane.keep_tags();
         self.watch_interfaces(Occasion::Tick);
         self.rejoin_bridges().await;
         self.announce(Due::Repeated);
         self.asked.forget(now);
+        self.verify_used_neighbours().await;
         self.keep_neighbours_now_and_then().await;
         self.watch_workers();
+        self.watch_checks();
         self.settle_claims();
         self.follow_vrrp();
         self.pet_watchdog();

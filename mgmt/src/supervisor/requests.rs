@@ -7,15 +7,43 @@ use dataplane::SteeringError;
 use tokio::sync::oneshot;
 
 use super::Supervisor;
+use super::disk::Done;
 use crate::api::request::{ConfigText, Refusal, Reply, Request};
 use crate::api::view;
-use crate::compile::{Served, is_behind_a_router, tunnel_source};
-use crate::config::{self, Config, Diagnostic, Forwarding};
+use crate::compile::{Served, is_behind_a_router, shared_addresses, tunnel_source};
+use crate::config::{self, Config, Diagnostic, Errors, Forwarding};
+use crate::files;
+use crate::health::check::examine::{For, examine};
 use crate::history::Caller;
+use crate::net::own_addresses;
 
-fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
+/// Whether a configuration is refused because checks of it cannot run here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checks {
+    /// It is: files of TLS cannot be used, or a script's user is missing.
+    MustRun,
+    /// It is not. A rollback is for emergencies, and such checks leave their backends as they are.
+    MayNotRun,
+}
+
+/// Refuses a configuration whose checks cannot run here.
+pub(super) fn must_run(name: &str, config: &Config) -> Result<(), Refusal> {
+    let findings = examine(config, For::ThisDaemon);
+    if findings.is_empty() { Ok(()) } else { Err(Refusal::invalid(name, Errors(findings))) }
+}
+
+pub(super) fn reply<T>(to: Reply<T>, answer: Result<T, Refusal>) {
     // Who asked may have hung up; that is no concern of ours.
     let _: Result<(), _> = oneshot::Sender::send(to, answer);
+}
+
+/// The configuration file, as it was read again.
+#[derive(Debug)]
+pub(super) struct Read {
+    text: Result<String, Errors>,
+    by: (Caller, &'static str),
+    /// Where the answer goes; the log, for SIGHUP.
+    to: Option<Reply<view::Planned>>,
 }
 
 impl Supervisor {
@@ -39,13 +67,10 @@ impl Supervisor {
             Request::Check(text, to) => reply(to, self.check(&text)),
             Request::Plan(text, to) => reply(to, self.plan(&text)),
             Request::Apply(text, confirm, caller, to) => {
-                let answer = self.apply(&text, confirm, (caller, "apply")).await;
+                let answer = self.apply(&text, confirm, (caller, "apply"), Checks::MustRun).await;
                 reply(to, answer);
             }
-            Request::Reload(caller, to) => {
-                let answer = self.reload((caller, "reload")).await;
-                reply(to, answer);
-            }
+            Request::Reload(caller, to) => self.reload(caller, Some(to)),
             Request::Confirm(caller, to) => reply(to, self.confirm(caller)),
             Request::Rollback(number, caller, to) => {
                 let answer = self.rollback(number, caller).await;
@@ -53,7 +78,7 @@ impl Supervisor {
             }
             Request::History(to) => reply(to, Ok(self.history())),
             Request::Text(number, to) => reply(to, self.history_text(number)),
-            Request::SetBackend(which, change, to) => reply(to, self.set_backend(&which, change)),
+            Request::SetBackend(which, change, to) => self.set_backend(&which, change, to),
             Request::Persistence(service, to) => reply(to, self.persistence(service.as_deref())),
             Request::Flush(query, to) => reply(to, self.flush(&query)),
             Request::Explain(service, (client, port), to) => reply(to, self.explain(&service, client, port)),
@@ -68,11 +93,14 @@ impl Supervisor {
         &self,
         ConfigText { name, text }: &ConfigText,
     ) -> Result<(Config, Vec<Diagnostic>), Refusal> {
-        config::load_str(name, text, &self.machine).map_err(|errors| Refusal::invalid(name, errors))
+        let own = own_addresses(self.netlink.state());
+        let read = config::load_str_on(name, text, &self.machine, &own);
+        read.map_err(|errors| Refusal::invalid(name, errors))
     }
 
     fn check(&self, text: &ConfigText) -> Result<view::Checked, Refusal> {
         let (config, diagnostics) = self.read(text)?;
+        must_run(&text.name, &config)?;
         let backends = config.services.iter().map(|service| service.backends.len()).sum();
         Ok(view::Checked { services: config.services.len(), backends, diagnostics })
     }
@@ -108,6 +136,7 @@ impl Supervisor {
     fn follow_configuration(&mut self) {
         let dataplane = &self.dataplane;
         self.inventory.follow(&self.config, crate::clock::now(), |id| dataplane.backend(id));
+        self.follow_own_addresses();
         self.served = Served::new(&self.config);
         self.follow_checks();
     }
@@ -115,13 +144,8 @@ impl Supervisor {
     /// Nobody else can know: it depends on routes and addresses.
     pub(super) fn warn_of_what_cannot_work(&self) {
         let snapshot = self.dataplane.snapshot();
-        for address in snapshot.local_addresses.iter().filter(|address| self.served.is_host(**address)) {
-            tracing::warn!(
-                %address,
-                "is a virtual IP, and an interface has it too: Linux gets no packets to it any more, those to \
-                 ports without a service included; take it off the interface, and reach the box by another \
-                 address"
-            );
+        for shared in shared_addresses(&self.served, self.netlink.state()) {
+            tracing::warn!(event = "network.virtual-address-on-interface", "{shared}");
         }
         let (fib, facts) = (&snapshot.fib, self.facts());
         let backends = self.config.services.iter().flat_map(|s| s.backends.iter().map(move |b| (s, b)));
@@ -148,34 +172,51 @@ impl Supervisor {
         }
     }
 
-    async fn reload(&mut self, by: (Caller, &str)) -> Result<view::Planned, Refusal> {
-        let name = self.file.display().to_string();
-        let text = config::read_file(&self.file).map_err(|errors| Refusal::invalid(&name, errors))?;
-        self.apply(&ConfigText { name, text }, None, by).await
+    /// Has the file read. `to`: who has asked for it; nobody, for SIGHUP.
+    pub(super) fn reload(&mut self, caller: Caller, to: Option<Reply<view::Planned>>) {
+        let (file, how) = (self.file.clone(), if to.is_some() { "reload" } else { "reload by SIGHUP" });
+        if let Err(busy) = self.disk.has_room() {
+            let refused = Err(Refusal::failed(format!("{} is not read: {busy}", file.display())));
+            return answer_reload(to, refused);
+        }
+        self.disk.run(move || Done::Read(Read { text: files::configuration(&file), by: (caller, how), to }));
     }
 
-    /// SIGHUP: who sent it reads the log.
-    pub(super) async fn reload_by_signal(&mut self) {
-        match self.reload((Caller::default(), "reload by SIGHUP")).await {
-            Ok(planned) => {
-                for warning in planned.diagnostics {
-                    tracing::warn!("{warning}");
-                }
-                tracing::info!(
-                    event = "configuration",
-                    generation = planned.config_generation,
-                    "configuration reloaded"
-                );
+    /// What was read is put in force.
+    pub(super) async fn reload_with(&mut self, Read { text, by, to }: Read) {
+        let name = self.file.display().to_string();
+        let answer = match text {
+            Ok(text) => self.apply(&ConfigText { name, text }, None, by, Checks::MustRun).await,
+            Err(errors) => Err(Refusal::invalid(&name, errors)),
+        };
+        answer_reload(to, answer);
+    }
+}
+
+/// The answer to SIGHUP is in the log.
+fn answer_reload(to: Option<Reply<view::Planned>>, answer: Result<view::Planned, Refusal>) {
+    if let Some(to) = to {
+        return reply(to, answer);
+    }
+    match answer {
+        Ok(planned) => {
+            for warning in planned.diagnostics {
+                tracing::warn!("{warning}");
             }
-            Err(refusal) => {
-                tracing::error!(
-                    event = "configuration",
-                    "{}; the running configuration goes on",
-                    refusal.message
-                );
-                for detail in refusal.details {
-                    tracing::error!("{detail}");
-                }
+            tracing::info!(
+                event = "configuration",
+                generation = planned.config_generation,
+                "configuration reloaded"
+            );
+        }
+        Err(refusal) => {
+            tracing::error!(
+                event = "configuration",
+                "{}; the running configuration goes on",
+                refusal.message
+            );
+            for detail in refusal.details {
+                tracing::error!("{detail}");
             }
         }
     }

@@ -4,16 +4,20 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
+use dataplane::snapshot::Rss;
 use dataplane::{Dataplane, InterfaceSetup, Setup, StartError, at_once};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::disk::Disk;
 use super::{
-    Supervisor, Watched, announce, bfd, control, failover, interfaces, observe, pools, side_way, transaction,
+    Supervisor, Watched, announce, bfd, control, failover, interfaces, neighbours, observe, pools, side_way,
+    transaction,
 };
 use crate::bfd::engine::Bfd;
-use crate::compile::{Compiler, Conflict, Facts, Served, conflicts};
+use crate::compile::{Compiler, Conflict, Facts, Served, conflicts, hidden_tags};
 use crate::config::{Config, Machine};
 use crate::events::Events;
 use crate::failover::Failover;
@@ -21,8 +25,11 @@ use crate::failover::notify::Notifier;
 use crate::health::check::script::Launcher;
 use crate::health::engine::{self, Checks};
 use crate::inventory::Inventory;
+use crate::log;
 use crate::net::bridges::refuse_foreign_ports;
-use crate::net::{BridgeError, Groups, NetError, NetState, Netlink};
+use crate::net::{BridgeError, Groups, Link, NetError, NetState, Netlink};
+use crate::pulse::Beat;
+use crate::systemd::Manager;
 
 /// Why the box did not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +65,9 @@ pub enum StartFailure {
     /// The thread of BFD.
     #[error("cannot run BFD: {0}")]
     Bfd(std::io::Error),
+    /// The thread that reads and writes files.
+    #[error("cannot read and write files: {0}")]
+    Disk(std::io::Error),
     /// The event of the workers cannot be watched.
     #[error("cannot watch the workers: {0}")]
     Watch(#[from] std::io::Error),
@@ -75,7 +85,7 @@ pub async fn start(
     (file, text): (PathBuf, String),
     machine: Machine,
     config: Config,
-    events: Arc<Events>,
+    (events, log): (Arc<Events>, Arc<log::Queue>),
 ) -> Result<Supervisor, StartFailure> {
     let mut netlink = Netlink::open().await?;
     let setup = setup(&config, &machine, netlink.state())?;
@@ -85,23 +95,17 @@ pub async fn start(
     }
     provide_bridges(&mut netlink, &config).await?;
     let (now, workers) = (crate::clock::now(), setup.cores.len());
-    let (mut inventory, mut compiler) = (Inventory::default(), Compiler::default());
     let rss: Vec<_> = config.interfaces.iter().map(|interface| pools::rss(&interface.name)).collect();
-    // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
-    let (net, cores) = (netlink.state(), std::thread::available_parallelism().map_or(1, usize::from));
-    let first = || {
-        inventory.follow(&config, now, |_| dataplane::BackendStats::default());
-        compiler.build_on(cores);
-        compiler.compile(&Facts { config: &config, inventory: &inventory, net, rss: &rss, workers, now })
-    };
-    let (first, prepared) = at_once(first, || Dataplane::prepare(&setup));
-    compiler.build_on(cores.saturating_sub(workers));
-    let dataplane = Dataplane::start(&setup, prepared?, first)?;
-    let punt_event = punt_event(&dataplane)?;
-    let resolver = netlink.resolver();
-    let (failover, bfd, checks) = threads(&dataplane)?;
+    let (dataplane, inventory, compiler) = started(&setup, (&config, netlink.state(), &rss), now)?;
+    examine_frames(&dataplane, &config, netlink.state())?;
+    let (punt_event, resolver) = (punt_event(&dataplane)?, netlink.resolver());
+    let beat = Arc::<Beat>::default();
+    let (failover, bfd, checks) = threads(&dataplane, &beat)?;
+    let watched = Watched::new(&checks);
     let transaction = transaction::Transaction::begin(&config, file.display().to_string(), text);
     let mut supervisor = Supervisor {
+        beat,
+        disk: Disk::start().map_err(StartFailure::Disk)?,
         file,
         machine,
         served: Served::new(&config),
@@ -127,19 +131,56 @@ pub async fn start(
         punt_event,
         interfaces: interfaces::Watch::new(&setup),
         asked: control::Asked::default(),
-        watched: Watched::default(),
+        learned: neighbours::Learned::default(),
+        watched,
         transaction,
         announced: announce::Announced::default(),
         groups: Groups::new().ok(),
         said: BTreeSet::new(),
         started: now,
+        manager: Manager::default(),
         events,
+        log,
     };
     supervisor.tell_quorums(|_| true);
     supervisor.follow_checks();
     supervisor.follow_side_way().await;
     supervisor.keep_neighbours().await;
     Ok(supervisor)
+}
+
+/// The data plane with its first snapshot, and what later ones are made from.
+fn started(
+    setup: &Setup,
+    (config, net, rss): (&Config, &NetState, &[Option<Rss>]),
+    now: Instant,
+) -> Result<(Dataplane, Inventory, Compiler), StartError> {
+    let (mut inventory, mut compiler) = (Inventory::default(), Compiler::default());
+    let workers = setup.cores.len();
+    // Nothing is forwarded yet: every core builds. Later on the workers' are left alone.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let first = || {
+        inventory.follow(config, now, |_| dataplane::BackendStats::default());
+        super::own::take_own(&mut inventory, &crate::net::own_addresses(net), now);
+        compiler.build_on(cores);
+        compiler.compile(&Facts { config, inventory: &inventory, net, rss, workers, now })
+    };
+    let (first, prepared) = at_once(first, || Dataplane::prepare(setup));
+    compiler.build_on(cores.saturating_sub(workers));
+    let dataplane = Dataplane::start(setup, prepared?, first)?;
+    Ok((dataplane, inventory, compiler))
+}
+
+/// Whether workers get frames as they were sent: with their tags, and with checksums.
+fn examine_frames(dataplane: &Dataplane, config: &Config, net: &NetState) -> Result<(), StartFailure> {
+    let hidden = interfaces::with_hidden_tags(dataplane);
+    let conflicts = hidden_tags(config, net, hidden.iter().map(String::as_str));
+    if !conflicts.is_empty() {
+        return Err(StartFailure::Conflicts(conflicts));
+    }
+    interfaces::warn_of_hidden_tags(&hidden);
+    interfaces::tell_of_unfinished(config, net);
+    Ok(())
 }
 
 fn punt_event(dataplane: &Dataplane) -> std::io::Result<AsyncFd<OwnedFd>> {
@@ -152,11 +193,15 @@ fn punt_event(dataplane: &Dataplane) -> std::io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// Whatever has a thread of its own. What BFD finds goes straight to the others.
-fn threads(dataplane: &Dataplane) -> Result<(Failover, bfd::Sessions, Checks), StartFailure> {
+fn threads(
+    dataplane: &Dataplane,
+    beat: &Arc<Beat>,
+) -> Result<(Failover, bfd::Sessions, Checks), StartFailure> {
     raise_descriptors();
-    let failover = Failover::start(dataplane.epoch()).map_err(StartFailure::Failover)?;
+    let failover = Failover::start(dataplane.epoch(), Arc::clone(beat)).map_err(StartFailure::Failover)?;
     let thread = Bfd::start(Box::new(failover.messenger())).map_err(StartFailure::Bfd)?;
-    let checks = Checks::start(Launcher::own(), Arc::clone(thread.board())).map_err(StartFailure::Checks)?;
+    let checks = Checks::start(Launcher::own(), Arc::clone(thread.board()), Arc::clone(beat));
+    let checks = checks.map_err(StartFailure::Checks)?;
     Ok((failover, bfd::Sessions { thread, said: BTreeSet::new() }, checks))
 }
 
@@ -195,7 +240,7 @@ fn setup(config: &Config, machine: &Machine, net: &NetState) -> Result<Setup, St
     let interfaces = config.interfaces.iter().map(|interface| {
         let name = interface.name.clone();
         let Some(link) = net.link(&name) else {
-            let there: Vec<_> = net.links().map(|link| link.name.as_str()).collect();
+            let there: Vec<_> = net.links().map(Link::names).collect();
             return Err(StartFailure::NoInterface { name, there: there.join(", ") });
         };
         if !link.usable() {

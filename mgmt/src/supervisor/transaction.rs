@@ -4,11 +4,13 @@ use std::future;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::Supervisor;
+use super::disk::Done;
+use super::requests::{Checks, must_run};
 use crate::api::request::{ConfigText, Refusal};
 use crate::api::view;
 use crate::compile::conflicts;
 use crate::config::{self, Config};
-use crate::history::{Caller, Entry, History};
+use crate::history::{Caller, Entry, History, Writing};
 
 /// What was put in force, and what waits to be confirmed.
 #[derive(Debug)]
@@ -41,22 +43,27 @@ impl Transaction {
             (last.map_or(0, |last| last.number), latest.next().map(|entry| entry.number));
         let mut transaction = Self { history, in_force, before, pending: None };
         if !is_same {
-            transaction.record(Caller::default(), "start", ConfigText { name, text });
+            let writing = transaction.record(Caller::default(), "start", ConfigText { name, text });
+            recorded(&writing.write());
         }
         transaction
     }
 
-    /// What is in force now.
-    fn record(&mut self, by: Caller, how: impl Into<String>, ConfigText { name, text }: ConfigText) {
+    /// What is in force now; and what is to be written of it.
+    #[must_use]
+    fn record(
+        &mut self,
+        by: Caller,
+        how: impl Into<String>,
+        ConfigText { name, text }: ConfigText,
+    ) -> Writing {
         let how = how.into();
         tracing::info!(event = "configuration", how, name, uid = by.uid, "in force is now");
         let at = crate::clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (number, written) = self.history.record(Entry { number: 0, at, by, how, name, text });
-        if let Err(error) = written {
-            tracing::warn!(%error, "the history of configurations cannot be written, and ends with the daemon");
-        }
+        let (number, writing) = self.history.add(Entry { number: 0, at, by, how, name, text });
         self.before = Some(self.in_force).filter(|number| *number > 0);
         self.in_force = number;
+        writing
     }
 
     /// When something has to be taken back; never, if nothing waits.
@@ -83,12 +90,28 @@ impl Transaction {
     }
 }
 
+/// It is in the memory of the daemon in any case.
+pub(super) fn recorded(written: &std::io::Result<()>) {
+    if let Err(error) = written {
+        tracing::warn!(%error, "the history of configurations cannot be written, and ends with the daemon");
+    }
+}
+
 impl Supervisor {
+    fn record(&mut self, by: Caller, how: impl Into<String>, text: ConfigText) {
+        let writing = self.transaction.record(by, how, text);
+        match self.disk.has_room() {
+            Ok(()) => self.disk.run(move || Done::Recorded(writing.write())),
+            Err(busy) => recorded(&Err(std::io::Error::other(busy))),
+        }
+    }
+
     pub(super) async fn apply(
         &mut self,
         text: &ConfigText,
         confirm: Option<Duration>,
         (caller, how): (Caller, &str),
+        checks: Checks,
     ) -> Result<view::Planned, Refusal> {
         self.transaction.refuse_while_pending()?;
         let mut planned = self.plan_without_forecast(text)?;
@@ -96,7 +119,11 @@ impl Supervisor {
             return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
         }
         let (config, _) = self.read(text)?;
-        let conflicts = conflicts(&config, self.netlink.state());
+        if checks == Checks::MustRun {
+            must_run(&text.name, &config)?;
+        }
+        let mut conflicts = conflicts(&config, self.netlink.state());
+        conflicts.extend(self.hidden_tags(&config));
         if !conflicts.is_empty() {
             return Err(Refusal::conflicts(&text.name, &conflicts));
         }
@@ -106,7 +133,7 @@ impl Supervisor {
             tracing::info!(event = "configuration", change, "configuration");
         }
         if !planned.plan.is_empty() || confirm.is_some() {
-            self.transaction.record(caller, how, text.clone());
+            self.record(caller, how, text.clone());
         }
         if let Some(time) = confirm {
             // A time that no clock reaches is never over.
@@ -165,7 +192,8 @@ impl Supervisor {
         };
         let entry = self.transaction.history.get(number).ok_or_else(missing)?;
         let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };
-        self.apply(&text, None, (caller, &format!("rollback to {number}"))).await
+        let how = format!("rollback to {number}");
+        self.apply(&text, None, (caller, &how), Checks::MayNotRun).await
     }
 
     async fn put_back(&mut self, caller: Caller, why: &str) -> Result<view::Planned, Refusal> {
@@ -179,7 +207,7 @@ impl Supervisor {
         }
         if let Some(entry) = self.transaction.history.get(number) {
             let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };
-            self.transaction.record(caller, format!("{why}: back to {number}"), text);
+            self.record(caller, format!("{why}: back to {number}"), text);
         }
         // What was not wanted is nothing to go back to.
         self.transaction.before = earlier;
@@ -246,7 +274,7 @@ mod tests {
     fn a_restart_with_the_same_file_is_no_other_configuration() {
         let dir = crate::api::fake::fresh_dir();
         let text = format!("[node]\nstate_dir = \"{}\"\n[[interface]]\nname = \"eth0\"\n", dir.display());
-        let machine = Machine { cores: 4, hostname: "lb1".to_owned() };
+        let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
         let config = load_str("lb.toml", &text, &machine).unwrap().0;
         let begin = |text: &str| Transaction::begin(&config, "lb.toml".to_owned(), text.to_owned());
         let first = begin(&text);

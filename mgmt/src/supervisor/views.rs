@@ -34,6 +34,8 @@ impl Supervisor {
             services: self.config.services.len(),
             vrrp: self.vrrp_states(),
             disputes: self.dispute_views(),
+            log_lines_lost: self.log.lost(),
+            checks_stalled: self.watched.checks.is_stalled(),
         }
     }
 
@@ -59,6 +61,7 @@ impl Supervisor {
                 mac: self.netlink.state().link(&status.name).map(|link| link.mac.to_string()),
                 xdp: view::xdp_word(status.attachment).to_owned(),
                 zero_copy: status.zero_copy,
+                vlan_tags: view::tags_word(status.tags).to_owned(),
                 queues: status.queues,
                 rx_packets: status.rx_packets,
                 tx_packets: status.tx_packets,
@@ -116,6 +119,7 @@ impl Supervisor {
             pressure: self.watched.pressures.is_pressed(&service.name),
             stateless_packets: counts.stateless_packets,
             recycled_flows: counts.recycled_flows,
+            clashed_flows: counts.clashed_flows,
             syn_proxy: syn_proxy_view(compiled),
             refused: counts.refused.iter().map(|(why, count)| (why.code().to_owned(), *count)).collect(),
             snat: snat_view(service, snapshot, &ids),
@@ -163,6 +167,7 @@ impl Supervisor {
             bytes_in: stats.bytes_in,
         };
         self.add_health(member, &mut backend);
+        Self::add_own(member, &mut backend);
         Some(backend)
     }
 

@@ -6,6 +6,7 @@ use dataplane::WorkerStats;
 use dataplane::types::WorkerId;
 
 use super::Supervisor;
+use crate::pulse;
 
 /// Looks, one a second, in which a worker has not come round once: an idle one sleeps a tenth of a second.
 const STUCK: u8 = 2;
@@ -78,13 +79,24 @@ impl Supervisor {
         }
     }
 
-    /// Tells systemd that all is well, if it wants to know. A worker that has ended does not come back but by a
-    /// restart.
-    pub(super) fn pet_watchdog(&self) {
-        if self.watched.workers.are_well()
-            && let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Watchdog])
-        {
-            tracing::debug!(%error, "systemd was not told");
+    /// The checks go on in a thread of their own: without it their results stay as they are. To be called once a second.
+    pub(super) fn watch_checks(&mut self) {
+        match self.watched.checks.look(crate::clock::now()) {
+            Some(pulse::Change::Stalled) => tracing::error!(
+                event = "health.stalled",
+                "the thread of the health checks hangs: backends stay up or down as they are until it goes on"
+            ),
+            Some(pulse::Change::GoesOn) => {
+                tracing::warn!(event = "health.goes-on", "the thread of the health checks goes on");
+            }
+            None => {}
+        }
+    }
+
+    /// Reports to the service manager that all is well. A worker that has ended does not come back but by a restart.
+    pub(super) fn pet_watchdog(&mut self) {
+        if self.watched.workers.are_well() {
+            self.manager.alive();
         }
     }
 }

@@ -155,6 +155,7 @@ impl fmt::Debug for Password {
 #[derive(Debug, Clone, Copy)]
 pub struct Advert<'p> {
     endpoints: Endpoints,
+    hop_limit: HopLimit,
     priority: Priority,
     vrid: Vrid,
     interval: AdvertInterval,
@@ -166,7 +167,8 @@ pub struct Advert<'p> {
 
 impl<'p> Advert<'p> {
     /// Checks in the order of RFC 9568 section 7.1 whatever can be checked without a configuration. `message` is
-    /// the IP packet's payload, cut to the length that the IP header says: Ethernet pads short frames.
+    /// the IP packet's payload, cut to the length that the IP header says: Ethernet pads short frames. An advert to one
+    /// peer may have passed routers, so its hop limit is for [`Expected::admit`].
     ///
     /// # Errors
     /// The first reason to refuse it.
@@ -175,7 +177,7 @@ impl<'p> Advert<'p> {
         endpoints: Endpoints,
         hop_limit: HopLimit,
     ) -> Result<Self, Refusal> {
-        if hop_limit != HopLimit::UNROUTED {
+        if endpoints.is_multicast() && hop_limit != HopLimit::UNROUTED {
             return Err(Refusal::HopLimit);
         }
         let (&header, rest) = message.split_first_chunk::<HEADER>().ok_or(Refusal::Length)?;
@@ -212,6 +214,7 @@ impl<'p> Advert<'p> {
         };
         Ok(Self {
             endpoints,
+            hop_limit,
             priority: Priority(priority),
             vrid: Vrid::new(vrid).ok_or(Refusal::Vrid)?,
             interval: interval.ok_or(Refusal::Interval)?,

@@ -122,7 +122,7 @@ fn each_wrong_form_has_its_own_reason() {
 
 fn expected(addresses: &Addresses, interval: AdvertInterval) -> Expected<'_> {
     let (own, peers, coverage) = ([10, 0, 0, 1].into(), &[][..], Coverage::PseudoHeader);
-    Expected { vrid: vrid(), interval, addresses, password: None, own, peers, coverage }
+    Expected { vrid: vrid(), interval, addresses, password: None, own, peers, ttl: (0, 255), coverage }
 }
 
 #[test]
@@ -150,6 +150,49 @@ fn each_advert_that_is_not_ours_has_its_own_reason() {
     let stranger = Expected { peers: &[VIP4.into()], ..expected };
     assert_eq!(stranger.admit(&advert), Err(Refusal::Peer));
     assert!(Expected { peers: &[PEER4.into()], ..expected }.admit(&advert).is_ok());
+}
+
+/// RFC 9568 sections 5.1.1.3 and 5.1.2.3 for adverts to all; of a configured peer whatever the operator takes.
+#[test]
+fn adverts_of_unicast_peers_may_have_passed_routers_and_those_to_all_may_not() {
+    let (own4, own6) = (Ipv4Addr::new(10, 0, 0, 1), Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1));
+    let far6 = Ipv6Addr::new(0xfd00, 0, 0, 1, 0, 0, 0, 2);
+    let to_one = [
+        (one(VIP4), Version::V2, Endpoints::V4 { source: PEER4, destination: own4 }),
+        (one(VIP4), Version::V3, Endpoints::V4 { source: PEER4, destination: own4 }),
+        (one(far6), Version::V3, Endpoints::V6 { source: far6, destination: own6 }),
+    ];
+    for (addresses, version, endpoints) in to_one {
+        let interval = interval(version, 1000);
+        let message = outgoing(&addresses, interval).emit(endpoints).unwrap();
+        let peers = [endpoints.source()];
+        let found = |ttl, hops| {
+            let advert = Advert::new_checked(&message, endpoints, HopLimit(hops))?;
+            Expected { peers: &peers, ttl, ..expected(&addresses, interval) }.admit(&advert).map(|_| ())
+        };
+        for hops in [0, 1, 64, 254, 255] {
+            assert_eq!(found((0, 255), hops), Ok(()), "{version:?} {hops}");
+        }
+        assert_eq!([253, 254, 255].map(|hops| found((254, 255), hops).is_ok()), [false, true, true]);
+        assert_eq!([63, 64, 65].map(|hops| found((1, 64), hops).is_ok()), [true, true, false]);
+        assert_eq!(found((254, 255), 253), Err(Refusal::HopLimit));
+        // Who is no peer stays none, however near it is.
+        let stranger = Expected { peers: &[own4.into()], ..expected(&addresses, interval) };
+        let near = Advert::new_checked(&message, endpoints, HopLimit(255)).unwrap();
+        assert_eq!(stranger.admit(&near), Err(Refusal::Peer));
+    }
+    let multicast = [
+        (one(VIP4), Version::V2, MULTICAST4),
+        (one(VIP4), Version::V3, MULTICAST4),
+        (one(PEER6), Version::V3, MULTICAST6),
+    ];
+    for (addresses, version, endpoints) in multicast {
+        let message = outgoing(&addresses, interval(version, 1000)).emit(endpoints).unwrap();
+        for hops in [0, 1, 64, 254] {
+            let refused = Advert::new_checked(&message, endpoints, HopLimit(hops)).err();
+            assert_eq!(refused, Some(Refusal::HopLimit), "{version:?} {hops}");
+        }
+    }
 }
 
 #[test]

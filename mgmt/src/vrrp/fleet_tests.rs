@@ -30,7 +30,7 @@ fn config(priority: u8, rest: &str) -> Vec<Arc<Vrrp>> {
         instance("one", 1, "10.0.0.100"),
         instance("two", 2, "10.0.0.101")
     );
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}")).0.vrrp
 }
 

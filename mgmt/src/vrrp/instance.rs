@@ -128,6 +128,7 @@ impl Instance {
             password: config.password,
             own: place.own,
             peers: &config.peers,
+            ttl: config.peer_ttl,
             coverage: config.coverage,
         };
         let advert = Advert::new_checked(packet.message, packet.endpoints, packet.hop_limit);

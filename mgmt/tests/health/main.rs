@@ -29,7 +29,7 @@ fn read(keys: &str) -> (Runner, Check) {
         "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\n\
          mode = \"router\"\n[service.health]\n{keys}\n[[service.backend]]\naddress = \"10.0.1.11\"\n"
     );
-    let machine = Machine { cores: 2, hostname: "lb1".to_owned() };
+    let machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
     let config = load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}")).0;
     let check = config.services[0].backends[0].health.as_ref().unwrap().checks[0].clone();
     let launcher = Launcher(Some(env!("CARGO_BIN_EXE_penstockd").into()));

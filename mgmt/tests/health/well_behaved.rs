@@ -83,7 +83,8 @@ fn a_file_is_read_anew_each_time() {
 }
 
 #[test]
-fn a_source_address_that_the_box_does_not_have_is_the_boxs_failure() {
-    let said = fails("check = \"tcp\"\nbind = \"192.0.2.1\"", 1);
-    assert_eq!(said, "the box cannot send: no address or port to send from");
+fn a_source_address_that_the_node_does_not_have_counts_against_no_backend() {
+    let outcome = check("check = \"tcp\"\nbind = \"192.0.2.1\"", 1);
+    let said = "not checked, because of this node: no address or port to send from";
+    assert_eq!((outcome.verdict, &*outcome.said), (Verdict::NotRun, said));
 }

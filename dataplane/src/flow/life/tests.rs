@@ -20,7 +20,7 @@ fn shown(two_way: bool, segments: &[(Direction, u8, u32)]) -> Vec<Option<Recepti
     let tuple = tuple(1, false, Protocol::Tcp);
     let Inserted::Created(entry) = share.insert(&tuple, 2, two_way, Tick(0)) else { panic!("no room") };
     let note = |(direction, flags, at): &(Direction, u8, u32)| {
-        table.entry(entry).note(*direction, Flags(*flags), Tick(*at)).and_then(|turn| turn.reception)
+        table.note(entry, *direction, Flags(*flags), Tick(*at), None).and_then(|turn| turn.reception)
     };
     segments.iter().map(note).collect()
 }

@@ -14,7 +14,7 @@ use crate::snapshot::{Snapshot, Vip};
 use crate::stats::XdpAttachment;
 use crate::types::Prefix;
 use crate::xdp::testing::{BOX_INTERFACE, Tap, address, in_namespace, index_of, ip, udp4, veth};
-use crate::xdp::{Program, Queue, Region, SocketHandle, queues};
+use crate::xdp::{Program, Queue, Region, SocketHandle, VlanTags, queues};
 
 const A: InterfaceId = InterfaceId(0);
 const B: InterfaceId = InterfaceId(1);
@@ -54,7 +54,7 @@ impl Bench {
     /// As the engine does it when an interface is there.
     fn attach(&mut self, id: InterfaceId, name: &str, xdp: XdpPreference) -> Vec<SocketHandle> {
         let setup = InterfaceSetup { name: name.into(), index: index_of(name), xdp };
-        let attachment = self.program.attach(&setup, id).unwrap();
+        let (attachment, _) = self.program.attach(&setup, id).unwrap();
         let generic = xdp == XdpPreference::Generic;
         assert_eq!(attachment == XdpAttachment::Generic, generic);
         let sockets: Vec<_> = (0..queues(name).unwrap())
@@ -103,6 +103,23 @@ impl Bench {
             }
         }
         total
+    }
+
+    /// The frames that a worker gets, until none comes for a while.
+    fn all(&mut self) -> Vec<Vec<u8>> {
+        let (mut all, mut before) = (Vec::new(), usize::MAX);
+        while before != all.len() {
+            before = all.len();
+            self.io.flush();
+            self.io.wait(Duration::from_millis(200));
+            let mut frames = Vec::new();
+            for ring in 0..self.io.rings() {
+                self.io.receive(ring, BATCH, |_, frame| frames.push(frame));
+            }
+            all.extend(frames.iter().map(|frame| frame.bytes().to_vec()));
+            frames.into_iter().for_each(|frame| self.io.recycle(frame));
+        }
+        all
     }
 
     /// A frame that the box itself has to send.
@@ -399,13 +416,48 @@ fn an_attachment_that_is_refused_says_what_is_in_the_way() {
         let reason = refused(&mut first, XdpPreference::Auto);
         assert!(reason.contains("9000") && reason.contains("1774"), "{reason}");
         ip("link set la mtu 1500");
-        assert_eq!(first.attach(&setup(XdpPreference::Auto), A).unwrap(), XdpAttachment::Native);
+        assert_eq!(first.attach(&setup(XdpPreference::Auto), A).unwrap().0, XdpAttachment::Native);
         let reason = refused(&mut second, XdpPreference::Auto);
         assert!(reason.contains("another XDP program is on la"), "{reason}");
         first.detach(A);
-        assert_eq!(second.attach(&setup(XdpPreference::Generic), A).unwrap(), XdpAttachment::Generic);
+        let (attachment, tags) = second.attach(&setup(XdpPreference::Generic), A).unwrap();
+        assert_eq!((attachment, tags), (XdpAttachment::Generic, VlanTags::Hidden), "the other end has them");
         let reason = refused(&mut first, XdpPreference::Copy);
         assert!(reason.contains("another XDP program is on la"), "{reason}");
+    });
+}
+
+/// A bridge takes the tag out of a frame and hands it to its port beside it.
+#[test]
+fn a_vlan_tag_that_travels_beside_the_frame_is_put_back_for_a_worker() {
+    in_namespace(|| {
+        let mut bench = Bench::new(XdpPreference::Auto);
+        veth("near", "far");
+        ip("link set near address 02:00:00:00:00:77");
+        ip("link add bridge type bridge mcast_snooping 0");
+        for port in ["near", "ga"] {
+            ip(&format!("link set {port} master bridge"));
+        }
+        ip("link set bridge up");
+        // Where bridges hand packets to netfilter, that refuses the headers of this test.
+        let _ = std::fs::write("/proc/sys/net/bridge/bridge-nf-call-iptables", "0");
+        let tap = Tap::open("far");
+        let plain = udp4("192.0.2.7", VIP, 1, 2, b"payload");
+        let with = |tags: &[u16]| {
+            let tags = tags.iter().flat_map(|tag| [0x8100_u16.to_be_bytes(), tag.to_be_bytes()].concat());
+            plain[..12].iter().copied().chain(tags).chain(plain[12..].iter().copied()).collect::<Vec<u8>>()
+        };
+        // A bridge needs a moment until its ports forward.
+        let has_come = |_| {
+            tap.send(&plain);
+            !bench.all().is_empty()
+        };
+        assert!((0..20).any(has_come), "frames cross the bridge");
+        // Priority 5, VLAN 77: all of the tag is kept.
+        for frame in [with(&[]), with(&[5 << 13 | 77]), with(&[77, 5 << 13 | 12])] {
+            tap.send(&frame);
+            assert_eq!(bench.all(), [frame]);
+        }
     });
 }
 

@@ -63,7 +63,8 @@ fn from_the_pool<'a>(
     let source = Source { address: address.ok_or(DropReason::NoBackend)?, port: Port(0) };
     let to = towards(backend, &headers.tuple, Some(source)).ok_or(DropReason::NoBackend)?;
     let growth = translate::growth(&headers.tuple, &to, headers);
-    let way = egress::to_backend(context, headers, backend, growth)?;
+    let leaves = egress::Source::Own(to.addresses.source());
+    let way = egress::to_backend(packet, context, headers, (backend, leaves), growth)?;
     let moved = Rewrite::new(&headers.tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     let headers = moved.as_ref().unwrap_or(headers);
     super::clamp(packet, headers, backend);
@@ -90,7 +91,9 @@ fn of_backend(
         return Ok(egress::switch(packet, context, headers)?);
     }
     let growth = translate::growth(&headers.tuple, &to, headers);
-    let way = egress::resolve(context, headers, to.addresses.destination(), growth)?;
+    let leaves = egress::Source::Own(to.addresses.source());
+    let query = egress::query(packet, headers, to.addresses.destination(), leaves);
+    let way = egress::resolve(context, headers, &query, growth)?;
     let moved = Rewrite::new(&headers.tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     let headers = moved.as_ref().unwrap_or(headers);
     proxied::translate(packet, headers, entry, Direction::Return);

@@ -2,6 +2,7 @@
 
 mod client;
 mod foretold;
+mod numbers;
 mod proxied;
 mod split;
 mod to_backend;
@@ -14,10 +15,11 @@ use super::context::Context;
 use super::egress::{self, Growth};
 use super::headers::{Content, Headers};
 use super::verdict::Verdict;
-use crate::flow::{Direction, Found, Tuple, Turn};
+use crate::flow::{Direction, Ending, Found, Tuple, Turn};
 use crate::mode::nat;
 use crate::snapshot::Backend;
 use crate::types::{BackendId, InterfaceId};
+use crate::wire::tcp::Flags;
 pub(super) use foretold::{Way, foretold};
 pub(super) use proxied::on_time;
 pub(super) use to_backend::to_backend;
@@ -60,11 +62,21 @@ fn of_flow(
     tuple: &Tuple,
     flow: Found,
 ) -> Result<InterfaceId, Stop> {
-    if context.table.entry(flow.entry).is_proxied()
-        && let Some(sent) = proxied::instead(packet, context, headers, flow)
-    {
-        return sent;
+    let ends = matches!(headers.content, Content::Segment { flags } if flags.has(Flags::FIN | Flags::RST));
+    if context.table.entry(flow.entry).needs_care(ends) {
+        return with_care(packet, context, headers, flow);
     }
+    translated(packet, context, headers, tuple, flow)
+}
+
+#[inline(always)]
+fn translated(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    tuple: &Tuple,
+    flow: Found,
+) -> Result<InterfaceId, Stop> {
     let sent = in_direction(packet, context, headers, tuple, flow);
     if sent.is_ok() {
         if let Content::Segment { flags } = headers.content
@@ -75,6 +87,48 @@ fn of_flow(
         count(context, flow.backend, flow.direction, headers.packet_length);
     }
     sent
+}
+
+/// Flows whose handshake the node has made, and those of which an end was seen.
+#[inline(never)]
+fn with_care(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    flow: Found,
+) -> Result<InterfaceId, Stop> {
+    let entry = context.table.entry(flow.entry);
+    if entry.is_proxied()
+        && let Some(sent) = proxied::instead(packet, context, headers, flow)
+    {
+        return sent;
+    }
+    match headers.content {
+        Content::Segment { flags } if entry.asks_for_numbers(flags) => {
+            of_ending_flow(packet, context, headers, flow, flags)
+        }
+        _ => translated(packet, context, headers, &headers.tuple, flow),
+    }
+}
+
+/// A segment that ends the connection, or comes after one that does.
+fn of_ending_flow(
+    packet: &mut Packet,
+    context: &mut Context<'_>,
+    headers: &Headers,
+    flow: Found,
+    flags: Flags,
+) -> Result<InterfaceId, Stop> {
+    let Found { entry, direction, backend } = flow;
+    // Before they are translated: they have to be the same in both directions.
+    let numbers = numbers::of(packet, headers, context.table.entry(entry), direction);
+    let interface = in_direction(packet, context, headers, &headers.tuple, flow)?;
+    let segment = Ending { flow: entry, direction, flags, numbers };
+    if let Some(turn) = context.table.note_ending(segment, context.now) {
+        turned(context, backend, turn);
+    }
+    count(context, backend, direction, headers.packet_length);
+    Ok(interface)
 }
 
 #[inline(always)]
@@ -106,7 +160,7 @@ fn carry(
     Ok(interface)
 }
 
-/// A few times in the life of a flow: its handshake is over, or somebody begins to close it.
+/// A few times in the life of a flow: its handshake is over, its end begins or is taken back.
 #[cold]
 fn turned(context: &Context<'_>, backend: BackendId, turn: Turn) {
     let Some(backend) = context.snapshot.backend(backend) else { return };
@@ -115,6 +169,9 @@ fn turned(context: &Context<'_>, backend: BackendId, turn: Turn) {
     }
     if turn.closing {
         backend.meters.backend.closes();
+    }
+    if turn.reopened {
+        backend.meters.backend.reopens();
     }
     if let Some(reception) = turn.reception {
         backend.meters.backend.received(reception);
@@ -140,7 +197,8 @@ fn as_it_is(
     if egress::is_passing(packet, context) {
         return Ok(egress::switch(packet, context, headers)?);
     }
-    let way = egress::resolve(context, headers, tuple.addresses.destination(), Growth::default())?;
+    let query = egress::query(packet, headers, tuple.addresses.destination(), egress::Source::Kept);
+    let way = egress::resolve(context, headers, &query, Growth::default())?;
     nat::decrement_ttl(packet.frame.bytes_mut(), headers, tuple.addresses)?;
     egress::readdress(packet, context, headers, way)
 }

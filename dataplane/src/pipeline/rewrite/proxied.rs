@@ -1,5 +1,4 @@
-//! Flows whose handshake the box has made: until the backend has answered the box speaks for both ends, and then
-//! it translates between the numbers that it has told each.
+//! Flows whose handshake the node has made: it acts for both ends until the backend answers, then it translates numbers.
 
 use super::super::answer::Stop;
 use super::super::batch::{Packet, Route};
@@ -199,7 +198,8 @@ impl Handshaking {
             return Err(DropReason::from(Reason::OutOfPlace).into());
         }
         self.send(context, packet, headers, Direction::Forward, &opened.acknowledgement);
-        if let Some(turn) = entry.note(Direction::Forward, opened.acknowledgement.flags, context.now) {
+        let (flow, flags) = (self.flow.entry, opened.acknowledgement.flags);
+        if let Some(turn) = context.table.note(flow, Direction::Forward, flags, context.now, None) {
             super::turned(context, self.flow.backend, turn);
         }
         self.replace(packet, context, headers, &opened.update)
@@ -240,7 +240,10 @@ fn send(context: &mut Context<'_>, flow: Found, link: &[u8], segment: &Segment) 
     let mut packet = Packet::of_box(frame, flow);
     let network = u16::try_from(link.len()).unwrap_or(0);
     let sent = match put(&mut packet, context, flow, &Headers { network, ..Headers::NONE }, segment) {
-        Ok(headers) => super::carry(&mut packet, context, &headers, &headers.tuple, flow),
+        Ok(headers) => {
+            packet.hash = context.table.hash(&headers.tuple);
+            super::carry(&mut packet, context, &headers, &headers.tuple, flow)
+        }
         Err(reason) => Err(reason.into()),
     };
     match sent {

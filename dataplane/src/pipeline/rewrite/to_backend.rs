@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::answer::Stop;
 use super::super::batch::Packet;
 use super::super::context::Context;
-use super::super::egress::{self, Growth};
+use super::super::egress::{self, Growth, Source as Leaves};
 use super::super::headers::Headers;
 use super::super::verdict::DropReason;
 use super::client;
@@ -30,7 +30,8 @@ pub(in super::super) fn to_backend(
     let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
     match &backend.forwarding {
         Forwarding::Dsr(None) => {
-            let way = egress::to_backend(context, headers, backend, Growth::default())?;
+            let way =
+                egress::to_backend(packet, context, headers, (backend, Leaves::Kept), Growth::default())?;
             super::clamp(packet, headers, backend);
             egress::readdress(packet, context, headers, way)
         }
@@ -53,7 +54,7 @@ fn through_tunnel<'a>(
     tunnel: &'a Tunnel,
 ) -> Result<InterfaceId, Stop> {
     let growth = Growth { more: tunnel.overhead(), less: 0 };
-    let way = egress::to_backend(context, headers, backend, growth)?;
+    let way = egress::to_backend(packet, context, headers, (backend, Leaves::Own(tunnel.source)), growth)?;
     super::clamp(packet, headers, backend);
     let inner = (usize::from(headers.network), headers.packet_length);
     let id = context.fragments.next_identification();
@@ -70,7 +71,7 @@ fn routed_to_backend<'a>(
     backend: &'a Backend,
     flow: Option<EntryRef>,
 ) -> Result<InterfaceId, Stop> {
-    let way = egress::to_backend(context, headers, backend, Growth::default())?;
+    let way = egress::to_backend(packet, context, headers, (backend, Leaves::Kept), Growth::default())?;
     let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
     Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     translate_stream(packet, context, headers, flow);
@@ -87,10 +88,10 @@ fn bridged_to_backend<'a>(
     backend: &'a Backend,
     flow: Option<EntryRef>,
 ) -> Result<InterfaceId, Stop> {
-    let way = egress::to_backend(context, headers, backend, Growth::default())?;
+    let way = egress::to_backend(packet, context, headers, (backend, Leaves::Kept), Growth::default())?;
     let to = towards(backend, tuple, None).ok_or(DropReason::NoBackend)?;
     // A client from elsewhere than the bridge is routed there.
-    let is_inline = egress::is_of_one_bridge(context, packet.ingress, way.interface());
+    let is_inline = egress::is_inline(context, packet.ingress, way);
     let hop = if is_inline { Hop::Transparent } else { Hop::Counted };
     Rewrite::new(tuple, &to, hop).apply(packet, context, headers)?;
     translate_stream(packet, context, headers, flow);
@@ -112,7 +113,7 @@ fn marked_to_backend<'a>(
     backend: &'a Backend,
     code_point: Dscp,
 ) -> Result<InterfaceId, Stop> {
-    let way = egress::to_backend(context, headers, backend, Growth::default())?;
+    let way = egress::to_backend(packet, context, headers, (backend, Leaves::Kept), Growth::default())?;
     let addresses = Addresses::new(tuple.addresses.source(), backend.address);
     let to = Tuple { addresses: addresses.ok_or(DropReason::NoBackend)?, ..*tuple };
     let rewrite = Rewrite { keeps_quote: true, ..Rewrite::new(tuple, &to, Hop::Counted) };
@@ -137,7 +138,8 @@ fn one_arm_to_backend<'a>(
     let source = Source { address: address.ok_or(DropReason::NoBackend)?, port };
     let to = towards(backend, tuple, Some(source)).ok_or(DropReason::NoBackend)?;
     let growth = translate::growth(tuple, &to, headers);
-    let way = egress::to_backend(context, headers, backend, growth)?;
+    let leaves = Leaves::Own(to.addresses.source());
+    let way = egress::to_backend(packet, context, headers, (backend, leaves), growth)?;
     let moved = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     let headers = moved.as_ref().unwrap_or(headers);
     proxied::translate(packet, headers, entry, Direction::Forward);

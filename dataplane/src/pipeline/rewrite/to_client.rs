@@ -38,7 +38,9 @@ pub(super) fn to_client(
         return Ok(egress::switch(packet, context, headers)?);
     }
     let growth = translate::growth(tuple, &to, headers);
-    let way = egress::resolve(context, headers, to.addresses.destination(), growth)?;
+    let leaves = egress::Source::Own(to.addresses.source());
+    let query = egress::query(packet, headers, to.addresses.destination(), leaves);
+    let way = egress::resolve(context, headers, &query, growth)?;
     let moved = Rewrite::new(tuple, &to, Hop::Counted).apply(packet, context, headers)?;
     let headers = moved.as_ref().unwrap_or(headers);
     proxied::translate(packet, headers, entry, Direction::Return);

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::{Detail, Ends, Question};
-use crate::types::{Mac, Protocol};
+use crate::snapshot::{Hop, Snapshot};
+use crate::types::{InterfaceId, Mac, Protocol};
 use crate::wire::checksum::{fold, sum};
 use crate::wire::compose::{self, Payload};
 use crate::wire::ethernet::{self, Ethernet, ethertype};
@@ -13,6 +14,26 @@ use crate::wire::tcp::Flags;
 
 const ICMP: u8 = 1;
 const ICMPV6: u8 = 58;
+
+/// The interface that an address is behind; the first one, if nobody knows.
+pub(super) fn towards(snapshot: &Snapshot, address: IpAddr) -> InterfaceId {
+    snapshot.fib.neighbour_towards(address).map_or(InterfaceId(0), |(interface, _)| interface)
+}
+
+/// Source and destination: on a bridge, what is for no virtual address goes past the box.
+pub(super) fn macs(snapshot: &Snapshot, ingress: InterfaceId, question: &Question) -> (Mac, Mac) {
+    let known = |address| match snapshot.fib.lookup(address) {
+        Hop::Known(next_hop) => Some(next_hop.mac),
+        Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
+    };
+    let interface = snapshot.interface(ingress);
+    let own = interface.map(|interface| interface.bridge_mac.unwrap_or(interface.mac));
+    let is_inline = interface.is_some_and(|interface| interface.bridge.is_some());
+    let destination = question.destination.ip();
+    let past = known(destination).filter(|_| is_inline && !snapshot.vips.contains(destination));
+    let nobody = Mac([0; 6]);
+    (known(question.source.ip()).unwrap_or(nobody), past.or(own).unwrap_or(nobody))
+}
 
 /// `None`: its ends are of different families.
 pub(super) fn build(question: &Question, (source, destination): (Mac, Mac), opens: bool) -> Option<Vec<u8>> {

@@ -5,6 +5,7 @@
 //! not asked for.
 
 mod frame;
+mod node;
 mod walk;
 
 use std::io;
@@ -23,11 +24,12 @@ use crate::flow::{FlowTable, Keeper};
 use crate::fragment::Fragments;
 use crate::io::Frame;
 use crate::limits::{HEADROOM, MAX_FRAME};
-use crate::snapshot::{Fate, Hop, Snapshot};
+use crate::snapshot::{Fate, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
 use crate::tick::Tick;
 use crate::types::{BackendId, InterfaceId, Mac, Protocol, ServiceId, VlanId, WorkerId};
+use crate::unresolved::Unresolved;
 use crate::xdp::Umem;
 
 /// A packet in words.
@@ -46,6 +48,8 @@ pub struct Question {
 pub enum Step {
     /// It came in by this interface.
     Arrives(InterfaceId),
+    /// Its source is an address of the node: it comes in by no interface.
+    OwnAddress,
     /// What it is.
     Parsed {
         /// Its source.
@@ -109,10 +113,16 @@ pub enum Outcome {
     },
     /// The steering program leaves it to Linux: no worker sees it.
     ToLinux,
+    /// Linux sends it, as any packet of its own.
+    SentByLinux,
+    /// It is one of the node to a virtual IP of the node, which has no clients on the node itself.
+    NotServed,
     /// It goes to the management thread.
     ToManagement,
     /// It is a later fragment: it gets the ports of the first one, or waits for it.
     Fragment,
+    /// It waits until the MAC address of its next hop is known.
+    Waits,
     /// It is answered: an echo request, or a handshake by a cookie.
     Answered,
     /// It is dropped, and its sender is told by a reset.
@@ -188,6 +198,7 @@ pub(crate) struct Tracer {
     openings: Openings,
     draws: Draws,
     secret: Secret,
+    unresolved: Unresolved,
 }
 
 impl Tracer {
@@ -203,6 +214,7 @@ impl Tracer {
             openings: Openings::new(),
             draws: Draws::new(WorkerId(0)),
             secret: Secret::random(),
+            unresolved: Unresolved::new(),
         })
     }
 
@@ -214,9 +226,13 @@ impl Tracer {
         question: &Question,
         now: Tick,
     ) -> Option<Traced> {
-        let ingress = ingress.unwrap_or_else(|| towards(snapshot, question.source.ip()));
-        let macs = macs(snapshot, ingress, question);
+        let own = node::own(snapshot, question, now).filter(|_| ingress.is_none());
+        let ingress = ingress.unwrap_or_else(|| frame::towards(snapshot, question.source.ip()));
+        let macs = frame::macs(snapshot, ingress, question);
         let opening = frame::build(question, macs, true)?;
+        if let Some((steps, outcome)) = own {
+            return Some(Traced { frame: opening, steps, outcome });
+        }
         let traced = self.frame((snapshot, table), ingress, &opening, now);
         let is_known = traced.steps.iter().any(|step| matches!(step, Step::Flow { .. }));
         if !is_known || question.protocol != Some(Protocol::Tcp) {
@@ -244,6 +260,7 @@ impl Tracer {
         copy.fill(bytes);
         let mut packet = Packet::made(copy);
         packet.ingress = ingress;
+        self.unresolved.pass_time(now);
         let mut context = Context {
             snapshot,
             table,
@@ -258,34 +275,15 @@ impl Tracer {
             secret: &self.secret,
             is_overloaded: false,
             asked: None,
-            missing: None,
+            unresolved: &mut self.unresolved,
             station: None,
         };
         let outcome = match walk::walk(&mut packet, &mut context, &mut steps) {
+            Ok(interface) if interface.unresolved_slot().is_some() => Outcome::Waits,
             Ok(interface) => Outcome::Forwarded { interface, frame: packet.frame.bytes().to_vec() },
             Err(outcome) => outcome,
         };
         self.umem.give(packet.frame.into_chunk());
         Traced { frame: bytes.to_vec(), steps, outcome }
     }
-}
-
-/// The interface that an address is behind; the first one, if nobody knows.
-fn towards(snapshot: &Snapshot, address: IpAddr) -> InterfaceId {
-    snapshot.fib.neighbour_towards(address).map_or(InterfaceId(0), |(interface, _)| interface)
-}
-
-/// Source and destination: on a bridge, what is for no virtual address goes past the box.
-fn macs(snapshot: &Snapshot, ingress: InterfaceId, question: &Question) -> (Mac, Mac) {
-    let known = |address| match snapshot.fib.lookup(address) {
-        Hop::Known(next_hop) => Some(next_hop.mac),
-        Hop::NeighbourMissing { .. } | Hop::NoRoute => None,
-    };
-    let interface = snapshot.interface(ingress);
-    let own = interface.map(|interface| interface.bridge_mac.unwrap_or(interface.mac));
-    let is_inline = interface.is_some_and(|interface| interface.bridge.is_some());
-    let destination = question.destination.ip();
-    let past = known(destination).filter(|_| is_inline && !snapshot.vips.contains(destination));
-    let nobody = Mac([0; 6]);
-    (known(question.source.ip()).unwrap_or(nobody), past.or(own).unwrap_or(nobody))
 }

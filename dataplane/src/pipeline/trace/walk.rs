@@ -9,7 +9,7 @@ use super::super::headers::{Content, Headers, Piece};
 use super::super::retire::{self, Fated};
 use super::super::rewrite::{self, Way};
 use super::super::verdict::DropReason;
-use super::super::{admit, choose, parse, pick};
+use super::super::{admit, choose, finish, parse, pick};
 use super::{Outcome, Step};
 use crate::flow::{Direction, Found};
 use crate::mode::{self, is_host};
@@ -41,13 +41,14 @@ pub(super) fn walk(
 ) -> Result<InterfaceId, Outcome> {
     let headers = parse::headers(packet.frame.bytes())?.ok_or(Outcome::ToManagement)?;
     steps.push(parsed(&headers));
+    finish::one(packet, &headers, context.snapshot.unfinished);
     if !is_steered(context, &headers) {
         return Err(Outcome::ToLinux);
     }
     tenure(packet, context, &headers, steps)?;
     match headers.content {
         Content::Echo => return Err(echo(packet, context, &headers)),
-        Content::Fragment => return Err(Outcome::Fragment),
+        Content::Fragment | Content::EchoFragment => return Err(Outcome::Fragment),
         Content::Segment { .. } | Content::Error => {}
     }
     packet.hash = context.table.hash(&headers.tuple);
@@ -72,9 +73,10 @@ fn parsed(headers: &Headers) -> Step {
         (Content::Segment { flags }, _) if tuple.protocol == Protocol::Tcp && flags.opens() => "SYN",
         (Content::Segment { .. }, _) if tuple.protocol == Protocol::Tcp => "segment",
         (Content::Segment { .. }, _) => "datagram",
-        (Content::Echo, _) => "echo request",
+        (Content::Echo, Piece::Whole) => "echo request",
+        (Content::Echo, _) => "first fragment of an echo request",
         (Content::Error, _) => "ICMP error about packets of the other direction",
-        (Content::Fragment, _) => "later fragment",
+        (Content::Fragment | Content::EchoFragment, _) => "later fragment",
     };
     Step::Parsed {
         source: SocketAddr::new(tuple.addresses.source(), tuple.source_port.0),
@@ -208,7 +210,7 @@ fn begin(
     let (backend, why) = if is_stray {
         (admit::unremembered(context, service, tuple)?, None)
     } else {
-        let (backend, why) = pick::question(context.snapshot, service, tuple, context.now)?;
+        let (backend, why) = pick::question((context.snapshot, context.table), service, tuple, context.now)?;
         (backend, Some(why))
     };
     steps.push(Step::Chosen { backend, why });

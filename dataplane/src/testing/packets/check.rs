@@ -41,6 +41,11 @@ impl Looks {
         Self(Rc::new(frame))
     }
 
+    /// What a frame should be that is like this one.
+    pub(super) fn on(&self, actual: &[u8]) -> Vec<u8> {
+        (self.0)(actual)
+    }
+
     pub(super) fn exactly(frame: Vec<u8>) -> Self {
         Self::new(move |_| frame.clone())
     }

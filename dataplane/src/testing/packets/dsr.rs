@@ -76,7 +76,7 @@ fn a_backend_behind_a_router_gets_nothing() {
         let mut snapshot = snapshot(&[], &[21]);
         let (prefix, gateway) = if v6 { ("::", "fd00::fe") } else { ("0.0.0.0", "10.0.0.254") };
         let (prefix, gateway) = (prefix.parse().unwrap(), gateway.parse().unwrap());
-        let route = Route { prefix, length: 0, interface: Some(ETH0), gateway: Some(gateway) };
+        let route = Route::single(prefix, 0, Some(ETH0), Some(gateway));
         snapshot.fib = std::sync::Arc::new(Fib::new(
             [route],
             [(ETH0, gateway, NextHop { interface: ETH0, mac: CLIENT })],

@@ -12,7 +12,6 @@ const NOT_ASKED: &[DropReason] = &[
     DropReason::SourceRate,
     DropReason::ServiceShare,
     DropReason::TableFull,
-    DropReason::TupleInUse,
     DropReason::SnatExhausted,
     DropReason::TxRingFull,
     DropReason::InterfaceGone,
@@ -45,7 +44,8 @@ pub(super) fn check(sentence: &str, traced: &Traced, expect: &Expect, sent: &[(I
         }
         // Whose first fragment has come a worker alone knows.
         (Outcome::Fragment, _) => true,
-        (Outcome::Answered, Expect::Sends(..) | Expect::Like(..)) => true,
+        (Outcome::Waits, Expect::Holds) => true,
+        (Outcome::Answered, Expect::Sends(..) | Expect::Like(..) | Expect::Releases(_)) => true,
         (Outcome::ToLinux, Expect::Drops(reason)) => *reason == DropReason::NotOurs,
         (Outcome::ToManagement, Expect::Punts) => true,
         (Outcome::ToManagement, Expect::Drops(reason)) => *reason == DropReason::PuntQueueFull,

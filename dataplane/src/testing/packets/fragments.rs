@@ -16,7 +16,7 @@ const IDENTIFICATION_V4: u32 = 7;
 pub(super) fn cases() -> Vec<Case> {
     let of_way = |way: &Way| {
         let mut cases = vec![in_order(way), reversed(way), repeated(way), holed(way), limited(way)];
-        cases.push(refused(way));
+        cases.extend([pings(way), late_pings(way), pings_to_nobody(way), refused(way)]);
         if way.is_two_way() {
             cases.push(back(way));
         }
@@ -167,19 +167,69 @@ fn limited(way: &Way) -> Case {
     Case::new(format!("{}: too many fragments", way.name()), way.snapshot(), rows)
 }
 
+/// An echo request in pieces, and the answer to it.
+fn ping(way: &Way) -> [Vec<Vec<u8>>; 2] {
+    let (request, reply) = if way.client_v6 { (128, 129) } else { (8, 0) };
+    let text: Vec<u8> = (0..61).collect();
+    [(way.ask(), request), (way.answer(), reply)].map(|(build, kind)| {
+        let whole = build.icmp(kind).fragment(0).payload(&text).build();
+        cut(&whole, &PLACES, identification(way.client_v6))
+    })
+}
+
+fn pings(way: &Way) -> Case {
+    let [before, behind] = ping(way);
+    let row = |name, place: usize| {
+        let expect = Expect::Sends(ETH0, behind[place].clone());
+        Row { name, ingress: ETH0, frame: before[place].clone(), expect, moves: Moves::NOTHING }
+    };
+    let rows = vec![
+        row("the first", 0),
+        row("the second", 1),
+        row("the first again", 0),
+        row("the last", 2),
+        row("the last again", 2),
+    ];
+    Case::new(format!("{}: pieces of a ping", way.name()), way.snapshot(), rows)
+}
+
+fn late_pings(way: &Way) -> Case {
+    let [before, behind] = ping(way);
+    let held = |name, place: usize| {
+        let (expect, moves) = (Expect::Holds, Moves::NOTHING);
+        Row { name, ingress: ETH0, frame: before[place].clone(), expect, moves }
+    };
+    let all = behind.iter().map(|frame| (ETH0, Looks::exactly(frame.clone()))).collect();
+    let (name, expect, moves) = ("the first", Expect::Releases(all), Moves::NOTHING);
+    let first = Row { name, ingress: ETH0, frame: before[0].clone(), expect, moves };
+    // Of a datagram that has the same identification.
+    let other = asking(way);
+    let datagram = other.held("a piece of a datagram", 1, ETH0);
+    let rows = vec![datagram, held("the last", 2), held("the second", 1), first];
+    Case::new(format!("{}: pieces of a ping in disorder", way.name()), way.snapshot(), rows)
+}
+
+fn pings_to_nobody(way: &Way) -> Case {
+    let [before, _] = ping(way);
+    let drops = |name, place: usize| Row::drops(name, ETH0, before[place].clone(), DropReason::ServiceDown);
+    let rows = vec![drops("the first", 0), drops("the second", 1)];
+    let snapshot = way.snapshot_with(|offer| offer.echo = false);
+    Case::new(format!("{}: pieces of a ping to a service that is down", way.name()), snapshot, rows)
+}
+
 /// What is cut where nobody should cut.
 fn refused(way: &Way) -> Case {
     let id = identification(way.client_v6);
     let ((client, vip), _) = way.ports(Tcp);
     let segment = way.ask().tcp(client, vip, SYN).fragment(0).payload(&[7; 40]).build();
     let tiny = cut(&segment, &[8], id).remove(0);
-    let request = if way.client_v6 { 128 } else { 8 };
-    let ping = cut(&way.ask().icmp(request).fragment(0).payload(&[7; 40]).build(), &[16], id);
-    let name = "a later piece of a ping";
+    let reply = if way.client_v6 { 129 } else { 0 };
+    let other = cut(&way.ask().icmp(reply).fragment(0).payload(&[7; 40]).build(), &[16], id);
+    let (name, expect, moves) = ("a later piece of it", Expect::Holds, Moves::NOTHING);
     let mut rows = vec![
         Row::drops("a TCP header in two pieces", ETH0, tiny, DropReason::Truncated),
-        Row::drops("the first piece of a ping", ETH0, ping[0].clone(), DropReason::Fragment),
-        Row::drops(name, ETH0, ping[1].clone(), DropReason::Fragment),
+        Row::drops("the first piece of an ICMP message", ETH0, other[0].clone(), DropReason::Fragment),
+        Row { name, ingress: ETH0, frame: other[1].clone(), expect, moves },
     ];
     if way.client_v6 {
         // An atomic fragment is a whole packet (RFC 6946).

@@ -3,13 +3,16 @@
 
 mod case;
 mod check;
+mod clashes;
 mod control;
 mod dsr;
+mod endings;
 mod foretold;
 mod handshakes;
 mod lasting;
 mod life;
 mod malformed;
+mod paths;
 mod pieces;
 mod pools;
 mod recorded;
@@ -18,6 +21,7 @@ mod router;
 mod shares;
 mod tenure;
 mod trace;
+mod waits;
 mod way;
 mod wrap;
 
@@ -38,7 +42,7 @@ macro_rules! tables {
     };
 }
 
-tables!(admission, bridge, errors, flows, fragments, headers, services, sizes, streams);
+tables!(admission, bridge, checksums, errors, flows, fragments, headers, services, sizes, streams);
 
 /// What is promised of the tables: so many frames, each with its fate and the counters that it moves, and no
 /// two cases of one name.

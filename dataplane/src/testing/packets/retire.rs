@@ -7,8 +7,8 @@ use super::way::{CLIENT_PORT, Way, ways};
 use super::*;
 use crate::persistence::{Clients, Persistence, Server};
 use crate::schedule::{Candidate, Kind, Schedule};
-use crate::snapshot::{Fate, Snapshot};
-use crate::testing::offer::{How, Offer};
+use crate::snapshot::{ClientAddress, Fate, Forwarding, PoolPart, Snapshot};
+use crate::testing::offer::{How, Offer, Pool};
 use crate::testing::rig::network;
 use crate::types::BackendId;
 
@@ -104,6 +104,70 @@ fn datagrams_move_at_once_and_late_answers_arrive() {
         let late = from_backend(11, false).udp(5353, 5000).build();
         assert_eq!(rig.receive(ETH1, &[late]).len(), 1);
         assert_eq!(destination(&rig.receive(ETH0, &[ask])), 12);
+    }
+}
+
+/// A client that never pauses would keep an address that has left the pool, and may be another machine's by now.
+#[test]
+fn datagrams_leave_an_address_that_has_left_the_pool_and_connections_keep_it() {
+    let two = |v6, free: &[u16]| {
+        let addresses = [200, 201].map(|last| crate::testing::offer::pool_address(last, v6)).to_vec();
+        How::OneArm(Pool { addresses, client_address: ClientAddress::None, free: Some(free.to_vec()) })
+    };
+    for way in ways().into_iter().filter(|way| way.mode() == Mode::OneArm) {
+        let way = Way { how: two(way.server_v6, &[61_000, 61_001]), ..way };
+        let source = |sent: &[(InterfaceId, Vec<u8>)]| {
+            assert_eq!(sent.len(), 1, "{}", way.name());
+            sent[0].1[if way.server_v6 { 37 } else { 29 }]
+        };
+        let mut snapshot = way.snapshot();
+        let mut rig = Rig::new(snapshot.clone());
+        let (ask, segment) = (way.ask().udp(5000, 53).build(), way.ask().tcp(5000, 80, SYN).build());
+        let [own, of_connection] =
+            [&ask, &segment].map(|frame| source(&rig.receive(ETH0, std::slice::from_ref(frame))));
+        for (number, own) in [(1, own), (0, of_connection)] {
+            let Some(Forwarding::OneArm(arm)) =
+                snapshot.backends[number].as_mut().map(|backend| &mut backend.forwarding)
+            else {
+                panic!("one-arm")
+            };
+            let is_own =
+                |part: &PoolPart| snapshot.snat[part.address.index()].is_some_and(|a| last(a) == own);
+            let open = |part: &PoolPart| PoolPart { open: !is_own(part), ..part.clone() };
+            arm.pool = arm.pool.iter().map(open).collect();
+            snapshot.fates.set(BackendId(u32::try_from(number).unwrap()), Fate::Review);
+        }
+        rig.publisher.publish(snapshot);
+        let now = source(&rig.receive(ETH0, std::slice::from_ref(&ask)));
+        assert_ne!(now, own, "{}", way.name());
+        assert_eq!(source(&rig.receive(ETH0, &[ask])), now);
+        let data = way.ask().tcp(5000, 80, ACK).build();
+        assert_eq!(source(&rig.receive(ETH0, &[data])), of_connection, "{}", way.name());
+    }
+}
+
+fn last(address: std::net::IpAddr) -> u8 {
+    match address {
+        std::net::IpAddr::V4(v4) => v4.octets()[3],
+        std::net::IpAddr::V6(v6) => v6.octets()[15],
+    }
+}
+
+#[test]
+fn datagrams_leave_a_service_that_has_given_up_their_port_and_connections_stay() {
+    for way in ways() {
+        let mut rig = Rig::new(way.snapshot());
+        let frames = [way.ask().udp(5000, 53).build(), way.ask().tcp(CLIENT_PORT, 80, SYN).build()];
+        for frame in &frames {
+            assert_eq!(rig.receive(ETH0, std::slice::from_ref(frame)).len(), 1, "{}", way.name());
+        }
+        let mut next = rig.publisher.current().as_ref().clone();
+        next.endpoints = Default::default();
+        (0..2).for_each(|id| next.fates.set(BackendId(id), Fate::Review));
+        rig.publisher.publish(next);
+        check(&mut rig, &way.name(), ETH0, &frames[0], &Expect::Drops(DropReason::UnknownPort));
+        let data = way.ask().tcp(CLIENT_PORT, 80, ACK).build();
+        assert_eq!(rig.receive(ETH0, &[data]).len(), 1, "{}", way.name());
     }
 }
 

@@ -169,14 +169,14 @@ fn a_service_without_backends_says_so() {
 }
 
 #[test]
-fn an_unknown_neighbour_is_dropped_and_asked_for() {
+fn an_unknown_neighbour_is_waited_and_asked_for() {
     let mut snapshot = snapshot(&[11], &[21]);
     for backend in snapshot.backends.iter_mut().flatten() {
         backend.next_hop = None;
     }
     let mut rig = Rig::new(snapshot);
     let input = vip_frame(false).tcp(40000, 80, SYN).build();
-    check(&mut rig, "no MAC yet", ETH0, &input, &Expect::Drops(DropReason::NeighbourMissing));
+    check(&mut rig, "no MAC yet", ETH0, &input, &Expect::Holds);
     let address = "10.0.1.11".parse().unwrap();
     match rig.punts.receive() {
         Some(crate::Punt::NeighbourMissing { interface, address: asked }) => {

@@ -18,6 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         }
         if way.mode() == Mode::OneArm {
             cases.extend([exhausted(way), pool(way)]);
+            cases.extend([forgotten_by_the_pool(way), forgotten_in_silence(way)]);
         }
         cases
     };
@@ -78,9 +79,9 @@ fn without_a_way(way: &Way) -> Case {
     // The second one is beyond all routes.
     let beyond = if way.server_v6 { "fd77::1" } else { "192.0.2.1" };
     snapshot.backends[1].as_mut().expect("a backend").address = beyond.parse().expect("an address");
-    let missing = drops("no MAC address yet", &syn(way.ask(), CLIENT_PORT, 80), DropReason::NeighbourMissing);
+    let frame = syn(way.ask(), CLIENT_PORT, 80).build();
     let rows = vec![
-        missing.moving(Moves::CREATES),
+        Row { name: "no MAC address yet", ingress: ETH0, frame, expect: Expect::Holds, moves: Moves::OPENS },
         drops("no route", &datagram(way.ask(), CLIENT_PORT, 53), DropReason::NoRoute).moving(Moves::CREATES),
     ];
     case(way, "no way to the backend", snapshot, rows)
@@ -182,6 +183,46 @@ fn missing_state(way: &Way) -> Case {
     ];
     let snapshot = way.snapshot_with(|offer| offer.missing_state = MissingState::Reset);
     case(way, "segments without a connection, answered", snapshot, rows)
+}
+
+/// The backend goes on with a connection that the node has forgotten: it is answered as the client would be.
+fn forgotten_by_the_pool(way: &Way) -> Case {
+    let (_, (source, server)) = way.ports(Tcp);
+    let segment = |flags| way.reply().tcp(server, source, flags).numbers(1000, 9000);
+    let reset = |name, build: Build, (flags, sequence, acknowledged): (u8, u32, u32)| {
+        let answer = way.answer_back("").tcp(source, server, flags).numbers(sequence, acknowledged).payload(b"");
+        let mut answer = answer.identification(0).build();
+        clear_window(&mut answer);
+        let expect = Expect::Answers(DropReason::NoFlow, ETH1, answer);
+        Row { name, ingress: ETH1, frame: build.build(), expect, moves: Moves::NOTHING }
+    };
+    let silent =
+        |name, build: Build, reason| Row::drops(name, ETH1, build.build(), reason);
+    let rows = vec![
+        reset("data", segment(ACK), (RST, 9000, 0)),
+        reset("FIN", segment(FIN_ACK), (RST, 9000, 0)),
+        reset("SYN-ACK", segment(SYN_ACK), (RST, 9000, 0)),
+        reset("no ACK", segment(Flags::FIN), (RST | ACK, 0, 1000 + 8 + 1)),
+        silent("RST", segment(RST), DropReason::NoFlow),
+        silent("SYN", segment(SYN), DropReason::UnknownPort),
+        silent("from another port", way.reply().tcp(server + 1, source, ACK), DropReason::UnknownPort),
+        silent("a datagram", way.reply().udp(server, source), DropReason::UnknownPort),
+        way.inward("SYN", Tcp, Moves::OPENS, syn),
+        way.outward("what is known", Tcp, |b: Build, s, d| b.tcp(s, d, SYN_ACK)),
+    ];
+    let snapshot = way.snapshot_with(|offer| offer.missing_state = MissingState::Reset);
+    case(way, "segments of a backend without a connection, answered", snapshot, rows)
+}
+
+/// The same, where the service does not ask for it.
+fn forgotten_in_silence(way: &Way) -> Case {
+    let (_, (source, server)) = way.ports(Tcp);
+    let row = |name, flags| {
+        let frame = way.reply().tcp(server, source, flags).build();
+        Row::drops(name, ETH1, frame, DropReason::UnknownPort)
+    };
+    let rows = vec![row("data", ACK), row("FIN", FIN_ACK), row("RST", RST)];
+    case(way, "segments of a backend without a connection", way.snapshot(), rows)
 }
 
 /// Nobody may send anything to who sends a reset.

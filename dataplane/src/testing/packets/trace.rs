@@ -40,6 +40,38 @@ fn a_described_packet_is_what_a_client_would_send_and_leaves_no_trace() {
 }
 
 #[test]
+fn the_node_is_no_client_of_its_own_virtual_addresses() {
+    use crate::snapshot::{Tenancy, Tenure};
+
+    for way in super::way::ways() {
+        let mut snapshot = way.snapshot();
+        let (own, other) =
+            if way.client_v6 { ("[fd00::1]", "[fd00::9]:80") } else { ("10.0.0.1", "10.0.0.9:80") };
+        let vip: std::net::IpAddr = vip(way.mode(), way.client_v6).parse().unwrap();
+        let to = SocketAddr::new(vip, 80).to_string();
+        let source = format!("{own}:40000");
+        snapshot.local_addresses.push(source.parse::<SocketAddr>().unwrap().ip());
+        let outcome = |rig: &Rig, to: &str| {
+            let traced = ask(rig, &source, to, Some(Protocol::Tcp)).unwrap();
+            assert_eq!(traced.steps[0], Step::OwnAddress, "{}", way.name());
+            (traced.outcome, traced.steps.get(1).cloned())
+        };
+        let rig = Rig::new(snapshot.clone());
+        assert_eq!(outcome(&rig, &to), (Outcome::NotServed, None), "{}", way.name());
+        assert_eq!(outcome(&rig, other), (Outcome::SentByLinux, None), "{}", way.name());
+
+        // A backup is a client of the master as any host is.
+        let tenure = std::sync::Arc::new(Tenure::new());
+        let tenancy = Tenancy { tenure: std::sync::Arc::clone(&tenure), mac: None, interfaces: vec![ETH0] };
+        snapshot.tenancies.add(tenancy, [vip]);
+        let rig = Rig::new(snapshot);
+        assert_eq!(outcome(&rig, &to), (Outcome::SentByLinux, Some(Step::Master(false))), "{}", way.name());
+        tenure.hold_until(u32::MAX >> 1);
+        assert_eq!(outcome(&rig, &to), (Outcome::NotServed, Some(Step::Master(true))), "{}", way.name());
+    }
+}
+
+#[test]
 fn echo_requests_and_datagrams_may_be_described_and_two_families_may_not() {
     let mut rig = Rig::new(snapshot(&[11], &[21]));
     let echo = ask(&rig, "[fd00::2]:0", "[fd00::100]:0", None).unwrap();

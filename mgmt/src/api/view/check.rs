@@ -27,6 +27,9 @@ pub struct Check {
     pub results: u64,
     /// How many of them were failures.
     pub failures: u64,
+    /// How many times it could not run, because of the node; these are no results.
+    #[serde(default)]
+    pub not_run: u64,
 }
 
 /// A [`Backend`](super::Backend) that went up or down.

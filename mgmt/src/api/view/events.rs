@@ -13,7 +13,8 @@ pub struct Event {
     pub at: String,
     /// `info`, `warn` or `error`.
     pub level: String,
-    /// A stable word: `daemon`, `configuration`, `backend`, `admin`, `request`, `vrrp`, `bfd`, `interface`, `worker`, `capacity`, `other`.
+    /// A stable word: `daemon`, `configuration`, `backend`, `admin`, `request`, `vrrp`, `bfd`, `interface`, `worker`, `capacity`, `health.checks-not-run`,
+    /// `health.checks-run-again`, `other`.
     pub kind: String,
     /// The line of the log.
     pub text: String,

@@ -22,7 +22,7 @@ pub use events::Event;
 pub use handshakes::{Handshakes, Within};
 pub use node::{
     BfdSession, Dispute, Drop, FlowTable, Frames, Interface, Neighbour, Ring, Stats, Status, Vrrp, VrrpState,
-    Worker, WorkerFrames, xdp_word,
+    Worker, WorkerFrames, tags_word, xdp_word,
 };
 pub use service::{
     Admin, Backend, BackendChange, BackendState, Backup, DrainView, Flow, Service, SnatPool, SynProxy,

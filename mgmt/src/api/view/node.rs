@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use dataplane::{FrameStats, XdpAttachment};
+use dataplane::{FrameStats, VlanTags, XdpAttachment};
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/status`
@@ -30,6 +30,12 @@ pub struct Status {
     /// Addresses of this box that another station claims.
     #[serde(default)]
     pub disputes: Vec<Dispute>,
+    /// Lines of the log that were lost, since whatever reads it took no more.
+    #[serde(default)]
+    pub log_lines_lost: u64,
+    /// Whether the thread of the health checks hangs, so that backends stay up or down as they are.
+    #[serde(default)]
+    pub checks_stalled: bool,
 }
 
 /// An address of this box that another station has claimed.
@@ -58,6 +64,8 @@ pub struct Interface {
     pub xdp: String,
     /// Whether frames reach the workers without a copy.
     pub zero_copy: bool,
+    /// Where VLAN tags of received frames are: see [`tags_word`].
+    pub vlan_tags: String,
     /// Queues with a worker's socket on them.
     pub queues: u16,
     /// Frames that workers took from it.
@@ -275,5 +283,17 @@ impl From<FrameStats> for Frames {
     fn from(stats: FrameStats) -> Self {
         let FrameStats { received, forwarded, to_linux, to_management, dropped, originated } = stats;
         Self { received, forwarded, to_linux, to_management, dropped, originated }
+    }
+}
+
+/// `in-frame`, `put-back` (the device takes them out, the steering program puts them back), `hidden` (workers do not see
+/// them), or `gone`.
+#[must_use]
+pub fn tags_word(tags: Option<VlanTags>) -> &'static str {
+    match tags {
+        Some(VlanTags::InFrame) => "in-frame",
+        Some(VlanTags::PutBack) => "put-back",
+        Some(VlanTags::Hidden) => "hidden",
+        None => "gone",
     }
 }

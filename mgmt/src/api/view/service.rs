@@ -54,6 +54,8 @@ pub struct Service {
     pub stateless_packets: u64,
     /// Flows that were never established and have made way for others.
     pub recycled_flows: u64,
+    /// Flows that began at another backend than the chosen one, which had no reply tuple left for them.
+    pub clashed_flows: u64,
     /// Handshakes that the box makes itself; `null` where it never does.
     pub syn_proxy: Option<SynProxy>,
     /// Packets that would have begun a flow and were dropped, by the code of the reason.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Trace {
     /// What the stages find out, in their order.
     pub steps: Vec<TraceStep>,
-    /// `forwarded`, `answered`, `dropped`, `to_linux`, `to_management`, `waits`.
+    /// `forwarded`, `answered`, `dropped`, `to_linux`, `to_management`, `waits`, `not_served`.
     pub verdict: String,
     /// The code of the drop reason, where it is dropped.
     pub reason: Option<String>,

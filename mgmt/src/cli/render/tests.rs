@@ -76,6 +76,7 @@ fn a_single_service_shows_each_check_and_what_went_up_and_down() {
         since_seconds: 61.0,
         results: 9,
         failures: 3,
+        not_run: 0,
     });
     let change = |seconds_ago, state, why: &str| view::Change { seconds_ago, state, why: why.to_owned() };
     service.backends[0].history.push(change(75.0, view::BackendState::Up, "https: 200 OK"));
@@ -112,6 +113,7 @@ Services:          1
 Flows:             3 of 1048576
 Flows since start: 5 new, 2 expired, 0 refused
 Claimed elsewhere: 10.0.0.100, by 02:00:00:00:00:09, 3 times, 4.0s ago
+Log lost:          7 lines: whatever reads the log is too slow, or hangs
 
 INTERFACE  MAC                BRIDGE  XDP     ZERO-COPY  QUEUES  RX-PACKETS  TX-PACKETS  RX-DROPPED
 eth0       02:00:00:00:00:01  -       native  no              1        1234          99           0

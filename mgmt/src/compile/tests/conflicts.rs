@@ -60,3 +60,27 @@ fn within_a_prefix_only_hosts_are_answered_and_only_for_what_nobody_else_has() {
     assert!(single.answers(vip, Asker::Claimant, || false, || true), "it is the box's alone");
     assert!(single.hosts().eq([vip]) && single.is_host(vip));
 }
+
+#[test]
+fn an_address_that_linux_has_too_is_warned_of_and_more_if_it_is_the_only_one() {
+    let config =
+        one("address = \"10.0.0.100\"\nport = 80\nmode = \"dsr\"\nbackend = [{ address = \"10.0.0.11\" }]\n");
+    let served = Served::new(&config);
+    let mut net = network();
+    assert!(shared_addresses(&served, &net).is_empty());
+    net.apply(Event::Address(7, ip("10.0.0.100")));
+    let found = |net: &NetState| {
+        let shared = shared_addresses(&served, net);
+        let [only] = &*shared else { panic!("{shared:?}") };
+        (only.interface.clone(), only.is_only, only.to_string())
+    };
+    let (interface, is_only, words) = found(&net);
+    assert_eq!((interface.as_str(), is_only), ("eth0", false), "10.0.0.2 is there as well");
+    assert!(words.contains("where it is the only address of its subnet, health checks"), "{words}");
+    for other in ["10.0.0.2", "192.168.7.2"] {
+        net.apply(Event::AddressGone(7, ip(other)));
+    }
+    net.apply(Event::Address(7, ip("fd00::7")));
+    let (_, is_only, words) = found(&net);
+    assert!(is_only && words.contains("they time out"), "{words}");
+}

@@ -35,6 +35,8 @@ fn instance(changes: &mut Changes, old: &Vrrp, new: &Vrrp) {
     changes.field(&name("mac"), read::mac_word(old.mac), read::mac_word(new.mac));
     changes.list(&name("addresses"), &old.addresses, &new.addresses);
     changes.list(&name("unicast_peers"), &old.peers, &new.peers);
+    changes.field(&name("min_ttl"), old.peer_ttl.0, new.peer_ttl.0);
+    changes.field(&name("max_ttl"), old.peer_ttl.1, new.peer_ttl.1);
     changes.list(&name("checksum"), &old.coverage, &new.coverage);
     if old.password != new.password {
         changes.say(format!("{}: another one", name("password")));

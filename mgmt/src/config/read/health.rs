@@ -208,13 +208,10 @@ fn of_kind(kind: Word, reader: &mut Reader<'_, '_, '_>) -> CheckKind {
 
 /// Of a check, of what is tracked, and of a virtual router's peers; those are not behind routers.
 pub(super) fn bfd(reader: &mut Reader<'_, '_, '_>) -> BfdKeys {
-    BfdKeys { multihop: reader.take_or("multihop", false, boolean), ..near(reader) }
-}
-
-pub(super) fn near(reader: &mut Reader<'_, '_, '_>) -> BfdKeys {
+    let multihop = reader.take_or("multihop", false, boolean);
     let multiplier = reader.take_or("multiplier", 3, integer(1..=u8::MAX));
     let auth = reader.take("auth", auth).map(Spanned::into_inner);
-    BfdKeys { multiplier, multihop: false, auth }
+    BfdKeys { multiplier, multihop, auth }
 }
 
 fn http(reader: &mut Reader<'_, '_, '_>) -> HttpCheck {

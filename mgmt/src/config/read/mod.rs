@@ -123,6 +123,7 @@ fn flow_timeouts(table: Table<'_, '_>, report: &mut Report<'_>) -> FlowTimeouts 
         tcp_syn: time("tcp_syn", default.tcp_syn),
         tcp_established: time("tcp_established", default.tcp_established),
         tcp_fin: time("tcp_fin", default.tcp_fin),
+        tcp_reset: time("tcp_reset", default.tcp_reset),
         udp: time("udp", default.udp),
         icmp: time("icmp", default.icmp),
     };

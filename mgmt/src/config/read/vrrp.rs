@@ -43,6 +43,8 @@ pub(super) fn instance(table: Table<'_, '_>, report: &mut Report<'_>) -> Vrrp {
     let has_addresses = reader.has("addresses");
     let addresses = reader.take_list("addresses", address);
     let unicast_peers = reader.take_list("unicast_peers", address);
+    let min_ttl = reader.take("min_ttl", integer(1..=u8::MAX));
+    let max_ttl = reader.take("max_ttl", integer(1..=u8::MAX));
     let checksum = reader.take_or("checksum", Coverage::PseudoHeader, word(CHECKSUMS, &[]));
     let password = reader.take("password", string);
     let garp_table = reader.table("garp");
@@ -69,6 +71,8 @@ pub(super) fn instance(table: Table<'_, '_>, report: &mut Report<'_>) -> Vrrp {
         mac,
         addresses,
         unicast_peers,
+        min_ttl,
+        max_ttl,
         checksum,
         password,
         garp: garp_table.map_or(Garp::DEFAULT, |table| garp(table, report)),
@@ -102,7 +106,7 @@ fn watch(table: Table<'_, '_>, report: &mut Report<'_>) -> PeerWatch {
     let watch = PeerWatch {
         peers: reader.take_list("peers", address),
         interval: reader.take("interval", duration(LOOK)),
-        keys: health::near(&mut reader),
+        keys: health::bfd(&mut reader),
         span,
     };
     reader.finish();

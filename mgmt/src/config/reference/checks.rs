@@ -130,12 +130,17 @@ const CHECK: &[Key] = &[
         TEXT,
         "https, smtp: asked for, and what the certificate must be for",
     ),
-    key("verify", Example("true", "true"), Flag, "https, smtp: whether the certificate has to be good"),
+    key(
+        "verify",
+        Example("true", "true"),
+        Flag,
+        "https, smtp: whether the certificate has to be good; false takes any certificate and key",
+    ),
     key(
         "ca",
         Example("\"/etc/penstock/ca.pem\"", "whom the system trusts"),
         FILE,
-        "https, smtp: whom to trust",
+        "https, smtp: whom to trust: authorities, or the servers' own certificates",
     ),
     key(
         "client_certificate",
@@ -143,7 +148,12 @@ const CHECK: &[Key] = &[
         FILE,
         "https, smtp: what the check shows of itself",
     ),
-    key("client_key", Example("\"/etc/penstock/probe.key\"", "none"), FILE, "https, smtp: the key to that"),
+    key(
+        "client_key",
+        Example("\"/etc/penstock/probe.key\"", "none"),
+        FILE,
+        "https, smtp: the key to that, not encrypted",
+    ),
     key(
         "warn_before",
         Example("\"14d\"", "14d"),
@@ -173,7 +183,12 @@ const CHECK: &[Key] = &[
     key("name", Example("\"www.example.org\"", "the root"), TEXT, "dns: what is asked for"),
     key("type", Example("\"A\"", "SOA"), Other("a type of records"), "dns: which records"),
     key("answer", Example("\"192.0.2.80\"", "any"), TEXT, "dns: one of the records in the answer"),
-    key("transport", Example("\"udp\"", "udp"), Words(&["udp", "tcp"]), "dns: what the question travels in"),
+    key(
+        "transport",
+        Example("\"udp\"", "udp"),
+        Words(&["udp", "tcp"]),
+        "dns: what the question travels in; answers truncated over udp are asked for again over tcp",
+    ),
     key("payload", Example("\"hex:00ff\"", "nothing"), Other("a text, or hex:…"), "udp: what is sent"),
     key(
         "expect",

@@ -162,7 +162,7 @@ const DRAIN: &[Key] = &[
         "deadline",
         Example("\"5m\"", "none"),
         Time("1s to 7days"),
-        "How long flows of a drained backend have",
+        "How long flows of a drained backend have, and flows of datagrams of one that has left the file",
     ),
     key("then", Default("\"leave\""), Words(&["leave", "reset", "move"]), "What becomes of them then"),
 ];
@@ -204,7 +204,7 @@ const LIMITS: &[Key] = &[
 ];
 
 const BACKEND: &[Key] = &[
-    key("address", Needed("\"10.0.1.11\""), ADDRESS, "The server"),
+    key("address", Needed("\"10.0.1.11\""), ADDRESS, "The server, which cannot be the node itself"),
     key(
         "port",
         Example("8080", "the service's"),

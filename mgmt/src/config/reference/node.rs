@@ -23,9 +23,9 @@ const NODE: &[Key] = &[
     ),
     key(
         "cluster",
-        Example("\"edge-1\"", "the node's name"),
+        Default("\"penstock\""),
         NAME,
-        "The same on every box of a pair or group, so that all choose alike",
+        "Seeds the schedulers' hashing: nodes with the same word choose the same backends",
     ),
 ];
 
@@ -64,8 +64,26 @@ const DATAPLANE: &[Key] = &[
 
 const FLOW_TIMEOUTS: &[Key] = &[
     key("tcp_syn", Default("\"10s\""), IDLE, "Of a connection whose handshake is not over"),
-    key("tcp_established", Default("\"15m\""), IDLE, "Of a connection that is established"),
-    key("tcp_fin", Default("\"30s\""), IDLE, "Of a connection that is closing"),
+    key(
+        "tcp_established",
+        Default("\"15m\""),
+        IDLE,
+        "Of a connection that is established, also when one side has finished and the other has not",
+    ),
+    key(
+        "tcp_fin",
+        Default("\"30s\""),
+        IDLE,
+        "Of a connection that is over for certain: each side has acknowledged the FIN of the other, or the number of a RST fits",
+    ),
+    key(
+        "tcp_reset",
+        Default("\"4m\""),
+        IDLE,
+        "Of a connection that seems to be over, by a RST or FINs that can be forged; later traffic takes that back. \
+         RFC 5382 and RFC 7857 ask for 4 minutes. tcp_fin where that is longer, or half of the room is taken, or the \
+         backend is on its way out; at most tcp_established",
+    ),
     key("udp", Default("\"60s\""), IDLE, "Of datagrams"),
     key("icmp", Default("\"10s\""), IDLE, "Of echo requests"),
 ];

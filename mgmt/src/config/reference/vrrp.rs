@@ -45,6 +45,13 @@ const VRRP: &[Key] = &[
     key("addresses", Needed("[\"10.0.0.100\"]"), ADDRESSES, "The virtual IPs, at least one"),
     key("unicast_peers", Default("[]"), ADDRESSES, "Adverts go to these instead of to the group"),
     key(
+        "min_ttl",
+        Example("254", "any"),
+        Integer("1 to 255"),
+        "The least TTL of their adverts, which are sent with 255; each router takes one off",
+    ),
+    key("max_ttl", Example("255", "any"), Integer("1 to 255"), "The greatest"),
+    key(
         "checksum",
         Default("\"rfc5798\""),
         Words(&["rfc5798", "rfc9568"]),
@@ -75,6 +82,7 @@ const BFD: &[Key] = &[
     ),
     key("interval", Default("\"300ms\""), LOOK, "Between two packets"),
     key("multiplier", Default("3"), Integer("1 to 255"), "So many packets missed are too many"),
+    key("multihop", Default("false"), Flag, "Whether there may be routers in between"),
     key("auth", Example("\"sha1:1:secret\"", "none"), AUTH, "Kind, number of the key, and key"),
 ];
 

@@ -48,10 +48,10 @@ pub(super) fn peers(
 ) -> PeerWatch {
     let list = written.peers.as_ref().map_or(&[][..], |list| list.get_ref());
     for peer in list {
-        // The address of an advert says whose it is, and those come from link-local ones (RFC 9568 section 5.1.2.1).
+        // The address of an advert says whose it is. Those to all come from link-local ones (RFC 9568 section 5.1.2.1).
         let fits = match peer.get_ref() {
             IpAddr::V4(_) => is_ipv4,
-            IpAddr::V6(v6) => !is_ipv4 && v6.is_unicast_link_local(),
+            IpAddr::V6(v6) => !is_ipv4 && (v6.is_unicast_link_local() || !unicast.is_empty()),
         };
         if !fits {
             let finding = report.error(&peer.span(), format!("no adverts come from {}", peer.get_ref()));

@@ -15,7 +15,8 @@ use super::super::health::{
     Agent, Bind, Body, Check, Dns, Health, Http, Initial, Kind, Rules, Script, Smtp, StatusSet, Tls, Udp,
 };
 use super::super::model;
-use clients::{observe, via};
+use super::vips::Vips;
+use clients::{observe, target, via};
 
 const INTERVAL: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(1);
@@ -36,6 +37,8 @@ pub(super) struct Around<'a> {
     pub(super) has_the_vip: bool,
     /// Whether there is a check for what is seen to go with.
     pub(super) has_checks: bool,
+    /// The virtual IPs of the file.
+    pub(super) vips: &'a Vips,
 }
 
 /// Of a service, or of a backend that has its own. `None`: nothing is checked.
@@ -80,6 +83,7 @@ fn together(checks: Vec<Check>, written: &model::Health, service: &model::Health
 fn check(written: &model::Check, around: Around<'_>, report: &mut Report<'_>) -> Option<Check> {
     let bind = written.bind.as_ref().and_then(|bind| self::bind(bind, written.address.as_ref(), report));
     let kind = kind(written, around, report)?;
+    target(written, around, report);
     let port = written.port.as_ref().map(|port| Port(*port.get_ref()));
     let needs_port = match kind {
         Kind::Ping | Kind::File(_) | Kind::Script(_) | Kind::Bfd(_) => false,

@@ -8,6 +8,7 @@ mod bfd;
 mod choice;
 mod forwarding;
 mod health;
+mod of_node;
 mod service;
 mod vips;
 mod vrrp;
@@ -21,26 +22,51 @@ use dataplane::limits::{MAX_INTERFACES, MAX_WORKERS};
 use toml::Spanned;
 
 use super::diagnostic::{Report, Span};
-use super::{Config, Dataplane, Interface, Machine, Metrics, Node, model};
+use super::{Config, Dataplane, Interface, Machine, Metrics, Node, OwnAddresses, model};
 
 const DEFAULT_RUN_DIR: &str = "/run/penstock";
 const DEFAULT_STATE_DIR: &str = "/var/lib/penstock";
+/// A word that is the same on every node.
+const DEFAULT_CLUSTER: &str = "penstock";
 
-/// The kernel's `IFNAMSIZ`, its closing zero aside.
-const INTERFACE_NAME: usize = 15;
+/// The kernel's `IFNAMSIZ`, its closing zero aside: the main name of an interface.
+const MAIN_NAME: usize = 15;
+/// The kernel's `ALTIFNAMSIZ`, the same: another name of it.
+const INTERFACE_NAME: usize = 127;
 
 /// Names stand in addresses of the control socket and in labels of metrics.
 const NAME: usize = 64;
 
-pub(super) fn file(model: model::Model, machine: &Machine, report: &mut Report<'_>) -> Option<Config> {
+pub(super) fn file(
+    mut model: model::Model,
+    (machine, own): (&Machine, &OwnAddresses),
+    report: &mut Report<'_>,
+) -> Option<Config> {
+    use_main_names(&mut model, machine);
     let node = node(model.node, machine, report);
     let dataplane = dataplane(model.dataplane, machine, report);
     let interfaces = interfaces(model.interfaces, report);
     let has_bridge = interfaces.iter().any(|interface| interface.bridge.is_some());
-    let services = service::services(&model.services, &node.name, has_bridge, report);
+    let of_node = of_node::OfNode::new(&node.name, has_bridge, own, &model.vrrp);
+    let services = service::services(&model.services, of_node, report);
     let vrrp = vrrp::instances(&model.vrrp, &model.services, report);
     let metrics = Metrics { listen: model.listen };
     (!report.has_errors()).then_some(Config { node, dataplane, metrics, interfaces, vrrp, services })
+}
+
+/// Whatever name of an interface is written, from here on it is the kernel's main one. The span stays that of what is
+/// written.
+fn use_main_names(model: &mut model::Model, machine: &Machine) {
+    let ports =
+        model.interfaces.iter_mut().flat_map(|interface| [&mut interface.name, &mut interface.bridge]);
+    let routers = model.vrrp.iter_mut().flat_map(|router| {
+        let tracked = router.track.iter_mut().map(|track| &mut track.interface);
+        std::iter::once(&mut router.interface).chain(tracked)
+    });
+    for name in ports.chain(routers).flatten() {
+        let main = machine.main_name(name.get_ref()).to_owned();
+        *name.get_mut() = main;
+    }
 }
 
 /// A file that the daemon runs, reads or writes.
@@ -73,7 +99,7 @@ fn node(written: model::Node, machine: &Machine, report: &mut Report<'_>) -> Nod
     Node {
         state_dir: PathBuf::from(written.state_dir.map_or_else(|| usual.to_owned(), Spanned::into_inner)),
         run_dir: PathBuf::from(run_dir),
-        cluster: written.cluster.map_or_else(|| name.clone(), Spanned::into_inner),
+        cluster: written.cluster.map_or_else(|| DEFAULT_CLUSTER.to_owned(), Spanned::into_inner),
         name,
     }
 }
@@ -151,6 +177,13 @@ fn bridges(written: &[model::Interface], report: &mut Report<'_>) {
     let mut ports: HashMap<&str, (&Spanned<String>, usize)> = HashMap::new();
     for bridge in written.iter().filter_map(|interface| interface.bridge.as_ref()) {
         interface_name(bridge, report);
+        if bridge.get_ref().len() > MAIN_NAME {
+            let message = format!(
+                "{:?} is the name of no bridge that there is, and too long for a new one",
+                bridge.get_ref()
+            );
+            report.error(&bridge.span(), message).help(format!("at most {MAIN_NAME} characters"));
+        }
         ports.entry(bridge.get_ref()).or_insert((bridge, 0)).1 += 1;
     }
     for (name, (bridge, count)) in &ports {

@@ -15,6 +15,7 @@ use super::super::health::Health;
 use super::super::{Backend, Service, model};
 use super::forwarding::{self, Pools};
 use super::health;
+use super::of_node::OfNode;
 use super::vips::{self, Vips};
 use super::{admission, choice};
 use super::{host_address, name, unique};
@@ -25,14 +26,12 @@ const DEFAULT_WEIGHT: u16 = 100;
 pub(super) struct Surroundings<'a> {
     vips: Vips,
     pools: Pools,
-    node: &'a str,
-    has_bridge: bool,
+    of_node: OfNode<'a>,
 }
 
 pub(super) fn services(
     written: &[model::Service],
-    node: &str,
-    has_bridge: bool,
+    of_node: OfNode<'_>,
     report: &mut Report<'_>,
 ) -> Vec<Service> {
     let count: usize = written.iter().map(|service| service.backends.len()).sum();
@@ -49,7 +48,7 @@ pub(super) fn services(
     vips::overlaps(written, report);
     let vips = Vips::new(written);
     let pools = Pools::new(written, &vips, report);
-    let around = Surroundings { vips, pools, node, has_bridge };
+    let around = Surroundings { vips, pools, of_node };
     written.iter().filter_map(|service| self::service(service, &around, report)).collect()
 }
 
@@ -114,19 +113,20 @@ fn shared_health(
 
 fn about<'a>(
     written: &model::Service,
-    around: &Surroundings<'a>,
+    around: &'a Surroundings<'a>,
     (has_port, has_checks): (bool, bool),
 ) -> health::Around<'a> {
     let is_two_way = written.mode.as_ref().is_none_or(|mode| mode.get_ref().is_two_way());
     let sees_answers = is_two_way && written.protocol == Protocol::Tcp;
     let has_the_vip =
         written.mode.as_ref().is_some_and(|mode| matches!(mode.get_ref(), Mode::Dsr | Mode::Tunnel));
-    health::Around { node: around.node, has_port, sees_answers, has_the_vip, has_checks }
+    let (node, vips) = (around.of_node.name, &around.vips);
+    health::Around { node, has_port, sees_answers, has_the_vip, has_checks, vips }
 }
 
 fn bridge(written: &model::Service, around: &Surroundings<'_>, report: &mut Report<'_>) {
     let Some(mode) = written.mode.as_ref().filter(|mode| *mode.get_ref() == Mode::Bridge) else { return };
-    if !around.has_bridge {
+    if !around.of_node.has_bridge {
         let finding =
             report.error(&mode.span(), "bridge mode needs a bridge, and no interface is a port of one");
         finding.help("give the two [[interface]]s of the inline segment the same `bridge = \"br-inline\"`");
@@ -208,7 +208,7 @@ pub(super) fn server(
     } else if let Some(pool) = around.pools.find(ip) {
         let message = format!("{ip} is a pool address of this box and cannot be a backend");
         report.error(&address.span(), message).note("it is in the pool", pool);
-    } else {
+    } else if !around.of_node.refuses(address, report) {
         family(address, service, report);
     }
     backend_port(port, service, report);

@@ -1,32 +1,61 @@
 //! A file says so: `up`, `down`, or a weight.
 
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::socket::words;
+use super::socket::{of_the_node, words};
+use crate::files;
 use crate::health::tracker::{Outcome, Share};
 
 /// More is not read.
-const MAX: u64 = 64;
+const MAX: usize = 64;
 
-/// Files may be on a network: the reading has a thread of its own.
-pub(super) async fn run(path: &Path) -> Result<Outcome, Outcome> {
-    let path = PathBuf::from(path);
-    let read = tokio::task::spawn_blocking(move || read(&path)).await;
-    let text = read.map_err(|_| Outcome::fail("the file was not read"))?;
-    Ok(said(&text.map_err(|error| Outcome::fail(format!("cannot read the file: {}", words(&error))))?))
+/// A file that is not there, or not to be read, is a failure: it is how an operator may report that a backend is down.
+fn cannot_read(error: &std::io::Error) -> Outcome {
+    match of_the_node(error) {
+        Some(why) => Outcome::not_run(why),
+        None => Outcome::fail(format!("cannot read the file: {}", words(error))),
+    }
 }
 
-fn read(path: &Path) -> std::io::Result<String> {
-    // A pipe would block until somebody writes.
-    let file = std::fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is no ordinary file"));
+/// A file that is read again and again. Files may be on a network: each reading has a thread of its own, and there is
+/// one at a time, since those that hang would use up all threads.
+#[derive(Debug)]
+pub struct Watched {
+    path: PathBuf,
+    is_under_way: Arc<AtomicBool>,
+}
+
+impl Watched {
+    /// Reads nothing yet.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), is_under_way: Arc::default() }
     }
-    let mut bytes = Vec::new();
-    file.take(MAX).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+
+    /// The text as far as it matters.
+    ///
+    /// # Errors
+    /// The file cannot be read, or the last reading has not ended.
+    pub async fn read(&self) -> std::io::Result<String> {
+        if self.is_under_way.swap(true, Ordering::Relaxed) {
+            return Err(std::io::Error::other("the last reading has not ended: its disk or server hangs"));
+        }
+        let (path, ends) = (self.path.clone(), Arc::clone(&self.is_under_way));
+        let reading = move || {
+            let read = files::read(&path, MAX);
+            ends.store(false, Ordering::Relaxed);
+            read
+        };
+        let bytes = tokio::task::spawn_blocking(reading).await.map_err(std::io::Error::other)??;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+pub(super) async fn run(file: &Watched) -> Result<Outcome, Outcome> {
+    let text = file.read().await;
+    Ok(said(&text.map_err(|error| cannot_read(&error))?))
 }
 
 /// What a content means.
@@ -58,8 +87,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_ordinary_file_is_not_waited_for() {
-        assert!(read(Path::new("/dev/zero")).is_err());
-        assert!(read(Path::new("/nowhere")).is_err());
+    fn a_lack_of_descriptors_is_no_word_of_the_file() {
+        let verdict = |errno| cannot_read(&std::io::Error::from_raw_os_error(errno)).verdict;
+        assert_eq!(verdict(libc::EMFILE), Verdict::NotRun);
+        assert_eq!(verdict(libc::ENOENT), Verdict::Fail);
+    }
+
+    #[tokio::test]
+    async fn one_reading_is_under_way_at_a_time() {
+        let file = Watched::new(Path::new("/proc/self/stat"));
+        assert!(file.read().await.is_ok());
+        assert!(file.read().await.is_ok(), "the first one has ended");
+        file.is_under_way.store(true, Ordering::Relaxed);
+        assert!(file.read().await.is_err());
+        for path in ["/dev/zero", "/nowhere"] {
+            assert!(Watched::new(Path::new(path)).read().await.is_err(), "{path}");
+        }
     }
 }

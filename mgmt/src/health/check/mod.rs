@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod bfd;
 pub mod dns;
+pub mod examine;
 pub mod file;
 pub mod http;
 pub mod ping;
@@ -16,7 +17,6 @@ pub mod udp;
 
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +51,10 @@ impl Target {
 pub struct Stage(Cell<&'static str>);
 
 impl Stage {
+    fn at(stage: &'static str) -> Self {
+        Self(Cell::new(stage))
+    }
+
     fn is(&self, stage: &'static str) {
         self.0.set(stage);
     }
@@ -74,7 +78,7 @@ pub enum Runner {
     /// See [`udp`].
     Udp(Arc<Udp>),
     /// See [`file`](mod@file).
-    File(PathBuf),
+    File(Arc<file::Watched>),
     /// See [`agent`].
     Agent(Arc<Agent>),
     /// See [`bfd`].
@@ -111,7 +115,7 @@ impl Workshop {
             Kind::Http(http) => Runner::Http(Arc::clone(http), None),
             Kind::Https(http, tls) => match client(tls) {
                 Ok(tls) => Runner::Http(Arc::clone(http), Some(tls)),
-                Err(why) => broken(why),
+                Err(why) => broken(why.to_string()),
             },
             Kind::Script(written) => match script::Prepared::new(written, &self.launcher, script) {
                 Ok(prepared) => Runner::Script(Arc::new(prepared)),
@@ -119,11 +123,11 @@ impl Workshop {
             },
             Kind::Smtp(smtp) => match smtp.starttls.as_ref().map(client).transpose() {
                 Ok(tls) => Runner::Smtp(Arc::clone(smtp), tls),
-                Err(why) => broken(why),
+                Err(why) => broken(why.to_string()),
             },
             Kind::Dns(dns) => Runner::Dns(Arc::clone(dns)),
             Kind::Udp(udp) => Runner::Udp(Arc::clone(udp)),
-            Kind::File(path) => Runner::File(path.clone()),
+            Kind::File(path) => Runner::File(Arc::new(file::Watched::new(path))),
             Kind::Agent(agent) => Runner::Agent(Arc::clone(agent)),
             Kind::Bfd(keys) => {
                 Runner::Bfd(Arc::new(bfd::Watcher::new(Arc::clone(keys), Arc::clone(&self.sessions))))
@@ -141,7 +145,7 @@ impl Runner {
 
     /// Runs it once. Dropped at its deadline, which closes what it has opened.
     pub async fn run(&self, target: &Target, timeout: Duration) -> Outcome {
-        let stage = Stage(Cell::new("connecting"));
+        let stage = Stage::at("connecting");
         match tokio::time::timeout(timeout, self.once(target, timeout, &stage)).await {
             Ok(Ok(outcome) | Err(outcome)) => outcome,
             Err(_) => self.too_long(stage.0.get(), timeout),
@@ -155,12 +159,12 @@ impl Runner {
             Self::Http(http, tls) => http::run(http, tls.as_ref(), target, stage).await,
             Self::Script(script) => Ok(script.run(target, timeout).await),
             Self::Smtp(smtp, tls) => smtp::run(smtp, tls.as_ref(), target, stage).await,
-            Self::Dns(dns) => dns::run(dns, target, stage).await,
+            Self::Dns(dns) => dns::run(dns, target, timeout, stage).await,
             Self::Udp(udp) => udp::run(udp, target, timeout).await,
-            Self::File(path) => file::run(path).await,
+            Self::File(file) => file::run(file).await,
             Self::Agent(agent) => agent::run(agent, target).await,
             Self::Bfd(watcher) => Ok(watcher.run(target).await),
-            Self::Broken(why) => Err(Outcome::fail(why.to_string())),
+            Self::Broken(why) => Err(Outcome::not_run(why)),
         }
     }
 

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
 use super::Target;
-use super::socket::words;
+use super::socket::{of_the_node, words};
 use crate::config::health::Script;
 use crate::health::tracker::{Outcome, Share, Verdict};
 
@@ -79,7 +79,12 @@ impl Prepared {
         let child = self.command(target, timeout).and_then(|mut command| command.spawn());
         let mut group = match child {
             Ok(child) => Group(child),
-            Err(error) => return Outcome::fail(format!("cannot be started: {}", words(&error))),
+            Err(error) => {
+                return match of_the_node(&error) {
+                    Some(why) => Outcome::not_run(why),
+                    None => Outcome::fail(format!("cannot be started: {}", words(&error))),
+                };
+            }
         };
         match group.0.wait().await {
             Ok(status) => self.ended(status),

@@ -21,14 +21,14 @@ pub(super) async fn connect(target: &Target) -> Result<TcpStream, Outcome> {
         socket.set_linger(Some(Duration::ZERO))?;
         Ok(TcpSocket::from_std_stream(socket.into()))
     };
-    let socket = open().map_err(cannot_open)?;
+    let socket = open().map_err(failed)?;
     socket.connect(target.socket_address()).await.map_err(failed)
 }
 
 /// A socket whose datagrams go to the target, and that hears from nobody else.
 pub(super) async fn datagrams(target: &Target) -> Result<UdpSocket, Outcome> {
     let open = || UdpSocket::from_std(open(target, Type::DGRAM, Protocol::UDP)?.into());
-    let socket = open().map_err(cannot_open)?;
+    let socket = open().map_err(failed)?;
     socket.connect(target.socket_address()).await.map_err(failed)?;
     Ok(socket)
 }
@@ -60,22 +60,50 @@ fn take(way: &Way, socket: &Socket, protocol: Protocol, vip: IpAddr) -> io::Resu
     socket.set_mark(MARK)
 }
 
-/// The box's own failure is named as such, for nothing is known of the backend.
-pub(super) fn cannot_open(error: io::Error) -> Outcome {
-    Outcome::fail(format!("the box cannot send: {}", words(&error)))
+/// What follows from an error of a socket, or of a file or a process that a check needs.
+pub(super) fn failed(error: io::Error) -> Outcome {
+    match of_the_node(&error) {
+        Some(why) => Outcome::not_run(why),
+        None => Outcome::fail(words(&error)),
+    }
 }
 
-pub(super) fn failed(error: io::Error) -> Outcome {
-    Outcome::fail(words(&error))
+/// Why an error is the node's own and says nothing of the backend. A client's packets are forwarded nevertheless: they
+/// need nothing that is missing.
+///
+/// `ENETUNREACH`, `EHOSTUNREACH` and `ENETDOWN` are not among them. Without a route or a link the workers cannot reach the
+/// backend either, and flows must go elsewhere. ICMP errors from afar have these numbers, too, and `EACCES`.
+pub(super) fn of_the_node(error: &io::Error) -> Option<&'static str> {
+    Some(match error.raw_os_error()? {
+        libc::EMFILE => "penstockd has too many open files (raise LimitNOFILE)",
+        libc::ENFILE => "the system has too many open files (raise fs.file-max)",
+        libc::ENOBUFS => "no buffer space for packets",
+        libc::ENOMEM => "out of memory",
+        // Of connect(2), and of fork and execve under RLIMIT_NPROC or a limit of the control group.
+        libc::EAGAIN => "no free port or process",
+        libc::EADDRNOTAVAIL => "no address or port to send from",
+        libc::EADDRINUSE => "no free port at the address to send from",
+        libc::ENODEV => "the interface to send from is missing",
+        // Netfilter's answer to what leaves and is dropped.
+        libc::EPERM => "a packet filter or a missing right forbids it",
+        // Epoll, with fs.epoll.max_user_watches.
+        libc::ENOSPC => "no room to watch another socket",
+        libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT => "the kernel lacks the address family or the protocol",
+        _ => return None,
+    })
 }
 
 /// What operators call it.
 pub(super) fn words(error: &io::Error) -> Cow<'static, str> {
+    if let Some(words) = super::tls::words_of(error) {
+        return words.into();
+    }
     let known = match error.kind() {
         ErrorKind::ConnectionRefused => "connection refused",
         ErrorKind::ConnectionReset => "connection reset",
         ErrorKind::HostUnreachable => "host unreachable",
         ErrorKind::NetworkUnreachable => "network unreachable",
+        ErrorKind::NetworkDown => "network down",
         ErrorKind::TimedOut => "no answer: the kernel gave up",
         ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "connection closed",
         ErrorKind::AddrNotAvailable => "no address or port to send from",
@@ -95,6 +123,7 @@ pub(super) fn words(error: &io::Error) -> Cow<'static, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::health::tracker::Verdict;
 
     #[test]
     fn errors_are_told_in_plain_words() {
@@ -102,5 +131,38 @@ mod tests {
         assert_eq!(of(libc::ECONNREFUSED), "connection refused");
         assert_eq!(of(libc::EHOSTUNREACH), "host unreachable");
         assert_eq!(of(libc::EMFILE), "too many open files");
+    }
+
+    #[test]
+    fn what_the_node_lacks_is_no_failure_of_the_backend() {
+        let verdict = |errno| failed(io::Error::from_raw_os_error(errno)).verdict;
+        for errno in [
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::ENOBUFS,
+            libc::ENOMEM,
+            libc::EAGAIN,
+            libc::EADDRNOTAVAIL,
+            libc::EADDRINUSE,
+            libc::ENODEV,
+            libc::EPERM,
+            libc::ENOSPC,
+            libc::EAFNOSUPPORT,
+        ] {
+            assert_eq!(verdict(errno), Verdict::NotRun, "{errno}");
+        }
+        for errno in [
+            libc::ECONNREFUSED,
+            libc::ECONNRESET,
+            libc::ETIMEDOUT,
+            libc::EHOSTUNREACH,
+            libc::ENETUNREACH,
+            libc::ENETDOWN,
+            libc::EACCES,
+            libc::EPIPE,
+        ] {
+            assert_eq!(verdict(errno), Verdict::Fail, "{errno}");
+        }
+        assert_eq!(failed(ErrorKind::UnexpectedEof.into()).verdict, Verdict::Fail);
     }
 }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::Target;
-use super::socket::{datagrams, failed, words};
+use super::socket::{datagrams, failed};
 use crate::config::health::Udp;
 use crate::health::tracker::Outcome;
 
@@ -30,7 +30,7 @@ pub(super) async fn run(udp: &Udp, target: &Target, timeout: Duration) -> Result
         Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
             Err(Outcome::fail("port unreachable"))
         }
-        Ok(Err(error)) => Err(Outcome::fail(words(&error))),
+        Ok(Err(error)) => Err(failed(error)),
         Err(_) if udp.require_reply => {
             Err(Outcome::fail(format!("no reply within {}", humantime::format_duration(timeout))))
         }

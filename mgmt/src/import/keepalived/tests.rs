@@ -214,7 +214,8 @@ fn vrrp_is_said_with_the_contracts_keys() {
          vrrp_sync_group gateway {\n group {\n  inside\n }\n notify /usr/local/bin/group\n}\n\
          vrrp_instance inside {\n state MASTER\n interface eth1\n virtual_router_id 51\n priority 150\n version 3\n \
          advert_int 0.25\n nopreempt\n use_vmac\n track_interface {\n  eth0\n  eth2 weight 20\n }\n \
-         track_script {\n  up\n  odd\n }\n unicast_peer { 10.0.0.3 }\n \
+         track_script {\n  up\n  odd\n }\n unicast_peer {\n  10.0.0.3 min_ttl 253 max_ttl 254\n  10.0.0.4 min_ttl 252\n  \
+         10.0.0.5 max_ttl 250 min_ttl 253\n }\n \
          virtual_ipaddress {\n  10.0.0.100/24 dev eth1\n  10.0.0.101/32\n  10.0.0.101\n  fd00::1\n }\n \
          notify \"/usr/local/bin/on-vrrp\"\n}\n",
     );
@@ -230,7 +231,8 @@ advert_interval = "250ms"
 preempt = false
 mac = "virtual"
 addresses = ["10.0.0.100", "10.0.0.101"]
-unicast_peers = ["10.0.0.3"]
+unicast_peers = ["10.0.0.3", "10.0.0.4", "10.0.0.5"]
+min_ttl = 252
 garp = { repeat = 3 }
 track = [
     { interface = "eth0" },
@@ -248,13 +250,15 @@ notify = "/usr/local/bin/on-vrrp"
         "19-19: has no counterpart",
         "22-22: each instance begins as backup",
         "36-36: its vrrp_script",
-        "40-40: `/24`",
-        "42-42: 10.0.0.101 is in the list already",
-        "43-43: an instance has addresses of one family",
+        "39-39: min_ttl and max_ttl are those of the instance: 252 and 255",
+        "41-41: min_ttl and max_ttl",
+        "44-44: `/24`",
+        "46-46: 10.0.0.101 is in the list already",
+        "47-47: an instance has addresses of one family",
     ] {
         assert!(told.iter().any(|told| told.starts_with(start)), "no {start} in {told:#?}");
     }
-    assert_eq!(told.len(), 7, "{told:#?}");
+    assert_eq!(told.len(), 9, "{told:#?}");
 }
 
 #[test]

@@ -202,20 +202,58 @@ fn times(instance: &Statement, version: i64, keys: &mut Keys) {
 fn peers(instance: &Statement, keys: &mut Keys) {
     let Some(list) = instance.find(&["unicast_peer"]) else { return };
     list.carry();
-    let mut peers = Vec::new();
+    let (mut peers, mut bounds) = (Vec::new(), Vec::new());
     for line in list.block() {
         match line.keyword().parse::<IpAddr>() {
             Ok(address) => {
                 line.carry();
                 peers.push(address.to_string());
-                if line.words.len() > 1 {
-                    line.carry_without(format!("`{}` has no counterpart", line.arguments().join(" ")));
-                }
+                bounds.push((line, bounds_of(line)));
             }
             Err(_) => line.lose("is no address"),
         }
     }
     keys.list("unicast_peers", peers);
+    // Keepalived has bounds for each peer: here the widest hold for all.
+    let widest =
+        bounds.iter().fold((u8::MAX, 0), |(low, high), (_, (min, max))| (low.min(*min), high.max(*max)));
+    for (line, _) in bounds.iter().filter(|(_, own)| *own != widest) {
+        line.carry_without(format!(
+            "min_ttl and max_ttl are those of the instance: {} and {} for all of its peers",
+            widest.0, widest.1
+        ));
+    }
+    if !bounds.is_empty() {
+        let (least, most) = widest;
+        [("min_ttl", least, 0), ("max_ttl", most, u8::MAX)]
+            .into_iter()
+            .filter(|(_, found, any)| found != any)
+            .for_each(|(key, found, _)| keys.set(key, i64::from(found.max(1))));
+    }
+}
+
+/// The least and the greatest TTL of a peer's adverts; 0 and 255 where nothing is said.
+fn bounds_of(peer: &Statement) -> (u8, u8) {
+    let (mut bounds, mut rest) = ((0, u8::MAX), Vec::new());
+    let mut words = peer.arguments().iter();
+    while let Some(word) = words.next() {
+        let bound = match word.as_str() {
+            "min_ttl" => &mut bounds.0,
+            "max_ttl" => &mut bounds.1,
+            other => {
+                rest.push(other);
+                continue;
+            }
+        };
+        match words.next().map(|number| number.parse()) {
+            Some(Ok(number)) => *bound = number,
+            _ => rest.push(word),
+        }
+    }
+    if !rest.is_empty() {
+        peer.carry_without(format!("`{}` has no counterpart", rest.join(" ")));
+    }
+    bounds
 }
 
 fn password(instance: &Statement, version: i64, keys: &mut Keys) {

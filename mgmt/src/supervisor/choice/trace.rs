@@ -38,7 +38,8 @@ impl Supervisor {
     }
 
     fn interface_id(&self, name: &str) -> Result<InterfaceId, Refusal> {
-        let place = (0..).zip(&self.config.interfaces).find(|(_, interface)| interface.name == name);
+        let main = self.machine.main_name(name);
+        let place = (0..).zip(&self.config.interfaces).find(|(_, interface)| interface.name == main);
         let none = || {
             Refusal::not_found(format!("there is no interface {name:?}: `penstock interfaces` lists them"))
         };
@@ -69,7 +70,13 @@ impl Supervisor {
             Outcome::Dropped(why) => reason = Some(why.code().to_owned()),
             Outcome::Reset => reason = Some(dataplane::DropReason::NoFlow.code().to_owned()),
             Outcome::TooBig { .. } => reason = Some(dataplane::DropReason::TooLong.code().to_owned()),
-            Outcome::ToLinux | Outcome::ToManagement | Outcome::Fragment | Outcome::Answered => {}
+            Outcome::ToLinux
+            | Outcome::SentByLinux
+            | Outcome::NotServed
+            | Outcome::ToManagement
+            | Outcome::Fragment
+            | Outcome::Waits
+            | Outcome::Answered => {}
         }
         steps.push(step(("verdict", last)));
         view::Trace { steps, verdict: verdict.to_owned(), reason, interface, frame: hex(&traced.frame), sent }
@@ -78,6 +85,11 @@ impl Supervisor {
     fn finding(&self, found: &Step) -> (&'static str, String) {
         match found {
             Step::Arrives(id) => ("arrives", format!("by {}", self.interface_name(*id))),
+            Step::OwnAddress => {
+                let what =
+                    "by no interface: the source is an address of this node, so Linux sends the packet";
+                ("arrives", what.to_owned())
+            }
             Step::Parsed { source, destination, protocol, kind, length, vlan } => {
                 let tag = if vlan.0 == 0 { String::new() } else { format!(", VLAN {}", vlan.0) };
                 let what = format!("{kind}, {protocol}, {source} to {destination}, {length} bytes{tag}");
@@ -96,6 +108,7 @@ impl Supervisor {
                     Fate::Leave => "; the backend takes no new flows, those it has go on",
                     Fate::Reset => "; the backend's flows are reset",
                     Fate::Move => "; the backend's flows move to others",
+                    Fate::Review => "; flows of datagrams that could not begin as they are begin anew",
                 };
                 ("lookup", said)
             }
@@ -123,6 +136,7 @@ impl Supervisor {
             Some(Why::Instead) => {
                 format!("scheduler {scheduler} found nobody with room, so another one was asked")
             }
+            Some(Why::Clash) => super::clash(scheduler),
             None => "nobody remembers its flow: the hash of its ends says so".to_owned(),
         }
     }
@@ -137,11 +151,24 @@ impl Supervisor {
                     "it is for no virtual IP and from no backend: it is left to Linux, no worker sees it";
                 ("to_linux", why.to_owned())
             }
+            Outcome::SentByLinux => {
+                ("to_linux", "Linux sends it as any packet of its own, no worker sees it".to_owned())
+            }
+            Outcome::NotServed => {
+                let why = "this node is no client of its own virtual IPs, in any mode: Linux finds no host that \
+                           has the address, and no worker sees the packet; ask from another host, or ask a \
+                           backend's own address";
+                ("not_served", why.to_owned())
+            }
             Outcome::ToManagement => {
                 ("to_management", "a control protocol: it goes to the management thread".to_owned())
             }
             Outcome::Fragment => {
                 ("waits", "it gets the ports of its packet's first fragment, or waits for that".to_owned())
+            }
+            Outcome::Waits => {
+                let why = "it waits until the MAC address of its next hop is known, or is dropped as neighbour-missing";
+                ("waits", why.to_owned())
             }
             Outcome::Answered => ("answered", "the box answers it itself".to_owned()),
             Outcome::Reset => {

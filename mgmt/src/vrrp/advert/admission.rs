@@ -12,8 +12,8 @@ use crate::vrrp::{Priority, Version, Vrid};
 /// Why an advert is not listened to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
-    /// RFC 9568 section 7.1: it must be 255, or a router has passed it on.
-    #[error("TTL or hop limit is not 255")]
+    /// RFC 9568 section 7.1: it must be 255, or a router has passed it on. Of unicast: outside what is configured.
+    #[error("TTL or hop limit is not 255, or of unicast outside min_ttl and max_ttl")]
     HopLimit,
     /// Shorter or longer than its number of addresses says.
     #[error("wrong length")]
@@ -107,6 +107,8 @@ pub struct Expected<'c> {
     pub own: IpAddr,
     /// None: multicast.
     pub peers: &'c [IpAddr],
+    /// TTLs or hop limits of their adverts.
+    pub ttl: (u8, u8),
     /// What its own checksums are over, in version 3 over IPv4.
     pub coverage: Coverage,
 }
@@ -165,6 +167,9 @@ impl Expected<'_> {
         }
         if !self.peers.is_empty() && !self.peers.contains(&source) {
             return Err(Refusal::Peer);
+        }
+        if !self.peers.is_empty() && !(self.ttl.0..=self.ttl.1).contains(&advert.hop_limit.0) {
+            return Err(Refusal::HopLimit);
         }
         self.authenticate(advert)?;
         if self.interval.version() == Version::V2 && advert.interval != self.interval {

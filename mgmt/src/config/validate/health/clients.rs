@@ -20,6 +20,21 @@ pub(super) fn observe(written: &model::Health, around: Around<'_>, report: &mut 
     }
 }
 
+/// The node is no client of its own virtual IPs.
+pub(super) fn target(written: &model::Check, around: Around<'_>, report: &mut Report<'_>) {
+    let Some(address) = &written.address else { return };
+    let ip = *address.get_ref();
+    let Some((_, span)) = around.vips.find(ip) else { return };
+    let message = format!(
+        "{ip} is a virtual IP of this node, which is no client of its own services: the check fails while the \
+         node answers for the address"
+    );
+    report
+        .warning(&address.span(), message)
+        .help("check a backend's own address")
+        .note("it is a service's", span);
+}
+
 /// Where no backend has the virtual IP, nothing can be asked for it.
 pub(super) fn via(written: &model::Check, kind: &Kind, around: Around<'_>, report: &mut Report<'_>) -> Via {
     let Some(via) = written.via.as_ref().filter(|via| *via.get_ref() == Via::DataPath) else {

@@ -96,7 +96,7 @@ impl<'c> Examiner<'c> {
 
     fn searched(&self) -> String {
         match self.kept.len() >= MAX_SEARCHED {
-            true => format!(" in its first {} KiB", MAX_SEARCHED >> 10),
+            true => format!(" in its first {} KiB, the most that is searched", MAX_SEARCHED >> 10),
             false => String::new(),
         }
     }
@@ -168,6 +168,9 @@ mod tests {
         }
         examiner.push(b"needle");
         assert!(examiner.kept.len() <= MAX_SEARCHED);
-        assert_eq!(examiner.finish().unwrap_err(), "the body has no \"needle\" in its first 256 KiB");
+        assert_eq!(
+            examiner.finish().unwrap_err(),
+            "the body has no \"needle\" in its first 256 KiB, the most that is searched"
+        );
     }
 }

@@ -13,10 +13,10 @@ pub enum Malformed {
     #[error("is not HTTP")]
     NotHttp,
     /// A line of the head.
-    #[error("has a line of more than {} bytes in its head", MAX_LINE)]
+    #[error("has a line of more than {} KiB in its head, the most that a check reads", MAX_LINE >> 10)]
     LongLine,
     /// The whole head.
-    #[error("has a head of more than {} bytes", MAX_HEAD)]
+    #[error("has a head of more than {} KiB, the most that a check reads", MAX_HEAD >> 10)]
     LongHead,
     /// A header without a colon, or two lengths that differ.
     #[error("has a broken header")]

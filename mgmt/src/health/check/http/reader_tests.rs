@@ -93,6 +93,8 @@ fn what_is_wrong_is_named() {
 fn endless_heads_end_by_their_bounds() {
     let line = format!("HTTP/1.1 200 {}", "x".repeat(MAX_LINE));
     assert_eq!(whole(&line), Err(Malformed::LongLine));
+    let words = "has a line of more than 16 KiB in its head, the most that a check reads";
+    assert_eq!(Malformed::LongLine.to_string(), words);
     let head = format!("HTTP/1.1 200 OK\r\n{}", "Name: value\r\n".repeat(MAX_HEAD));
     assert_eq!(whole(&head), Err(Malformed::LongHead));
     let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_HEAD);

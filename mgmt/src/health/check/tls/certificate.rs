@@ -1,24 +1,111 @@
-//! When a certificate ends, out of its DER (RFC 5280 section 4.1). Pure. Everything else about it is rustls's.
+//! What the verification leaves out of a certificate, or cannot name in words, out of its DER (RFC 5280 section 4.1). Pure.
 
 const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const OID: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 
-/// `notAfter`, in seconds since 1970.
-#[must_use]
-pub(super) fn not_after(certificate: &[u8]) -> Option<u64> {
+/// Kinds of keys that checks can verify signatures of, for messages about those that they cannot.
+pub(super) const VERIFIED: &str = "RSA of 2048 to 8192 bits, P-256, P-384, P-521 and Ed25519";
+
+/// The fields that are of interest here.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Outline<'c> {
+    /// X.509 version: 1 to 3.
+    pub version: u8,
+    /// `notBefore`, in seconds since 1970; `None` where that is unreadable, or before 1970.
+    pub not_before: Option<u64>,
+    /// `notAfter`, the same.
+    pub not_after: Option<u64>,
+    key: &'c [u8],
+}
+
+/// `None` if these bytes are no certificate as far as its key.
+pub(super) fn outline(certificate: &[u8]) -> Option<Outline<'_>> {
     let (certificate, _) = element(certificate, SEQUENCE)?;
     let (mut fields, _) = element(certificate, SEQUENCE)?;
+    let mut version = 1;
     if fields.first() == Some(&VERSION) {
-        fields = element(fields, VERSION)?.1;
+        let (number, rest) = element(fields, VERSION)?;
+        (version, fields) = (element(number, INTEGER)?.0.last()?.checked_add(1)?, rest);
     }
     let (_serial, fields) = element(fields, INTEGER)?;
     let (_signature, fields) = element(fields, SEQUENCE)?;
     let (_issuer, fields) = element(fields, SEQUENCE)?;
-    let (validity, _) = element(fields, SEQUENCE)?;
+    let (validity, fields) = element(fields, SEQUENCE)?;
+    let (_subject, fields) = element(fields, SEQUENCE)?;
+    let (key, _) = element(fields, SEQUENCE)?;
     let (_not_before, rest) = next(validity)?;
+    Some(Outline { version, not_before: time(validity), not_after: time(rest), key })
+}
+
+impl Outline<'_> {
+    /// The kind of the key, if signatures by it are not verified. `None` also for keys that cannot be read.
+    pub(super) fn unverified_key(&self) -> Option<String> {
+        let (algorithm, rest) = element(self.key, SEQUENCE)?;
+        let (kind, parameters) = element(algorithm, OID)?;
+        match kind {
+            oid::RSA => {
+                let bits = rsa_bits(rest)?;
+                (!(2048..=8192).contains(&bits)).then(|| format!("an RSA key of {bits} bits"))
+            }
+            oid::EC => {
+                let is_known =
+                    element(parameters, OID).is_some_and(|(curve, _)| oid::CURVES.contains(&curve));
+                (!is_known).then(|| "an EC key of another curve".to_owned())
+            }
+            oid::ED25519 => None,
+            oid::RSA_PSS => Some("an RSA-PSS key".to_owned()),
+            oid::DSA => Some("a DSA key".to_owned()),
+            oid::ED448 => Some("an Ed448 key".to_owned()),
+            _ => Some("a key of a rare kind".to_owned()),
+        }
+    }
+}
+
+/// Object identifiers, as their DER has them.
+pub(super) mod oid {
+    pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+    pub(super) const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
+    pub(super) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    /// P-256, P-384 and P-521.
+    pub(super) const CURVES: [&[u8]; 3] =
+        [&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], &[0x2b, 0x81, 4, 0, 34], &[0x2b, 0x81, 4, 0, 35]];
+    pub(super) const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1];
+    pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 112];
+    pub(super) const ED448: &[u8] = &[0x2b, 0x65, 113];
+    const MD5_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4];
+    const SHA1_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5];
+    const SHA1_ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1];
+
+    /// What an algorithm is called that certificates are signed with, of those that are not verified.
+    pub(in super::super) fn signature(algorithm: &[u8]) -> &'static str {
+        let is = |oid: &[u8]| algorithm.windows(oid.len()).any(|part| part == oid);
+        match () {
+            () if is(MD5_RSA) => "MD5",
+            () if is(SHA1_RSA) || is(SHA1_ECDSA) => "SHA-1",
+            () if is(RSA_PSS) => "RSA-PSS with rare parameters",
+            () if is(ED448) => "Ed448",
+            () if is(DSA) => "DSA",
+            () => "a rare algorithm",
+        }
+    }
+}
+
+/// Of an RSA key: how long its modulus is.
+fn rsa_bits(key: &[u8]) -> Option<usize> {
+    let (bits, _) = element(key, BIT_STRING)?;
+    let (numbers, _) = element(bits.get(1..)?, SEQUENCE)?;
+    let (modulus, _) = element(numbers, INTEGER)?;
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    let modulus = &modulus[zeros..];
+    Some(modulus.len() * 8 - modulus.first()?.leading_zeros() as usize)
+}
+
+fn time(rest: &[u8]) -> Option<u64> {
     match *rest.first()? {
         UTC_TIME => {
             let (digits, _) = element(rest, UTC_TIME)?;
@@ -92,8 +179,14 @@ mod tests {
             wrap(SEQUENCE, b""),
             wrap(SEQUENCE, &[0; 300]),
             wrap(SEQUENCE, &validity),
+            wrap(SEQUENCE, b""),
+            wrap(SEQUENCE, b""),
         ];
         wrap(SEQUENCE, &wrap(SEQUENCE, &parts.concat()))
+    }
+
+    fn not_after(certificate: &[u8]) -> Option<u64> {
+        outline(certificate)?.not_after
     }
 
     #[test]
@@ -107,14 +200,16 @@ mod tests {
         assert_eq!(not_after(&certificate(&ancient)), Some(0));
         let wrong = [&[UTC_TIME, 13], &b"261324163000Z"[..]].concat();
         assert_eq!(not_after(&certificate(&wrong)), None);
+        assert_eq!(outline(&certificate(&utc)).unwrap().not_before, Some(1_577_836_800));
+        assert_eq!(outline(&certificate(&utc)).unwrap().version, 3);
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), cut in 0_usize..400) {
-            let _ = not_after(&bytes);
+            let _ = outline(&bytes).and_then(|outline| outline.unverified_key());
             let whole = certificate(&[&[GENERALIZED_TIME, 15], &b"20520229235959Z"[..]].concat());
-            let _ = not_after(&whole[..cut.min(whole.len())]);
+            let _ = outline(&whole[..cut.min(whole.len())]);
         }
     }
 }

@@ -1,26 +1,31 @@
 //! TLS for the checks that need it.
 
 mod certificate;
+mod files;
+mod provider;
+mod verifier;
 mod words;
 
+use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::Resumption;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::socket;
 use crate::config::health::Tls;
 use crate::health::tracker::Outcome;
-use words::{ends_in, refused};
+pub use files::Unusable;
+use verifier::{Anything, Trusted};
+pub(super) use words::words_of;
 
 /// The checks' side of TLS, as one check is configured.
 #[derive(Debug, Clone)]
@@ -34,12 +39,12 @@ pub struct Client {
 /// thousand backends would take a while.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    made: Vec<(Arc<Tls>, Result<Client, String>)>,
+    made: Vec<(Arc<Tls>, Result<Client, Unusable>)>,
     system: Option<Arc<RootCertStore>>,
 }
 
 impl Settings {
-    pub(super) fn client(&mut self, tls: &Arc<Tls>) -> Result<Client, String> {
+    pub(super) fn client(&mut self, tls: &Arc<Tls>) -> Result<Client, Unusable> {
         if let Some((_, client)) = self.made.iter().find(|(other, _)| other == tls) {
             return client.clone();
         }
@@ -48,57 +53,54 @@ impl Settings {
         client
     }
 
-    fn make(&mut self, tls: &Tls) -> Result<Client, String> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
-        let builder = match tls.verify {
-            true => builder.with_root_certificates(self.roots(tls.ca.as_deref())?),
-            false => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+    fn make(&mut self, tls: &Tls) -> Result<Client, Unusable> {
+        let unusable = |why: String| Unusable { is_out_of_reach: false, why };
+        let (provider, verifier): (_, Arc<dyn ServerCertVerifier>) = match tls.verify {
+            true => (&provider::VERIFYING, Arc::new(self.trusted(tls.ca.as_deref())?)),
+            false => (&provider::UNVERIFYING, Arc::new(Anything)),
         };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(provider));
+        let builder = builder
+            .with_safe_default_protocol_versions()
+            .map_err(|error| unusable(error.to_string()))?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
         let mut config = match &tls.client {
             None => builder.with_no_client_auth(),
-            Some((certificate, key)) => {
-                let chain = certificates(certificate)?;
-                let key = PrivateKeyDer::from_pem_file(key)
-                    .map_err(|error| format!("cannot read the key {}: {error}", key.display()))?;
-                builder.with_client_auth_cert(chain, key).map_err(|error| {
-                    format!("cannot use the certificate {}: {error}", certificate.display())
-                })?
-            }
+            Some((certificate, key)) => builder.with_client_cert_resolver(files::client(certificate, key)?),
         };
         // A resumed session shows no certificate: one that has ended would go unnoticed.
         config.resumption = Resumption::disabled();
         Ok(Client { config: Arc::new(config), sni: tls.sni.clone(), warn_before: tls.warn_before })
     }
 
-    fn roots(&mut self, ca: Option<&Path>) -> Result<Arc<RootCertStore>, String> {
-        let mut roots = RootCertStore::empty();
-        if let Some(ca) = ca {
-            roots.add_parsable_certificates(certificates(ca)?);
-            if roots.is_empty() {
-                return Err(format!("{} has no certificate of an authority", ca.display()));
+    fn trusted(&mut self, ca: Option<&Path>) -> Result<Trusted, Unusable> {
+        let unusable = |why: String| Unusable { is_out_of_reach: false, why };
+        let (authorities, named) = match ca {
+            Some(ca) => {
+                let named = files::certificates(ca)?;
+                let mut authorities = RootCertStore::empty();
+                // Those that cannot be an authority's are trusted as servers' own nevertheless.
+                authorities.add_parsable_certificates(named.iter().cloned());
+                (Arc::new(authorities), named)
             }
-            return Ok(Arc::new(roots));
-        }
+            None => (self.system()?, Vec::new()),
+        };
+        Trusted::new(authorities, named).map_err(unusable)
+    }
+
+    fn system(&mut self) -> Result<Arc<RootCertStore>, Unusable> {
         if let Some(system) = &self.system {
             return Ok(Arc::clone(system));
         }
+        let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
-            return Err("the system trusts no authority: install ca-certificates, or name one by `ca`".into());
+            let why =
+                "the system trusts no authority: install ca-certificates, or name one by `ca`".to_owned();
+            return Err(Unusable { is_out_of_reach: true, why });
         }
         Ok(Arc::clone(self.system.insert(Arc::new(roots))))
-    }
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(list) if list.is_empty() => Err(format!("{} has no certificate", path.display())),
-        Ok(list) => Ok(list),
-        Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     }
 }
 
@@ -118,52 +120,34 @@ impl Client {
         stream: TcpStream,
     ) -> Result<(TlsStream<TcpStream>, Option<String>), Outcome> {
         let connector = TlsConnector::from(Arc::clone(&self.config));
-        let stream = connector.connect(name, stream).await.map_err(|error| Outcome::fail(refused(&error)))?;
+        let stream = connector.connect(name, stream).await.map_err(ended)?;
         let certificates = stream.get_ref().1.peer_certificates();
-        let end = certificates.and_then(<[_]>::first).and_then(|first| certificate::not_after(first));
+        let end = certificates.and_then(<[CertificateDer<'_>]>::first);
+        let end = end.and_then(|first| certificate::outline(first)?.not_after);
         let now = UnixTime::now().as_secs();
         let is_near = |end: &u64| *end < now + self.warn_before.as_secs();
-        Ok((stream, end.filter(is_near).map(|end| ends_in(end, now))))
+        Ok((stream, end.filter(is_near).map(|end| words::ends_in(end, now))))
     }
 }
 
-/// Takes any certificate, as `verify = false` asks. That the server has its key is still seen to.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+/// What follows from a handshake that failed.
+fn ended(error: io::Error) -> Outcome {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return Outcome::fail("connection closed in the TLS handshake");
     }
+    socket::failed(error)
+}
 
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+    #[test]
+    fn a_handshake_that_fails_is_told_by_its_reason() {
+        let said = |error: io::Error| ended(error).said.into_owned();
+        assert_eq!(said(io::ErrorKind::UnexpectedEof.into()), "connection closed in the TLS handshake");
+        assert_eq!(said(io::ErrorKind::ConnectionReset.into()), "connection reset");
+        let error = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        assert_eq!(said(io::Error::other(error)), "the server does not speak TLS");
     }
 }

@@ -29,15 +29,22 @@ version_of() {
   cat "$1/usr/lib/penstock-image/version"
 }
 
-# replace FILE: with the standard input, wholly or not at all.
+# replace FILE [MODE [LIKE]]: with the standard input, wholly or not at all. Without a mode, owner, group, mode and access
+# list are those of the file LIKE (FILE itself), if there is one. A symbolic link stays, and what it names is replaced.
 replace() {
-  local new
-  new=$(mktemp "$1.XXXXXX")
+  local file new like
+  file=$(realpath --canonicalize-missing -- "$1")
+  like=${3:-$file}
+  new=$(mktemp "$file.XXXXXX")
   cat >"$new"
-  chmod "${2:-644}" "$new"
+  if [[ -z ${2:-} && -e $like ]]; then
+    cp --attributes-only --preserve=mode,ownership,xattr -- "$like" "$new"
+  else
+    chmod "${2:-644}" "$new"
+  fi
   sync "$new"
-  mv "$new" "$1"
-  sync "$(dirname "$1")"
+  mv -- "$new" "$file"
+  sync "$(dirname "$file")"
 }
 
 # with_boot COMMAND...: with the boot partition mounted, and its grubenv as the last word. One at a time.

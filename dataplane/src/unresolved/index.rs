@@ -1,0 +1,137 @@
+//! Which slot a next hop is in, and the slots in the order of their age.
+
+use std::net::IpAddr;
+
+use super::Missing;
+use crate::mem::KeyedHash;
+
+/// No slot.
+pub(super) const NONE: u16 = u16::MAX;
+
+/// Where a slot stands: in the chain of its hash, or of the free ones, and among the others by age.
+#[derive(Debug, Clone, Copy)]
+struct Links {
+    next: u16,
+    older: u16,
+    newer: u16,
+}
+
+/// Lists over numbers of slots, in memory that is allocated once. Keyed, so that no sender chooses addresses which
+/// meet in one chain.
+#[derive(Debug)]
+pub(super) struct Index {
+    chains: Box<[u16]>,
+    links: Box<[Links]>,
+    free: u16,
+    oldest: u16,
+    newest: u16,
+    hash: KeyedHash,
+}
+
+impl Index {
+    pub(super) fn new(slots: usize) -> Self {
+        let slots = u16::try_from(slots).unwrap_or(NONE - 1);
+        let link = |slot: u16| {
+            let next = if slot + 1 < slots { slot + 1 } else { NONE };
+            Links { next, older: NONE, newer: NONE }
+        };
+        Self {
+            chains: vec![NONE; usize::from(slots).next_power_of_two()].into(),
+            links: (0..slots).map(link).collect(),
+            free: 0,
+            oldest: NONE,
+            newest: NONE,
+            hash: KeyedHash::random(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.oldest == NONE
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.free == NONE
+    }
+
+    pub(super) fn oldest(&self) -> u16 {
+        self.oldest
+    }
+
+    pub(super) fn newest(&self) -> u16 {
+        self.newest
+    }
+
+    pub(super) fn newer(&self, slot: u16) -> u16 {
+        self.links.get(usize::from(slot)).map_or(NONE, |links| links.newer)
+    }
+
+    pub(super) fn older(&self, slot: u16) -> u16 {
+        self.links.get(usize::from(slot)).map_or(NONE, |links| links.older)
+    }
+
+    pub(super) fn find(&self, missing: Missing, is_it: impl Fn(u16) -> bool) -> Option<u16> {
+        let mut slot = *self.chains.get(self.chain(missing))?;
+        while slot != NONE && !is_it(slot) {
+            slot = self.links.get(usize::from(slot))?.next;
+        }
+        (slot != NONE).then_some(slot)
+    }
+
+    /// Takes a free slot, as the newest.
+    pub(super) fn insert(&mut self, missing: Missing) -> Option<u16> {
+        let (slot, chain) = (self.free, self.chain(missing));
+        let links = self.links.get_mut(usize::from(slot))?;
+        let head = self.chains.get_mut(chain)?;
+        self.free = links.next;
+        *links = Links { next: *head, older: self.newest, newer: NONE };
+        *head = slot;
+        let before = std::mem::replace(&mut self.newest, slot);
+        match self.links.get_mut(usize::from(before)) {
+            Some(before) => before.newer = slot,
+            None => self.oldest = slot,
+        }
+        Some(slot)
+    }
+
+    /// Frees a slot.
+    pub(super) fn remove(&mut self, slot: u16, missing: Missing) {
+        let Some(&Links { next, older, newer }) = self.links.get(usize::from(slot)) else { return };
+        let chain = self.chain(missing);
+        match self.links.get_mut(usize::from(older)) {
+            Some(older) => older.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.links.get_mut(usize::from(newer)) {
+            Some(newer) => newer.older = older,
+            None => self.newest = older,
+        }
+        match self.chains.get_mut(chain) {
+            Some(head) if *head == slot => *head = next,
+            head => {
+                let mut at = head.map_or(NONE, |head| *head);
+                while let Some(links) = self.links.get_mut(usize::from(at)) {
+                    if links.next == slot {
+                        links.next = next;
+                        break;
+                    }
+                    at = links.next;
+                }
+            }
+        }
+        if let Some(links) = self.links.get_mut(usize::from(slot)) {
+            *links = Links { next: self.free, older: NONE, newer: NONE };
+            self.free = slot;
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "reduced to the number of chains, a power of two")]
+    fn chain(&self, Missing { interface, address }: Missing) -> usize {
+        let bits = match address {
+            IpAddr::V4(v4) => u128::from(v4.to_bits()),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        let hash = self.hash.one(bits ^ u128::from(interface.0) << 64);
+        hash as usize & (self.chains.len() - 1)
+    }
+}

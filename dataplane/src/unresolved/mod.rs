@@ -1,0 +1,273 @@
+//! Next hops whose MAC address is not known, and the packets that wait for it.
+//!
+//! RFC 1122 section 2.3.2.2 and RFC 4861 section 7.2.2 ask that a packet waits for the resolution of its next
+//! hop. A packet that waits has passed all stages and is counted and rewritten: only its destination MAC address
+//! is missing. So nothing of it happens twice. It leaves when a snapshot has the neighbour, or is dropped when
+//! [`DEADLINE`] has passed.
+//!
+//! The memory is allocated at start. A next hop keeps its newest packets and displaces none of another one. When
+//! there are too many next hops, one that has not answered for [`REPLACEABLE`] is given up for a new one: a live
+//! neighbour answers within that time, so a flood to addresses that no host has does not keep others out.
+
+mod index;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use crate::io::Frame;
+use crate::limits::{
+    BATCH, UNRESOLVED, UNRESOLVED_MORE, UNRESOLVED_PACKETS, UNRESOLVED_PER_NEXT_HOP, UNRESOLVED_REPORTS,
+};
+use crate::snapshot::{Neighbours, NextHop};
+use crate::tick::Tick;
+use crate::types::{InterfaceId, Mac};
+use index::{Index, NONE};
+
+/// How long a packet waits at most, in milliseconds. The kernel gives up after three requests, a second apart.
+pub(crate) const DEADLINE: u32 = 2000;
+/// How long a next hop is kept in any case, in milliseconds.
+pub(crate) const REPLACEABLE: u32 = 100;
+/// When management is asked once more, in milliseconds: the first report may have found no room.
+pub(crate) const ASK_AGAIN: u32 = 500;
+/// Milliseconds between two reports of neighbours that seem to have moved.
+const MOVED_EVERY: u32 = 10;
+
+/// A neighbour whose MAC address is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Missing {
+    pub(crate) interface: InterfaceId,
+    pub(crate) address: IpAddr,
+}
+
+/// A packet that waits, with the interface that it came in by.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) ingress: InterfaceId,
+    pub(crate) frame: Frame,
+}
+
+/// A next hop.
+#[derive(Debug)]
+struct Slot {
+    missing: Missing,
+    since: Tick,
+    /// When a packet last asked for it: what is about to be held for it is in a batch.
+    wanted: Tick,
+    is_reported: bool,
+    packets: VecDeque<Held>,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct Unresolved {
+    slots: Box<[Slot]>,
+    index: Index,
+    /// Packets beyond the first of each next hop.
+    more: usize,
+    /// Next hops that management has not been asked for.
+    unreported: usize,
+    asked: Tick,
+    /// The generation of the snapshot that was last looked at.
+    generation: u64,
+    ready: VecDeque<(NextHop, Held)>,
+    given_up: VecDeque<Held>,
+    moved: Option<Missing>,
+    moved_at: Tick,
+}
+
+/// The next hops that packets leave by which wait, by slot.
+static NEXT_HOPS: [NextHop; UNRESOLVED] = {
+    let mut all = [NextHop { interface: InterfaceId::NOWHERE, mac: Mac([0; 6]) }; UNRESOLVED];
+    let mut slot = 0;
+    while slot < UNRESOLVED {
+        #[expect(clippy::cast_possible_truncation, reason = "limits.rs says that it fits")]
+        let number = slot as u16;
+        all[slot].interface = InterfaceId::unresolved(number);
+        slot += 1;
+    }
+    all
+};
+
+impl Unresolved {
+    pub(crate) fn new() -> Self {
+        let nowhere = Missing { interface: InterfaceId::NOWHERE, address: IpAddr::from([0; 4]) };
+        let slot = || Slot {
+            missing: nowhere,
+            since: Tick::default(),
+            wanted: Tick::default(),
+            is_reported: true,
+            packets: VecDeque::with_capacity(UNRESOLVED_PER_NEXT_HOP),
+        };
+        Self {
+            slots: std::iter::repeat_with(slot).take(UNRESOLVED).collect(),
+            index: Index::new(UNRESOLVED),
+            more: 0,
+            unreported: 0,
+            asked: Tick::default(),
+            generation: u64::MAX,
+            ready: VecDeque::with_capacity(UNRESOLVED_PACKETS),
+            given_up: VecDeque::with_capacity(UNRESOLVED_PACKETS + BATCH * UNRESOLVED_PER_NEXT_HOP),
+            moved: None,
+            moved_at: Tick::default(),
+        }
+    }
+
+    /// Whether no next hop is unresolved, and nothing is left to be done for one.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.index.is_empty() && self.given_up.is_empty() && self.moved.is_none()
+    }
+
+    /// The way of a packet to such a next hop, which is remembered from now on. `None`: there are too many.
+    pub(crate) fn want(&mut self, missing: Missing, now: Tick) -> Option<&'static NextHop> {
+        let slot = match self.find(missing) {
+            Some(slot) => slot,
+            None => self.begin(missing, now)?,
+        };
+        self.slots.get_mut(usize::from(slot))?.wanted = now;
+        NEXT_HOPS.get(usize::from(slot))
+    }
+
+    fn find(&self, missing: Missing) -> Option<u16> {
+        let is_it = |slot: u16| self.slots.get(usize::from(slot)).is_some_and(|s| s.missing == missing);
+        self.index.find(missing, is_it)
+    }
+
+    fn begin(&mut self, missing: Missing, now: Tick) -> Option<u16> {
+        if self.index.is_full() {
+            let oldest = self.slots.get(usize::from(self.index.oldest()))?;
+            // The packet of this batch that wants it is not held yet.
+            if now.millis_since(oldest.since) < REPLACEABLE || oldest.wanted == now {
+                return None;
+            }
+            self.give_up(self.index.oldest());
+        }
+        let number = self.index.insert(missing)?;
+        let slot = self.slots.get_mut(usize::from(number))?;
+        (slot.missing, slot.since, slot.is_reported) = (missing, now, false);
+        self.unreported += 1;
+        Some(number)
+    }
+
+    /// Keeps a packet whose egress is the next hop in `slot`. What has to make way for it comes back.
+    pub(crate) fn hold(&mut self, slot: u16, held: Held) -> Option<Held> {
+        let Some(slot) = self.slots.get_mut(usize::from(slot)) else { return Some(held) };
+        let is_first = slot.packets.is_empty();
+        let has_room = slot.packets.len() < UNRESOLVED_PER_NEXT_HOP && self.more < UNRESOLVED_MORE;
+        let replaced = if is_first || has_room { None } else { slot.packets.pop_front() };
+        if !is_first && replaced.is_none() {
+            self.more += 1;
+        }
+        slot.packets.push_back(held);
+        replaced
+    }
+
+    /// Looks at the neighbours of a snapshot, once for each generation: packets whose next hop is among them are
+    /// ready to leave.
+    pub(crate) fn look(&mut self, generation: u64, neighbours: &Neighbours) {
+        if std::mem::replace(&mut self.generation, generation) == generation {
+            return;
+        }
+        let mut slot = self.index.oldest();
+        while slot != NONE {
+            let next = self.index.newer(slot);
+            let missing = self.slots.get(usize::from(slot)).map(|slot| slot.missing);
+            let known = missing.and_then(|missing| neighbours.get(missing.interface, missing.address));
+            if let Some(next_hop) = known {
+                while let Some(held) = self.end(slot) {
+                    self.ready.push_back((*next_hop, held));
+                }
+            }
+            slot = next;
+        }
+    }
+
+    /// A packet whose next hop is known now.
+    pub(crate) fn take_ready(&mut self) -> Option<(NextHop, Held)> {
+        self.ready.pop_front()
+    }
+
+    /// Gives up the next hops that have not answered in time, and asks once more for the others.
+    pub(crate) fn pass_time(&mut self, now: Tick) {
+        while let Some(oldest) = self.slots.get(usize::from(self.index.oldest()))
+            && now.millis_since(oldest.since) >= DEADLINE
+        {
+            self.give_up(self.index.oldest());
+        }
+        if now.millis_since(self.asked) >= ASK_AGAIN {
+            self.asked = now;
+            let mut slot = self.index.oldest();
+            while let Some(missed) = self.slots.get_mut(usize::from(slot)) {
+                let is_waited_for = !missed.packets.is_empty() && now.millis_since(missed.since) >= ASK_AGAIN;
+                if is_waited_for && std::mem::replace(&mut missed.is_reported, false) {
+                    self.unreported += 1;
+                }
+                slot = self.index.newer(slot);
+            }
+        }
+    }
+
+    /// A packet that waits no longer.
+    pub(crate) fn take_given_up(&mut self) -> Option<Held> {
+        self.given_up.pop_front()
+    }
+
+    fn give_up(&mut self, slot: u16) {
+        while let Some(held) = self.end(slot) {
+            self.given_up.push_back(held);
+        }
+    }
+
+    /// The next packet of a next hop that is over; without one, it is forgotten.
+    fn end(&mut self, number: u16) -> Option<Held> {
+        let slot = self.slots.get_mut(usize::from(number))?;
+        if let Some(held) = slot.packets.pop_front() {
+            if !slot.packets.is_empty() {
+                self.more -= 1;
+            }
+            return Some(held);
+        }
+        if !std::mem::replace(&mut slot.is_reported, true) {
+            self.unreported -= 1;
+        }
+        self.index.remove(number, slot.missing);
+        None
+    }
+
+    /// Reports next hops that management has not been asked for: `send` says whether there was room. Those without
+    /// room are reported the next time.
+    pub(crate) fn report(&mut self, mut send: impl FnMut(Missing) -> bool) {
+        let mut slot = self.index.newest();
+        for _ in 0..UNRESOLVED_REPORTS {
+            // New ones are at the end.
+            while self.unreported > 0
+                && let Some(seen) = self.slots.get(usize::from(slot))
+                && seen.is_reported
+            {
+                slot = self.index.older(slot);
+            }
+            let Some(missed) = self.slots.get_mut(usize::from(slot)).filter(|s| !s.is_reported) else {
+                return;
+            };
+            if !send(missed.missing) {
+                return;
+            }
+            missed.is_reported = true;
+            self.unreported -= 1;
+        }
+    }
+
+    /// Notes that a neighbour has sent from another MAC address than the one that is known.
+    pub(crate) fn note_moved(&mut self, neighbour: Missing, now: Tick) {
+        if now.millis_since(self.moved_at) >= MOVED_EVERY {
+            (self.moved, self.moved_at) = (Some(neighbour), now);
+        }
+    }
+
+    pub(crate) fn take_moved(&mut self) -> Option<Missing> {
+        self.moved.take()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Routes and policy rules as the data plane reads them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use dataplane::snapshot::{self, Ingress, Path, Rule, RuleAction, Rules};
+use dataplane::types::InterfaceId;
+
+use super::routes::{TABLE_LOCAL, TABLE_MAIN};
+use super::routing::Routing;
+use super::{RouteHop, RouteKey, Target};
+
+/// The data plane's interfaces as routes and rules name them.
+pub(super) struct Names<'n> {
+    /// By the link's number.
+    pub(super) ids: BTreeMap<u32, InterfaceId>,
+    /// Those of a name: of an interface, or of the ports of a bridge.
+    pub(super) named: &'n dyn Fn(&str) -> Vec<InterfaceId>,
+    /// Whether frames pass the link of that number.
+    pub(super) is_up: &'n dyn Fn(u32) -> bool,
+}
+
+impl Routing {
+    /// Whether a rule beside the kernel's own leads packets of the data plane somewhere.
+    pub(super) fn has_rules(&self, names: &Names<'_>) -> bool {
+        [true, false].into_iter().any(|is_v4| !self.policy(is_v4, names).0.is_empty())
+    }
+
+    /// Rules, and the routes of each table by its number, as the data plane reads them.
+    pub(super) fn compile(&self, names: &Names<'_>) -> (Rules, Vec<(usize, snapshot::Route)>) {
+        let mut routes = Vec::with_capacity(self.routes.len());
+        let [v4, v6] = [true, false].map(|is_v4| {
+            let (rules, tables) = self.policy(is_v4, names);
+            for (number, table) in tables {
+                let of_table = self.table(table, is_v4).map(|(key, target)| {
+                    let target = lead(target, names);
+                    (number, snapshot::Route { prefix: key.prefix, length: key.length, target })
+                });
+                routes.extend(of_table);
+            }
+            rules
+        });
+        (Rules { v4, v6 }, routes)
+    }
+
+    /// The rules of a family, and the number of each table. Where the kernel's own rules alone have an effect there
+    /// are none, and one table is made of the local and the main one.
+    fn policy(&self, is_v4: bool, names: &Names<'_>) -> (Vec<Rule>, Vec<(usize, u32)>) {
+        let mut tables = vec![TABLE_LOCAL];
+        let mut rules = Vec::new();
+        for rule in self.followed(is_v4) {
+            rules.extend(rule.compile(
+                |name| ingress(name, names),
+                |table, ingress| self.number(table, ingress, is_v4, names, &mut tables),
+            ));
+        }
+        if rules.iter().all(is_plain) && tables.iter().all(|table| matches!(*table, TABLE_LOCAL | TABLE_MAIN))
+        {
+            return (Vec::new(), vec![(0, TABLE_LOCAL), (0, TABLE_MAIN)]);
+        }
+        (rules, tables.into_iter().enumerate().collect())
+    }
+
+    fn number(
+        &self,
+        table: u32,
+        ingress: Ingress,
+        is_v4: bool,
+        names: &Names<'_>,
+        tables: &mut Vec<u32>,
+    ) -> Option<usize> {
+        self.table(table, is_v4).next()?;
+        // A table for the node's own packets that leads by other interfaces only is that of management.
+        let is_ours = |(_, target): (&RouteKey, &Target)| {
+            target.hops().iter().any(|hop| names.ids.contains_key(&hop.interface))
+        };
+        if ingress == Ingress::Own && !self.table(table, is_v4).any(is_ours) {
+            return None;
+        }
+        let known = tables.iter().position(|known| *known == table);
+        Some(known.unwrap_or_else(|| {
+            tables.push(table);
+            tables.len() - 1
+        }))
+    }
+
+    /// The routes of a table, in the order of preference.
+    fn table(&self, table: u32, is_v4: bool) -> impl Iterator<Item = (&RouteKey, &Target)> {
+        let prefix: IpAddr = if is_v4 { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let first = RouteKey { table, prefix, length: 0, metric: 0, tos: 0 };
+        let of_table = move |key: &RouteKey| key.table == table && key.prefix.is_ipv4() == is_v4;
+        let routes = self.routes.range(first..).take_while(move |(key, _)| of_table(key));
+        routes.filter(|(key, _)| key.tos == 0).filter_map(|(key, targets)| Some((key, targets.first()?)))
+    }
+}
+
+/// What `iif` of a rule means.
+fn ingress(name: &str, names: &Names<'_>) -> Option<Ingress> {
+    if name == "lo" {
+        return Some(Ingress::Own);
+    }
+    let ids = (names.named)(name);
+    (!ids.is_empty()).then(|| Ingress::From(ids.into_iter().collect()))
+}
+
+fn is_plain(rule: &Rule) -> bool {
+    let looks_up = matches!(rule.action, RuleAction::LookUp { suppress: None, .. });
+    let is_for_all = (rule.from, rule.to, rule.ingress) == (None, None, Ingress::Any) && !rule.is_inverted;
+    looks_up && is_for_all
+}
+
+/// Of several next hops those by the data plane's interfaces, if there are any.
+fn lead(target: &Target, names: &Names<'_>) -> snapshot::Target {
+    let path = |hop: &RouteHop| {
+        let interface = *names.ids.get(&hop.interface)?;
+        let (gateway, weight, is_up) = (hop.gateway, hop.weight, (names.is_up)(hop.interface));
+        Some(Path { interface, gateway, weight, is_up })
+    };
+    match target {
+        Target::Throw => snapshot::Target::Throw,
+        Target::Nowhere | Target::Object(_) => snapshot::Target::Nowhere,
+        Target::One(hop) => path(hop).map_or(snapshot::Target::Nowhere, snapshot::Target::One),
+        Target::Many(hops) => {
+            let paths: Vec<Path> = hops.iter().filter_map(path).collect();
+            match paths[..] {
+                [] => snapshot::Target::Nowhere,
+                [path] => snapshot::Target::One(path),
+                _ => snapshot::Target::Many(paths),
+            }
+        }
+    }
+}
