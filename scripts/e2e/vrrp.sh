@@ -147,9 +147,14 @@ is_answered_by() {
     refute "$1 is not answered by $2: $(ip -n "$LAB-client" neighbour show "$1")"
 }
 
+probe_has_a_socket() {
+  lab_in client ss -Hwan | grep -q .
+}
+
 # probe_begin VIP / probe_end NAME: an echo each millisecond; LOST and OUTAGE.
 probe_begin() {
   lab_start client probe python3 "$E2E/../lab/probe.py" "$1"
+  wait_for 10 "the probe to have its socket" probe_has_a_socket
   sleep 0.3 # the first of them, for there to be something to lose
 }
 
