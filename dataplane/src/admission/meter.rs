@@ -114,6 +114,7 @@ impl ServiceMeter {
 
     /// Whether the rates have room for a new flow: that of its source first, so that one client alone
     /// cannot use up the service's.
+    #[inline]
     pub(crate) fn keep_pace(&self, limits: &Limits, tuple: &Tuple, now: Tick) -> Result<(), DropReason> {
         if let Some(rate) = limits.new_per_second_per_source
             && !self.commons.sources().take(self.number, tuple.addresses.source(), rate, now)

@@ -78,7 +78,8 @@ impl Entry<'_> {
         self.0[at].store(value, Relaxed);
     }
 
-    /// Fills an entry that nobody can see yet.
+    /// Fills an entry that nobody can see yet. Apart, since it leaves `insert` its registers.
+    #[inline(never)]
     pub(super) fn create(&self, kind: Kind, flow: &NewFlow<'_>, now: Tick) {
         let tuple = flow.tuple;
         let seen = Seen::at_birth(tuple.protocol, flow.flags);

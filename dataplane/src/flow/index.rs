@@ -110,6 +110,17 @@ impl Index {
         first.matches(hash).chain(others.flatten())
     }
 
+    /// Whether one of [`Self::candidates`] is wanted, in the same order. Every new flow asks this, so it is written out:
+    /// what the compiler makes of a chain of iterators changes with code elsewhere.
+    #[inline(always)]
+    pub(super) fn has(&self, hash: FlowHash, is_wanted: impl Fn(Slot) -> bool) -> bool {
+        let Home { first, others } = self.home(hash);
+        let first = self.bucket(first);
+        first.matches(hash).any(&is_wanted)
+            || !first.is_complete()
+                && others.into_iter().any(|number| self.bucket(number).matches(hash).any(&is_wanted))
+    }
+
     /// Puts a slot in; `false`: all its buckets are full.
     pub(super) fn insert(&self, hash: FlowHash, slot: Slot) -> bool {
         let Home { first, others } = self.home(hash);

@@ -179,9 +179,8 @@ impl FlowTable {
     /// Two workers that insert one tuple at the same moment each put their word in first and look
     /// second. The fence makes at least one of them see the other's word; whoever does steps back. If
     /// both do, both try again, a bounded number of times.
-    #[inline(always)]
     fn is_alone(&self, hash: FlowHash, own: Slot, tuple: &Tuple, endpoints: &impl Endpoints) -> bool {
         fence(Ordering::SeqCst);
-        !self.index.candidates(hash).any(|slot| slot != own && self.is_of(slot, tuple, endpoints))
+        !self.index.has(hash, |slot| slot != own && self.is_of(slot, tuple, endpoints))
     }
 }
