@@ -68,10 +68,8 @@ fn endless_heads_end_by_their_bounds() {
     let port = server(|stream| flood(stream, "HTTP/1.1 200 OK\r\n", b"Name: value\r\n"));
     assert_eq!(fails(HTTP, port), "the answer has a head of more than 128 KiB, the most that a check reads");
     let port = server(|stream| flood(stream, "HTTP/1.1 200 OK\r\nX: ", &[b'x'; 1000]));
-    assert_eq!(
-        fails(HTTP, port),
-        "the answer has a line of more than 16 KiB in its head, the most that a check reads"
-    );
+    let said = fails(HTTP, port);
+    assert_eq!(said, "the answer has a line of more than 16 KiB in its head, the most that a check reads");
 }
 
 #[test]
@@ -152,9 +150,5 @@ fn endless_lines_of_other_protocols_end_too() {
     let agent = check("check = \"agent\"\nport = 1", lines());
     assert_eq!((agent.verdict, &*agent.said), (Verdict::NoNews, "the agent's line is endless"));
     let port = server(|stream| flood(stream, "", &[0xff; 65_537]));
-    let said = fails("check = \"dns\"\ntransport = \"tcp\"", port);
-    assert_eq!(
-        said, "timed out after 1s while waiting for the answer",
-        "what answers another question is ignored"
-    );
+    assert_eq!(fails("check = \"dns\"\ntransport = \"tcp\"", port), "the answer is to another question");
 }

@@ -83,8 +83,22 @@ fn a_file_is_read_anew_each_time() {
 }
 
 #[test]
-fn a_source_address_that_the_node_does_not_have_counts_against_no_backend() {
-    let outcome = check("check = \"tcp\"\nbind = \"192.0.2.1\"", 1);
-    let said = "not checked, because of this node: no address or port to send from";
+fn a_source_address_that_the_node_does_not_have_is_the_nodes_fault() {
+    for kind in ["tcp", "http", "udp", "dns", "smtp", "agent", "https"] {
+        let keys = match kind {
+            "agent" => "port = 1",
+            "https" => "verify = false",
+            _ => "",
+        };
+        let outcome = check(&format!("check = \"{kind}\"\nbind = \"192.0.2.1\"\n{keys}"), 1);
+        let said = "not checked, because of this node: no address or port to send from";
+        assert_eq!((outcome.verdict, &*outcome.said), (Verdict::NotRun, said), "{kind}");
+    }
+}
+
+#[test]
+fn files_of_the_node_that_cannot_be_read_are_the_nodes_fault() {
+    let outcome = check("check = \"https\"\nca = \"/nowhere/ca.pem\"", 1);
+    let said = "not checked, because of this node: cannot read /nowhere/ca.pem: not found";
     assert_eq!((outcome.verdict, &*outcome.said), (Verdict::NotRun, said));
 }
