@@ -21,6 +21,14 @@ descriptors() {
   find "/proc/$(lab_pid penstockd)/fd" -type l | wc -l
 }
 
+more_than() {
+  (($(descriptors) > $1))
+}
+
+fewer_than() {
+  (($(descriptors) < $1))
+}
+
 # Now or ever.
 none_was_down() {
   [[ $(web4 '[.backends[] | .state != "down" and (.history | map(select(.state == "down")) | length) == 0] | all') == true ]]
@@ -57,8 +65,7 @@ filter 1 'tcp dport 9 drop'
 lab_start box penstockd prlimit "--nofile=$LIMIT:$LIMIT" "$BIN/penstockd" --config "$(config_file)"
 wait_for 20 "penstockd to answer on its socket" daemon_answers
 wait_for 10 "the servers to be found well" all_found_up || refute "not found up: $(web4 .backends)"
-# shellcheck disable=SC2016 # for eval
-wait_for 10 "the checks to wait for each other" eval '(( $(descriptors) > 150 ))' || say "descriptors: $(descriptors)"
+wait_for 10 "the checks to wait for each other" more_than 150 || say "descriptors: $(descriptors)"
 before=$(results)
 stays_up 6
 say "descriptors: $(descriptors) of $LIMIT, results: $(($(results) - before))"
@@ -72,8 +79,7 @@ expect "and what to do" grep -Eq '^descriptors: LimitNOFILE=[0-9]+' "$LAB_DIR/sa
 say "no descriptor is to be had for a while: no check runs, and none counts"
 checked "health = { check = \"http\", $FAST }"
 expect "the reload is accepted" penstock reload
-# shellcheck disable=SC2016 # for eval
-wait_for 10 "the checks that hang to be gone" eval '(( $(descriptors) < 120 ))'
+wait_for 10 "the checks that hang to be gone" fewer_than 120
 wait_for 10 "the servers to be found well" all_found_up
 cpu_ticks() {
   awk '{ print $14 + $15 }' "/proc/$(lab_pid penstockd)/stat"

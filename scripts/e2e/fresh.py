@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Clients with addresses of their own, all simultaneously: each connects, or asks a DNS server, once.
+"""Clients with addresses of their own, all simultaneously: each connects, or asks a DNS server, once. Ten queries a
+millisecond are the most.
 
     fresh.py tcp|udp VIP PORT FIRST NUMBER   from NUMBER addresses, from FIRST on; the addresses must be there
     fresh.py steady VIP PORT MILLISECONDS    one DNS query each so many milliseconds until SIGTERM
@@ -41,15 +42,9 @@ def fresh(first, number):
         one.setblocking(False)
         one.bind((address, 0))
         sockets.append(one)
-    for one in sockets:
-        began = time.monotonic()
-        one.connect_ex((vip, port))
-        if kind == "udp":
-            one.send(b"\0\1" + QUERY)
-        selector.register(one, selectors.EVENT_WRITE if kind == "tcp" else selectors.EVENT_READ, began)
-    end = time.monotonic() + PATIENCE
-    while selector.get_map() and time.monotonic() < end:
-        for key, _ in selector.select(0.1):
+    def take(patience):
+        again = 0
+        for key, _ in selector.select(patience):
             now, one = time.monotonic(), key.fileobj
             selector.unregister(one)
             if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
@@ -57,6 +52,19 @@ def fresh(first, number):
             if kind == "tcp":
                 info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
                 again += struct.unpack_from("I", info, TOTAL_RETRANSMISSIONS)[0]
+        return again
+
+    for place, one in enumerate(sockets):
+        began = time.monotonic()
+        one.connect_ex((vip, port))
+        if kind == "udp":
+            one.send(b"\0\1" + QUERY)
+        selector.register(one, selectors.EVENT_WRITE if kind == "tcp" else selectors.EVENT_READ, began)
+        if kind == "udp" and place % 10 == 9:
+            again += take(0.001)  # no server's receive buffer takes a thousand
+    end = time.monotonic() + PATIENCE
+    while selector.get_map() and time.monotonic() < end:
+        again += take(0.1)
     report(number, times, again)
 
 

@@ -17,7 +17,7 @@ use crate::net::{NeighbourId, NeighbourRequest, arp, ndp, solicited_node};
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Neighbours that may be asked for within that time: a scan of a network must not keep the
 /// management thread busy.
-const ASKED_AT_ONCE: usize = 1024;
+const ASKED_AT_ONCE: usize = 4096;
 /// How often the neighbours that are kept fresh are looked at without an occasion.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 /// Frames taken from the workers before other events have their turn.
@@ -255,7 +255,7 @@ mod tests {
         let later = start + ASK_AGAIN;
         asked.forget(later);
         assert!(asked.is_due(id(1), later));
-        let accepted = (2..2000).filter(|n| asked.is_due(id(*n), later)).count();
+        let accepted = (2..10_000).filter(|n| asked.is_due(id(*n), later)).count();
         assert_eq!(accepted, ASKED_AT_ONCE - 1);
         assert!(
             is_due(&mut asked.stations, (InterfaceId(0), Mac([2; 6])), later),
