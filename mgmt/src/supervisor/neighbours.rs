@@ -148,7 +148,9 @@ impl Supervisor {
         let snapshot = self.dataplane.snapshot();
         let state = self.netlink.state();
         let is_stale = |entry: &&Neighbour| entry.state == NeighbourState::Stale && !entry.managed;
-        let stale = snapshot.fib.neighbours().take_used().filter_map(|(interface, address)| {
+        let used = snapshot.fib.neighbours().take_used();
+        let used = used.filter(|(interface, address)| !self.learned.is_asked(*interface, *address));
+        let stale = used.filter_map(|(interface, address)| {
             let entry = state.neighbour(self.ip_link_of(interface)?, address).filter(is_stale)?;
             Some(NeighbourRequest::Resolve((entry.interface, address)))
         });

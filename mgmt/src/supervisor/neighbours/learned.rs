@@ -12,13 +12,16 @@ use crate::net::{Lesson, NeighbourId, NeighbourRequest};
 
 /// What is remembered of a question.
 const SECOND: Duration = super::super::TICK;
-/// How often one host may be somewhere else within a second. What it says last counts, then a second later.
-const MOVES: u8 = 8;
+/// How long a lesson counts against the limits. `forget` runs once a second, so a lesson beyond them is delayed by at
+/// most a second and a half.
+const WINDOW: Duration = Duration::from_millis(500);
+/// Addresses that one host may have within `WINDOW`. Of those beyond, the last one counts, later.
+const MOVES: u8 = 32;
 /// Hosts that may be learned in a second.
 const TAUGHT_AT_ONCE: usize = 4096;
 /// A host that seems to have moved is asked for so long, once a second: Linux takes no second address from replies within
 /// a second (`locktime` in arp(7)). Some hosts send by other MAC addresses than they receive by, and always seem so.
-const ASK_MOVED_AGAIN: Duration = Duration::from_secs(2);
+const ASK_MOVED_AGAIN: Duration = Duration::from_secs(3);
 /// Such hosts that are remembered.
 const MOVED: usize = 1024;
 
@@ -80,6 +83,12 @@ impl Learned {
         self.moved.keys().copied().collect()
     }
 
+    /// Whether a host is being asked. The kernel must not verify it meanwhile: a change of its entry's state makes Linux
+    /// ignore replies for another second.
+    pub(super) fn is_asked(&self, interface: InterfaceId, address: IpAddr) -> bool {
+        self.moved.contains_key(&(interface, address))
+    }
+
     /// Whether a question is to be passed on: the same one not twice a second.
     pub(super) fn may_pass_on(&mut self, sender: IpAddr, mac: Mac, now: Instant) -> bool {
         is_due(&mut self.passed_on, (sender, mac), now)
@@ -96,7 +105,7 @@ impl Learned {
     /// To be called once a second; gives what was too often for the last one.
     pub(super) fn forget(&mut self, now: Instant) -> Vec<NeighbourRequest> {
         let is_old = |at: Instant| now.duration_since(at) >= SECOND;
-        let old = self.taught.extract_if(|_, taught| is_old(taught.at));
+        let old = self.taught.extract_if(|_, taught| now.duration_since(taught.at) >= WINDOW);
         let later = old.filter_map(|(_, taught)| taught.later.map(NeighbourRequest::Teach)).collect();
         self.passed_on.retain(|_, at| !is_old(*at));
         self.moved.retain(|_, at| now.duration_since(*at) < ASK_MOVED_AGAIN);
@@ -122,8 +131,8 @@ mod tests {
         assert_eq!(here_and_there, usize::from(MOVES) - 1);
         let others = (2..10_000).filter(|n| learned.due(lesson(*n, 0), start).is_some()).count();
         assert_eq!(others, TAUGHT_AT_ONCE - 1);
-        assert_eq!(learned.forget(start), [], "not before a second has passed");
-        assert_eq!(learned.forget(start + SECOND), [NeighbourRequest::Teach(lesson(1, 99))]);
+        assert_eq!(learned.forget(start), [], "not at once");
+        assert_eq!(learned.forget(start + WINDOW), [NeighbourRequest::Teach(lesson(1, 99))]);
         assert!(learned.due(lesson(9_999, 0), start + SECOND).is_some());
     }
 
@@ -131,7 +140,9 @@ mod tests {
     fn a_host_that_seems_to_have_moved_is_asked_now_and_then() {
         let (mut learned, start) = (Learned::default(), crate::clock::now());
         let id = |n| (InterfaceId(0), id(n).1);
+        assert!(!learned.is_asked(id(1).0, id(1).1));
         assert!(learned.may_ask(id(1), start) && !learned.may_ask(id(1), start + ASK_MOVED_AGAIN / 2));
+        assert!(learned.is_asked(id(1).0, id(1).1));
         assert_eq!((2..10_000).filter(|n| learned.may_ask(id(*n), start)).count(), MOVED - 1);
         learned.forget(start + ASK_MOVED_AGAIN / 2);
         assert_eq!(learned.moved().len(), MOVED);
