@@ -49,9 +49,9 @@ new_client() {
   vip_answers "$VIP4"
 }
 
-# Requests that are refused, each with a line of the log.
+# Requests that are refused, each with a line of the log, until the lab is gone.
 chatter() {
-  while true; do
+  while [[ -d $LAB_DIR ]]; do
     lab_in box curl --silent --output /dev/null --request POST --unix-socket "$LAB_DIR/run/view.sock" \
       "http://box/v1/reload?[1-2000]" || true
   done
