@@ -1,15 +1,11 @@
-//! Compiles the XDP programs with clang. Their bounds are those of `src/limits.rs`.
+//! Compiles the XDP programs with clang. Their bounds are those of `src/limits.rs` and of the wire crate.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[path = "src/limits.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "written for the library; the programs need three of its bounds"
-)]
+#[allow(dead_code, unreachable_pub, reason = "written for the library; the programs need two of its bounds")]
 mod limits;
 
 /// Each `xdp/NAME.bpf.c` becomes an `OBJECT.bpf.o`, with these definitions.
@@ -41,7 +37,7 @@ fn compile(source: &str, object: &Path, definitions: &[&str]) {
         .args(["-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-mcpu=v3"])
         .arg(format!("-DMAX_INTERFACES={}", limits::MAX_INTERFACES))
         .arg(format!("-DMAX_QUEUES={}", limits::MAX_QUEUES))
-        .arg(format!("-DMAX_EXTENSION_HEADERS={}", limits::MAX_EXTENSION_HEADERS))
+        .arg(format!("-DMAX_EXTENSION_HEADERS={}", penstock_wire::limits::MAX_EXTENSION_HEADERS))
         .args(definitions)
         .args(architecture_headers())
         .args(["-c", source, "-o"])

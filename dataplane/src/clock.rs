@@ -1,6 +1,6 @@
 //! The data plane's only clock: coarse, read once per batch.
 
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// Where time comes from.
 #[derive(Debug, Clone, Copy)]

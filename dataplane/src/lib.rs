@@ -32,7 +32,6 @@ mod mode;
 pub mod persistence;
 mod pipeline;
 mod recorder;
-pub mod schedule;
 pub mod snapshot;
 mod stats;
 mod syn_proxy;
@@ -40,10 +39,7 @@ mod sync;
 #[cfg(any(test, feature = "bench"))]
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
 mod testing;
-mod tick;
-pub mod types;
 mod unresolved;
-mod wire;
 mod worker;
 mod xdp;
 
@@ -52,6 +48,9 @@ pub use engine::{
     Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Prepared, Setup, XdpPreference,
 };
 pub use error::{StartError, SteeringError};
+pub use penstock_schedulers as schedule;
+pub use penstock_types as types;
+use penstock_wire as wire;
 pub use pipeline::{DropReason, Explained, Why, trace};
 pub use recorder::Recorded;
 pub use stats::{

@@ -36,20 +36,6 @@ pub const MAX_WORKERS: usize = 64;
 /// Backends of all services together, those that only linger for their last flows included.
 pub const MAX_BACKENDS: usize = 1 << 18;
 
-/// Slots of a Maglev table: primes, each for services of up to so many backends, so that the shares are within
-/// one per cent of the weights (Eisenbud et al., NSDI 2016, section 5.3), and at most one per cent of the flows
-/// move beside those of a backend that leaves the file. A service that grows beyond a step gets another table.
-pub const MAGLEV_SLOTS: [(usize, usize); 4] =
-    [(8, 8_191), (20, 16_381), (600, 65_537), (usize::MAX, 655_357)];
-
-/// Slots of a table of `sh` or `dh`: those of IPVS, and more where weights need them.
-pub const HASH_SLOTS: usize = 256;
-/// Never more than this.
-pub const MAX_HASH_SLOTS: usize = 65_536;
-
-/// Destinations that a service with `lblc` or `lblcr` remembers: a cache line each.
-pub const DESTINATIONS: usize = 1024;
-
 /// Control frames that wait between workers and the management thread, in each direction.
 /// Full: the frame is dropped and counted, nobody waits.
 pub const PUNT_QUEUE: usize = 1024;
@@ -66,9 +52,6 @@ pub(crate) const RECORDED_PER_MILLI: u64 = 2;
 
 /// Packets that a capture keeps for who has not read them yet: four megabytes.
 pub const SHOTS: usize = 1024;
-
-/// IPv6 extension headers that are walked before a packet is refused.
-pub const MAX_EXTENSION_HEADERS: usize = 8;
 
 /// Fragmented packets whose ports one worker remembers.
 pub(crate) const FRAGMENTED_PACKETS: usize = 16_384;
@@ -121,9 +104,6 @@ pub(crate) const RECYCLE_TRIES: usize = 8;
 pub(crate) const OPENINGS: usize = 1 << 16;
 /// Of these, how many between two batches.
 pub(crate) const OPENINGS_PER_ROUND: usize = 32;
-
-/// Backends that a new flow asks at most when the one that was chosen has as many as it may.
-pub(crate) const BACKEND_TRIES: usize = 16;
 
 /// Backends that a new flow tries at most where the ones before have no reply tuple left for it: another flow has it,
 /// or the source-NAT pool towards them is exhausted.

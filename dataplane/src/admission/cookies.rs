@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::syn_proxy::{COOKIE_LIFE, Promise};
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// Shared by all workers.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use super::room::Room;
 use super::syn_proxy::{SynProxy, is_flooded};
 use crate::flow::Tuple;
 use crate::pipeline::DropReason;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::WorkerId;
 
 /// Why a service takes no further flow.

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::limits::RATE_TRIES;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// A second, in parts of 2^-32 milliseconds: a moment then wraps when the tick does.
 const SECOND: u64 = 1000 << 32;

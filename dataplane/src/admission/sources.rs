@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::rate::{moment, next};
 use crate::limits::RATE_TRIES;
 use crate::mem::KeyedHash;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// Cells of a set.
 const CELLS: usize = 4;

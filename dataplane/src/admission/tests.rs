@@ -16,7 +16,7 @@ use crate::snapshot::{FlowTimeouts, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::testing::offer::{How, Offer};
 use crate::testing::rig::network;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Port, Protocol, WorkerId};
 use crate::wire::tcp::Flags;
 

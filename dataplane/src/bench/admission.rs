@@ -11,7 +11,7 @@ use crate::pipeline::ended;
 use crate::schedule::{Ask, Ends};
 use crate::snapshot::{FlowTimeouts, Snapshot};
 use crate::stats::WorkerCounters;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{Port, Prefix, Protocol, WorkerId};
 use crate::wire::tcp::Flags;
 

@@ -6,7 +6,7 @@ use crate::engine::HugePages;
 use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Peeked, Timeouts, Tuple};
 use crate::limits::BATCH;
 use crate::snapshot::FlowTimeouts;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Port, Protocol, SnatId, WorkerId};
 use crate::wire::tcp::Flags;
 

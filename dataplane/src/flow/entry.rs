@@ -28,7 +28,7 @@ use crate::engine::FlowInfo;
 use crate::limits::MAX_BACKENDS;
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::Relaxed;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Port, Protocol};
 
 /// Words of an IPv4 entry: half a cache line.

@@ -11,8 +11,8 @@ use super::table::{Endpoints, FlowTable, Found};
 use super::tcp_state::Seen;
 use crate::limits::INSERT_TRIES;
 use crate::sync::{Ordering, fence};
-use crate::tick::Tick;
 use crate::types::BackendId;
+use crate::types::Tick;
 use crate::wire::tcp::Flags;
 
 /// A flow to be.

@@ -13,7 +13,7 @@ use super::tcp_state::Life;
 use super::young::Young;
 use crate::limits::{LIMBO, LIMBO_OF_BEGINNERS, YOUNG};
 use crate::snapshot::FlowTimeouts;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, WorkerId};
 
 /// Idle times in milliseconds.

@@ -9,8 +9,8 @@ use super::slab::EntryRef;
 use super::table::FlowTable;
 use super::tcp_state::{Life, Seen};
 use crate::sync::Ordering::Relaxed;
-use crate::tick::Tick;
 use crate::types::Protocol;
+use crate::types::Tick;
 use crate::wire::tcp::Flags;
 
 /// What a packet has turned.

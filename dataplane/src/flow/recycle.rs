@@ -5,8 +5,8 @@ use super::keeper::{Expired, Keeper};
 use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
 use crate::limits::RECYCLE_TRIES;
-use crate::tick::Tick;
 use crate::types::BackendId;
+use crate::types::Tick;
 
 impl Keeper {
     /// Ends the oldest of the worker's flows that was never established and whose backend is one of

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::testing::{Backends, Share, table, tuple};
 use super::*;
 use crate::snapshot::FlowTimeouts;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Protocol};
 
 /// Capacity of the table.

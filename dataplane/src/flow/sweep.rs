@@ -5,7 +5,7 @@ use super::entry::Entry;
 use super::keeper::{Expired, Keeper, Timeouts};
 use super::table::{Endpoints, FlowTable};
 use crate::limits::SWEEP_STEPS_PER_ROUND;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 impl Keeper {
     /// Expires idle flows, a few steps at a time: as many as are due so that a whole round takes

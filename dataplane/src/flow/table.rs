@@ -15,7 +15,7 @@ use crate::engine::{FlowInfo, HugePages};
 use crate::error::StartError;
 use crate::mem::{KeyedHash, PageKind};
 use crate::sync::{Ordering, fence};
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Port, SnatId};
 
 /// Where backends are: a return tuple is kept as the number of its backend.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::engine::HugePages;
 use crate::mem::KeyedHash;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Port, Protocol, SnatId, WorkerId};
 use crate::wire::tcp::Flags;
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::testing::{Backends, table, tuple};
 use super::*;
 use crate::snapshot::FlowTimeouts;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Protocol, WorkerId};
 use crate::wire::tcp::Flags;
 

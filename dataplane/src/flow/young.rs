@@ -2,7 +2,7 @@
 //! first to make way.
 
 use super::slab::EntryRef;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// A ring of a fixed size. When it is full the oldest is forgotten; its timeout ends it all the same.
 #[derive(Debug)]

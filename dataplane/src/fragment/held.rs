@@ -3,8 +3,8 @@
 use super::Key;
 use crate::io::Frame;
 use crate::limits::{FRAGMENTS_HELD, FRAGMENTS_HELD_PER_SOURCE};
-use crate::tick::Tick;
 use crate::types::InterfaceId;
+use crate::types::Tick;
 
 /// How long one waits. Networks reorder by milliseconds.
 const MILLIS: u32 = 500;

@@ -4,7 +4,7 @@ use super::First;
 use crate::flow::Addresses;
 use crate::limits::{FRAGMENTED_PACKETS, FRAGMENTED_PER_SOURCE};
 use crate::mem::KeyedHash;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// How long the first fragment is remembered: the others follow at its heels, or not at all. Hosts wait
 /// for up to a minute (RFC 8200 section 4.5), but fast ones use an identification again much sooner

@@ -18,7 +18,7 @@ use self::known::Known;
 use crate::io::Frame;
 use crate::limits::{FRAGMENTED_PACKETS, FRAGMENTS_READY};
 use crate::mem::KeyedHash;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{InterfaceId, Port};
 
 /// What the first fragment of a packet has told.

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::answer::{is_host, turn_around};
 use crate::io::Frame;
-use crate::limits::MAX_EXTENSION_HEADERS;
 use crate::wire::checksum::{fold, sum};
 use crate::wire::compose::{self, Payload, pseudo_header};
 use crate::wire::icmp;
 use crate::wire::ipv4::{self, Ipv4};
 use crate::wire::ipv6::{self, Ipv6};
+use crate::wire::limits::MAX_EXTENSION_HEADERS;
 
 /// Bytes of an error message at most: what every host takes in one piece (RFC 1812 section 4.3.2.3).
 const LONGEST_V4: usize = 576;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Server;
 use crate::mem::KeyedHash;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// A client of a group of services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Port, Prefix};
 
 pub use clients::{Client, Clients};

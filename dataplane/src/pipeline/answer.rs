@@ -13,8 +13,8 @@ use crate::mode::icmp_reply::{self, IcmpError};
 use crate::mode::refusal::Refusal;
 use crate::mode::reset;
 use crate::recorder::Glimpse;
-use crate::tick::Tick;
 use crate::types::Mac;
+use crate::types::Tick;
 use crate::wire::WireError;
 
 /// Why a packet goes no further.

@@ -11,7 +11,7 @@ use crate::fragment::Fragments;
 use crate::snapshot::{Backend, Endpoint, Fate, Forwarding, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, InterfaceId, Mac, Port, ServiceId, SnatId};
 use crate::unresolved::Unresolved;
 

@@ -11,7 +11,7 @@ use super::rewrite;
 use crate::flow::{EntryRef, Handshake};
 use crate::limits::{OPENINGS, OPENINGS_PER_ROUND};
 use crate::syn_proxy::Opening;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::VlanId;
 
 /// SYNs that a backend gets.

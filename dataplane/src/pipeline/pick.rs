@@ -7,7 +7,7 @@ use super::verdict::DropReason;
 use crate::flow::{FlowTable, Tuple};
 use crate::schedule::{Ask, Ends, Loads};
 use crate::snapshot::{Endpoint, Service, Snapshot};
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Port, Protocol, ServiceId};
 
 /// Why it is this backend.

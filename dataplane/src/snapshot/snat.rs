@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::rss::{CLASSES, PortClasses};
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{Port, SnatId, WorkerId};
 
 /// Ports of a class.

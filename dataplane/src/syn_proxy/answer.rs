@@ -7,7 +7,7 @@ use super::promise::Offer;
 use super::segment::{Place, Segment, header};
 use crate::io::Frame;
 use crate::mode::{is_host, turn_around};
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::wire::tcp::{Flags, Sequence};
 
 /// Turns the frame into the answer to its SYN, in the service's name, to be sent by the interface that it

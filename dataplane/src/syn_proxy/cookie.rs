@@ -23,7 +23,7 @@ use siphasher::sip::SipHasher24;
 
 use super::options::Agreed;
 use crate::flow::{Addresses, Tuple};
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::wire::tcp::Sequence;
 use crate::wire::tcp_options::Mss;
 

@@ -22,7 +22,7 @@ use super::options::{self, Agreed, OptionBytes, SynOptions, Timestamps, WindowSc
 use super::promise::{Asked, Promise};
 use super::segment::{Place, Segment, header};
 use super::translate::Translation;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::wire::tcp::{Flags, Sequence, Tcp};
 
 /// Milliseconds until the first SYN to the backend is due, and those that each is given then (RFC 6298

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::testing::{chunk, place};
 use super::*;
 use crate::io::Frame;
-use crate::tick::Tick;
+use crate::types::Tick;
 use peer::{Peer, Traits};
 
 /// Small, fast and good enough for a network's whims (xorshift64*).

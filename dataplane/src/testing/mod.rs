@@ -1,6 +1,6 @@
 //! What tests and benches share: frames built field by field, and a worker over vectors.
 
-pub(crate) mod frames;
+pub(crate) use crate::wire::frames;
 pub(crate) mod offer;
 pub(crate) mod rig;
 

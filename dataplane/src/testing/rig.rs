@@ -19,7 +19,7 @@ use crate::pipeline::trace::{Traced, Tracer};
 use crate::snapshot::{Fib, Interface, NextHop, Publisher, Route, Snapshot};
 use crate::stats::{WorkerCounters, WorkerStats};
 use crate::syn_proxy::Secret;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{InterfaceId, Mac, Mode, Protocol, WorkerId};
 use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
 use crate::xdp::Wake;

@@ -19,7 +19,7 @@ use crate::limits::{
     BATCH, UNRESOLVED, UNRESOLVED_MORE, UNRESOLVED_PACKETS, UNRESOLVED_PER_NEXT_HOP, UNRESOLVED_REPORTS,
 };
 use crate::snapshot::{Neighbours, NextHop};
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{InterfaceId, Mac};
 use index::{Index, NONE};
 

@@ -9,8 +9,8 @@ use crate::limits::BATCH;
 use crate::pipeline::{self, DropReason, Headers, Packet, Verdict, key_of_waiting};
 use crate::recorder::Recorder;
 use crate::stats::WorkerCounters;
-use crate::tick::Tick;
 use crate::types::InterfaceId;
+use crate::types::Tick;
 use crate::unresolved::{Held, Unresolved};
 
 /// What became of a batch; added to the worker's counters at once.

@@ -27,7 +27,7 @@ use crate::pipeline::{self, Batch, Budget, Context, Draws, Openings, Spares, Sta
 use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::WorkerId;
 use crate::unresolved::Unresolved;
 use crate::xdp::Wake;

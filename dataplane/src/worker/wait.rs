@@ -5,8 +5,8 @@ use super::punt::Punt;
 use crate::capture::Became;
 use crate::io::PacketIo;
 use crate::pipeline::{self, DropReason, Packet, Verdict};
-use crate::tick::Tick;
 use crate::types::InterfaceId;
+use crate::types::Tick;
 use crate::unresolved::{Held, Missing};
 
 impl<I: PacketIo> Worker<I> {

@@ -9,8 +9,8 @@ use crate::flow::tcp_state::Life::{self, BrokenHandshake, InDoubt, Open, Over};
 use crate::flow::testing::{Share, table, tuple};
 use crate::flow::{Inserted, Turn};
 use crate::limits::ENDINGS;
-use crate::tick::Tick;
 use crate::types::Protocol;
+use crate::types::Tick;
 
 const SYN_ACK: u8 = Flags::SYN | Flags::ACK;
 const ACK: u8 = Flags::ACK;

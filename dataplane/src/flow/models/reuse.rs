@@ -9,7 +9,7 @@ use crate::flow::testing::{Share, table, tuple};
 use crate::flow::{Inserted, Timeouts};
 use crate::snapshot::FlowTimeouts;
 use crate::sync::explore;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, Protocol};
 
 /// The two flows that have one entry, one after the other, and what has all others.

@@ -9,8 +9,8 @@ use crate::flow::testing::{Backends, Share, table, tuple};
 use crate::flow::{FlowTable, Inserted, Timeouts};
 use crate::snapshot::FlowTimeouts;
 use crate::sync::explore;
-use crate::tick::Tick;
 use crate::types::Protocol;
+use crate::types::Tick;
 
 fn timeouts() -> Timeouts {
     Timeouts::from(&FlowTimeouts { udp: Duration::from_secs(1), ..Default::default() })

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::flow::Inserted;
 use crate::flow::testing::{Share, table, tuple};
-use crate::tick::Tick;
 use crate::types::Protocol;
+use crate::types::Tick;
 
 /// Memory of flows that made way is not reused before the other worker has been seen to let go of it. However
 /// many have made way by then: whoever was given room gets an entry, and so does a service with room of its own.

@@ -27,7 +27,7 @@ use crate::limits::{HEADROOM, MAX_FRAME};
 use crate::snapshot::{Fate, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::types::{BackendId, InterfaceId, Mac, Protocol, ServiceId, VlanId, WorkerId};
 use crate::unresolved::Unresolved;
 use crate::xdp::Umem;

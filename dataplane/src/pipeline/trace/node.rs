@@ -2,7 +2,7 @@
 
 use super::{Outcome, Question, Step};
 use crate::snapshot::Snapshot;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// What becomes of a packet whose source is an address of the node; `None`: it is another one.
 pub(super) fn own(snapshot: &Snapshot, question: &Question, now: Tick) -> Option<(Vec<Step>, Outcome)> {

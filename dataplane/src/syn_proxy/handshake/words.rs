@@ -12,7 +12,7 @@
 
 use super::{Opening, Timestamps};
 use crate::flow::STANDS;
-use crate::tick::Tick;
+use crate::types::Tick;
 use crate::wire::tcp::Sequence;
 
 const TIMESTAMPS: u32 = 1 << 15;

@@ -7,9 +7,9 @@ use crate::admission::{Limits, SynProxy};
 use crate::engine::FlowState::{self, Closed, Established, Fin};
 use crate::snapshot::{ClientAddress, Fate, Snapshot};
 use crate::testing::offer::{How, Offer};
-use crate::tick::Tick;
 use crate::types::BackendId;
 use crate::types::Protocol::Tcp;
+use crate::types::Tick;
 use crate::wire::tcp::Tcp as Header;
 
 const START: u32 = 1_000_000;

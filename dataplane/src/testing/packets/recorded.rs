@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::*;
 use crate::limits::RECORDED_BYTES;
-use crate::tick::Tick;
+use crate::types::Tick;
 
 /// Found when the frame is rewritten already: it is recorded as it would have left.
 const FOUND_LATE: [DropReason; 3] = [DropReason::SameSegment, DropReason::SynWithData, DropReason::TooLong];

@@ -27,7 +27,7 @@ fn a_described_packet_is_what_a_client_would_send_and_leaves_no_trace() {
         assert!(traced.steps.contains(&Step::NoFlow));
         let is_chosen = |step: &Step| matches!(step, Step::Chosen { why: Some(Why::Schedule), .. });
         assert!(traced.steps.iter().any(is_chosen), "{:?}", traced.steps);
-        assert_eq!((rig.stats(), rig.table.flows(crate::tick::Tick(0)).count()), (before, 0));
+        assert_eq!((rig.stats(), rig.table.flows(crate::types::Tick(0)).count()), (before, 0));
         // Its checksums are right, too: the worker makes the same of it.
         let sent = rig.receive(ETH0, std::slice::from_ref(&traced.frame));
         assert_eq!(sent, [(*interface, frame.clone())], "v6: {v6}");

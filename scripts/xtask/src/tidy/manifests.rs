@@ -34,9 +34,11 @@ fn check_member(tree: &Tree, file: &File) -> Vec<Violation> {
             violations.push(Violation::new(&file.path, line, what));
         }
         let name = dependency.replace('-', "_");
-        // The workspace's own libraries have shorter names than their packages.
-        let name = name.strip_prefix("penstock_").unwrap_or(&name);
-        if !tree.rust_under(&[folder]).any(|(_, rust)| !rust.lines_with(name).is_empty()) {
+        // Some of the workspace's own libraries have shorter names than their packages.
+        let short = name.strip_prefix("penstock_").unwrap_or(&name);
+        let is_used =
+            |name: &str| tree.rust_under(&[folder]).any(|(_, rust)| !rust.lines_with(name).is_empty());
+        if !is_used(&name) && !is_used(short) {
             violations.push(Violation::new(&file.path, line, format!("{dependency} is not used")));
         }
     }

@@ -31,7 +31,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        holds: "dataplane knows frames only",
+        holds: "crates depend downwards only, and the data plane on no format and no event loop",
         reason: "configuration reaches it as a snapshot, so it can be read, tested and reused without mgmt",
         check: layering::check,
     },

@@ -120,6 +120,7 @@ fn is_for_tests(attribute: &str) -> bool {
         || attribute.starts_with("#[cfg(all(test,")
         || attribute == r#"#[cfg(feature="bench")]"#
         || attribute == r#"#[cfg(any(test,feature="bench"))]"#
+        || attribute == r#"#[cfg(any(test,feature="frames"))]"#
 }
 
 /// The name in `mod name;`, whatever its visibility.
