@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{licences, tidy};
+use crate::{layers, licences, tidy};
 
 /// What a failed step means for those after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { name: "format", run: |root| cargo(root, "fmt --all --check") },
     Step { name: "tidy", run: tidy::run },
+    Step { name: "layers", run: layers::run },
     Step { name: "lints", run: |root| cargo(root, "clippy --workspace --all-targets -- -D warnings") },
     Step { name: "tests", run: tests },
     Step { name: "docs", run: docs },

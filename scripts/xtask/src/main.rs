@@ -1,6 +1,7 @@
 //! The developers' loop, as `cargo xtask VERB`. See [`USAGE`].
 
 mod check;
+mod layers;
 mod licences;
 mod tidy;
 
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask check [--keep-going]   format, tidy, lints, tests, docs and licences, in this order
        cargo xtask tidy                   the architecture's invariants
+       cargo xtask layers                 the data plane's modules and their arrows
        cargo xtask licences               licences and origins of all packages, by deny.toml
 
 Exit status: 0 all well, 1 something is wrong, 2 not understood.";
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         ["check"] => check::run(root, check::OnFailure::Stop),
         ["check", "--keep-going"] => check::run(root, check::OnFailure::KeepGoing),
         ["tidy"] => tidy::run(root),
+        ["layers"] => layers::run(root),
         ["licences"] => licences::run(root),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -20,7 +20,7 @@ mod unsafety;
 use std::fmt;
 use std::path::Path;
 
-use tree::Tree;
+pub(crate) use tree::Tree;
 
 struct Rule {
     /// What holds, as a sentence.

@@ -3,7 +3,7 @@
 
 /// The Rust side of a file. Byte for byte as long as the text it was made from.
 #[derive(Debug)]
-pub(super) struct Rust {
+pub(crate) struct Rust {
     /// The text without comments and without the insides of strings and characters.
     pub(super) code: String,
     /// By line, from 0: whether it is compiled for tests (and benches) only.
@@ -65,6 +65,24 @@ impl Rust {
         self.lines_with(word).into_iter().filter(|line| !self.is_test(*line)).collect()
     }
 
+    /// The first segments that follow `prefix` in production code, with their lines: `a` of `crate::a::b`,
+    /// and both of `crate::{a::b, c}`.
+    pub(crate) fn production_paths(&self, prefix: &str) -> Vec<(usize, String)> {
+        let mut found = Vec::new();
+        for (at, _) in self.code.match_indices(prefix) {
+            let line = line_of(&self.code, at);
+            if self.is_test(line) {
+                continue;
+            }
+            let rest = &self.code[at + prefix.len()..];
+            match rest.strip_prefix('{') {
+                None => found.push((line, word_at(rest).to_owned())),
+                Some(group) => found.extend(heads(group).map(|head| (line, head))),
+            }
+        }
+        found
+    }
+
     /// The functions that have a body, outer ones before those inside them.
     pub(super) fn functions(&self) -> Vec<Function> {
         let named = places(&self.code, "fn").filter_map(|at| {
@@ -111,6 +129,21 @@ impl Rust {
             at = end;
         }
     }
+}
+
+/// The first word of each item of a brace group that begins behind its brace.
+fn heads(group: &str) -> impl Iterator<Item = String> {
+    let mut depth = 0;
+    let end = group.find(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        depth < 0
+    });
+    let mut depth = 0;
+    let items = group[..end.unwrap_or(group.len())].split(move |c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    items.map(|item| word_at(item.trim_start()).to_owned()).filter(|head| !head.is_empty())
 }
 
 /// For tests (and something else beside), for benches, or for both.

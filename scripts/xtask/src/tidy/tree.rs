@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::rust::Rust;
 
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// Where the files are, for rules that run a program on them.
     pub(super) root: PathBuf,
     /// Ordered by path.
@@ -15,9 +15,9 @@ pub(super) struct Tree {
 }
 
 #[derive(Debug)]
-pub(super) struct File {
+pub(crate) struct File {
     /// From the root, with slashes.
-    pub(super) path: String,
+    pub(crate) path: String,
     pub(super) text: String,
     /// For Rust files.
     pub(super) rust: Option<Rust>,
@@ -25,7 +25,7 @@ pub(super) struct File {
 
 impl Tree {
     /// Reads all text files under `root` but those of version control and of builds.
-    pub(super) fn read(root: &Path) -> io::Result<Self> {
+    pub(crate) fn read(root: &Path) -> io::Result<Self> {
         let mut files = Vec::new();
         read_folder(root, "", &mut files)?;
         Ok(Self::new(root, files))
@@ -33,7 +33,7 @@ impl Tree {
 
     /// A tree of these files.
     #[cfg(test)]
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         Self::new(Path::new("/nowhere"), files)
     }
@@ -61,7 +61,7 @@ impl Tree {
     }
 
     /// The Rust files whose path starts with one of `prefixes`.
-    pub(super) fn rust_under<'t>(
+    pub(crate) fn rust_under<'t>(
         &'t self,
         prefixes: &'t [&str],
     ) -> impl Iterator<Item = (&'t File, &'t Rust)> {
