@@ -20,6 +20,7 @@ mod at_once;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod capture;
+mod channel;
 mod clock;
 mod engine;
 mod error;
@@ -29,9 +30,11 @@ mod io;
 pub mod limits;
 mod mem;
 mod mode;
+mod packet;
 pub mod persistence;
 mod pipeline;
 mod recorder;
+mod rss;
 pub mod snapshot;
 mod stats;
 mod syn_proxy;
@@ -40,24 +43,24 @@ mod sync;
 #[cfg_attr(not(test), expect(dead_code, reason = "benches use a part of it"))]
 mod testing;
 mod unresolved;
+mod verdict;
 mod worker;
 mod xdp;
 
 pub use at_once::at_once;
-pub use engine::{
-    Dataplane, FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Prepared, Setup, XdpPreference,
-};
+pub use engine::{Dataplane, Prepared, Setup};
 pub use error::{StartError, SteeringError};
+pub use flow::{FlowInfo, FlowState, HugePages};
 pub use penstock_schedulers as schedule;
 pub use penstock_types as types;
 use penstock_wire as wire;
-pub use pipeline::{DropReason, Explained, Why, trace};
+pub use pipeline::{Explained, Why, trace};
 pub use recorder::Recorded;
-pub use stats::{
-    BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats, XdpAttachment,
-};
-pub use worker::{ControlFrame, Punt};
+pub use stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, WorkerStats};
+pub use verdict::DropReason;
+pub use worker::{ControlFrame, Poll, Punt};
 pub use xdp::{
-    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, LinkSocket, MENDED_VIRTIO_NET,
-    TagOffload, VlanTags, go_first, has_hardware, is_veth, queues, rss, tag_offload, try_program,
+    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, InterfaceSetup, LinkSocket,
+    MENDED_VIRTIO_NET, RingStatus, TagOffload, VlanTags, XdpAttachment, XdpPreference, go_first,
+    has_hardware, is_veth, queues, rss, tag_offload, try_program,
 };

@@ -6,10 +6,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::limits::MAX_BACKENDS;
-use crate::pipeline::DropReason;
 use crate::recorder::Recorder;
-use crate::types::{BackendId, InterfaceId, QueueId, WorkerId};
-use crate::xdp::VlanTags;
+use crate::types::{BackendId, InterfaceId, WorkerId};
+use crate::verdict::DropReason;
+use crate::xdp::{VlanTags, XdpAttachment};
 
 /// A number that one thread writes and all may read.
 #[derive(Debug, Default)]
@@ -244,15 +244,6 @@ pub struct FlowStats {
     pub refused: u64,
 }
 
-/// How the steering program runs on an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum XdpAttachment {
-    /// In the driver.
-    Native,
-    /// After the kernel has built its socket buffer: slow.
-    Generic,
-}
-
 /// An interface as the data plane has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfaceStatus {
@@ -272,21 +263,4 @@ pub struct InterfaceStatus {
     pub rx_packets: u64,
     /// Frames that workers sent by it.
     pub tx_packets: u64,
-}
-
-/// One socket's rings, as the kernel counts them (`XDP_STATISTICS`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RingStatus {
-    /// Whose socket.
-    pub interface: InterfaceId,
-    /// On which queue.
-    pub queue: QueueId,
-    /// Frames dropped because the RX ring was full: the worker is overloaded.
-    pub rx_ring_full: u64,
-    /// Times the kernel found no chunk to receive into.
-    pub fill_ring_empty: u64,
-    /// Times the kernel found nothing to send.
-    pub tx_ring_empty: u64,
-    /// Frames dropped for other reasons, too large for a chunk among them.
-    pub rx_dropped: u64,
 }

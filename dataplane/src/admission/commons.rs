@@ -47,7 +47,7 @@ impl Commons {
         self.room.load(Relaxed)
     }
 
-    pub(super) fn set_room(&self, room: u64) {
+    pub(crate) fn set_room(&self, room: u64) {
         self.room.store(room, Relaxed);
     }
 

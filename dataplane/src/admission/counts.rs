@@ -2,9 +2,9 @@
 
 use crossbeam_utils::CachePadded;
 
-use crate::pipeline::DropReason;
 use crate::stats::Counter;
 use crate::types::WorkerId;
+use crate::verdict::DropReason;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use super::rate::Rate;
 use super::room::Room;
 use super::syn_proxy::{SynProxy, is_flooded};
 use crate::flow::Tuple;
-use crate::pipeline::DropReason;
 use crate::types::Tick;
 use crate::types::WorkerId;
+use crate::verdict::DropReason;
 
 /// Why a service takes no further flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +148,7 @@ impl ServiceMeter {
         self.shared.limit.store(flows.unwrap_or(0), Relaxed);
     }
 
-    pub(super) fn resize(&self, own_room: u32) {
+    pub(crate) fn resize(&self, own_room: u32) {
         self.commons.change(self.shared.room.resize(own_room));
     }
 

@@ -13,7 +13,6 @@
 //! workers share, so that limits hold for the box and not for a worker.
 
 mod access;
-mod apportion;
 mod backend;
 mod commons;
 mod cookies;
@@ -28,7 +27,6 @@ mod sources;
 mod syn_proxy;
 
 pub use access::AccessList;
-pub use apportion::apportion;
 pub use backend::{BackendMeter, Thresholds};
 pub use commons::Commons;
 pub use counts::ServiceCounts;

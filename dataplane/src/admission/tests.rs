@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::rate::{moment, next};
 use super::*;
-use crate::engine::HugePages;
+use crate::engine::apportion;
 use crate::flow::{
-    Addresses, Direction, Expired, FlowTable, Inserted, Keeper, NewFlow, Numbers, Timeouts, Tuple,
+    Addresses, Direction, Expired, FlowTable, HugePages, Inserted, Keeper, NewFlow, Numbers, Timeouts, Tuple,
 };
 use crate::pipeline::ended;
 use crate::snapshot::{FlowTimeouts, Snapshot};

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::subject::{self, Subject};
-use crate::admission::{AccessList, apportion};
-use crate::engine::HugePages;
+use crate::admission::AccessList;
+use crate::engine::apportion;
+use crate::flow::HugePages;
 use crate::flow::{Addresses, FlowHash, FlowTable, Inserted, Keeper, NewFlow, Timeouts, Tuple};
 use crate::limits::BATCH;
 use crate::pipeline::ended;

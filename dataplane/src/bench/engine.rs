@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::subject::{self, Subject};
+use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::engine::HugePages;
 use crate::flow::FlowTable;
+use crate::flow::HugePages;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::{BATCH, HEADROOM};
 use crate::snapshot::{Publisher, Snapshot};
@@ -18,7 +19,7 @@ use crate::testing::frames::frame;
 use crate::testing::rig::{BOX0, CLIENT, ETH0};
 use crate::types::{InterfaceId, WorkerId};
 use crate::wire::tcp::Flags;
-use crate::worker::{Channel, Links, Worker};
+use crate::worker::{Links, Worker};
 use crate::xdp::{Umem, Wake};
 
 /// Frames that are under way: as many as a network card has in its rings.

@@ -8,15 +8,15 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::engine::InterfaceSetup;
+use crate::channel::Channel;
 use crate::error::StartError;
 use crate::io::xsk::XskIo;
 use crate::io::{Frame, PacketIo};
 use crate::limits::BATCH;
 use crate::snapshot::{Interface, Snapshot, Vip};
-use crate::stats::RingStatus;
 use crate::types::{InterfaceId, Mac, Prefix, QueueId};
-use crate::worker::Channel;
+use crate::xdp::InterfaceSetup;
+use crate::xdp::RingStatus;
 use crate::xdp::{Program, Queue, Socket, SocketHandle, Umem, Wake};
 
 const INGRESS: InterfaceId = InterfaceId(0);

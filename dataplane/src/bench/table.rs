@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::engine::HugePages;
+use crate::flow::HugePages;
 use crate::flow::{Addresses, Endpoints, FlowHash, FlowTable, Keeper, NewFlow, Peeked, Timeouts, Tuple};
 use crate::limits::BATCH;
 use crate::snapshot::FlowTimeouts;

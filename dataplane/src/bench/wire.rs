@@ -1,10 +1,11 @@
 //! Parsing and checksums alone.
 
-use crate::engine::HugePages;
 use crate::flow::FlowTable;
+use crate::flow::HugePages;
 use crate::io::Frame;
 use crate::limits::BATCH;
-use crate::pipeline::{self, Batch};
+use crate::packet::Batch;
+use crate::pipeline;
 use crate::testing::frames::frame;
 use crate::testing::rig::{BOX0, CLIENT, ETH0, vip};
 use crate::types::Mode;

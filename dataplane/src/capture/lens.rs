@@ -2,8 +2,9 @@
 
 use super::{Became, Capture, Shot};
 use crate::limits::BATCH;
-use crate::pipeline::{Batch, Verdict};
+use crate::packet::Batch;
 use crate::types::InterfaceId;
+use crate::verdict::Verdict;
 
 /// Shots in a worker's hand. They stay there when a capture is over, for the next one: a worker frees no memory.
 #[derive(Debug)]
@@ -65,6 +66,6 @@ fn became(verdict: Verdict) -> Became {
         Verdict::Punt => Became::Punted,
         Verdict::Hold => Became::Waits,
         // The last stage decides about everything that reaches it.
-        Verdict::Undecided => Became::Dropped(crate::pipeline::DropReason::NotOurs),
+        Verdict::Undecided => Became::Dropped(crate::verdict::DropReason::NotOurs),
     }
 }

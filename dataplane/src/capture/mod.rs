@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crossbeam_queue::ArrayQueue;
 
 use crate::limits::{BATCH, CHUNK, MAX_WORKERS, SHOTS};
-use crate::pipeline::DropReason;
-use crate::pipeline::trace::{Ends, ends};
+use crate::packet::{Ends, ends};
 use crate::types::{InterfaceId, Port, PortRange, Prefix, Protocol};
+use crate::verdict::DropReason;
 
 pub(crate) use lens::Lens;
 

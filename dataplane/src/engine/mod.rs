@@ -1,6 +1,7 @@
 //! The data plane as its owner sees it: start, publish, ask, stop.
 
 mod announce;
+mod apportion;
 mod capture;
 mod ports;
 mod questions;
@@ -8,26 +9,29 @@ mod setup;
 mod tags;
 mod threads;
 
-pub use setup::{FlowInfo, FlowState, HugePages, InterfaceSetup, Poll, Setup, XdpPreference};
+pub(crate) use apportion::apportion;
+pub use setup::Setup;
 
 use std::ops::Add;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use crate::admission::apportion;
+use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::error::{StartError, SteeringError};
+use crate::flow::FlowInfo;
 use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
-use crate::pipeline::DropReason;
 use crate::pipeline::trace::Tracer;
 use crate::recorder::Recorded;
 use crate::snapshot::{Publisher, Snapshot};
-use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, RingStatus, WorkerStats};
+use crate::stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, WorkerStats};
 use crate::syn_proxy::Secret;
 use crate::sync;
 use crate::types::{BackendId, InterfaceId, WorkerId};
-use crate::worker::{Channel, ControlFrame, Punt};
+use crate::verdict::DropReason;
+use crate::worker::{ControlFrame, Punt};
+use crate::xdp::RingStatus;
 use crate::xdp::{Program, Wake};
 
 use capture::Running;
@@ -106,7 +110,7 @@ impl Dataplane {
         self.ports.program.steering.add(&next)?;
         apportion(&next, self.table.capacity());
         self.publish_neighbours(next);
-        self.ports.program.steering.remove_stale(&self.publisher.current())
+        self.ports.program.steering.remove_stale(&*self.publisher.current())
     }
 
     /// Puts a snapshot in force that differs from the present one in neighbours and stations alone: nothing is steered

@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering;
 
 use super::tags::leave_tags;
 use super::threads::Thread;
-use super::{InterfaceSetup, XdpPreference};
 use crate::error::StartError;
 use crate::io::xsk::Command;
 use crate::limits::MAX_QUEUES;
-use crate::stats::{InterfaceStatus, RingStatus, XdpAttachment};
+use crate::stats::InterfaceStatus;
 use crate::types::{InterfaceId, QueueId, WorkerId};
-use crate::xdp::{Program, Queue, Socket, SocketHandle, TagsLeft, VlanTags, queues, zero_copy_loses_frames};
+use crate::xdp::{
+    InterfaceSetup, Program, Queue, RingStatus, Socket, SocketHandle, TagsLeft, VlanTags, XdpAttachment,
+    XdpPreference, queues, zero_copy_loses_frames,
+};
 
 /// What to do about a queue that another socket still has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

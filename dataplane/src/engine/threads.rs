@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use super::{Poll, worker_error};
+use super::worker_error;
+use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::error::StartError;
 use crate::flow::FlowTable;
@@ -14,7 +15,7 @@ use crate::snapshot::Publisher;
 use crate::stats::{BACKEND_ROOM, WorkerCounters, WorkerStats};
 use crate::syn_proxy::Secret;
 use crate::types::WorkerId;
-use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
+use crate::worker::{ControlFrame, Links, Poll, Punt, Worker};
 use crate::xdp::{Region, Umem, Wake};
 
 /// What all workers have in common.

@@ -24,7 +24,7 @@ use super::kind::Kind;
 use super::proofs::Proofs;
 use super::table::Endpoints;
 use super::tcp_state::Seen;
-use crate::engine::FlowInfo;
+use crate::flow::FlowInfo;
 use crate::limits::MAX_BACKENDS;
 use crate::sync::AtomicU32;
 use crate::sync::Ordering::Relaxed;

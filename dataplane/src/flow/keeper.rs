@@ -11,8 +11,8 @@ use super::slab::{EntryRef, Size};
 use super::table::{Endpoints, FlowTable};
 use super::tcp_state::Life;
 use super::young::Young;
+use crate::flow::FlowTimeouts;
 use crate::limits::{LIMBO, LIMBO_OF_BEGINNERS, YOUNG};
-use crate::snapshot::FlowTimeouts;
 use crate::types::Tick;
 use crate::types::{BackendId, WorkerId};
 

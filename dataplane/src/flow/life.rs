@@ -222,7 +222,7 @@ impl Entry<'_> {
 
     /// Where the flow is in its life.
     #[inline(always)]
-    pub(crate) fn state(&self) -> crate::engine::FlowState {
+    pub(crate) fn state(&self) -> crate::flow::FlowState {
         self.seen().state(self.protocol())
     }
 

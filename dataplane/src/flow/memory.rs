@@ -1,7 +1,7 @@
 //! Where the table's memory comes from: the best pages that the configuration asks for.
 
-use crate::engine::HugePages;
 use crate::error::StartError;
+use crate::flow::HugePages;
 use crate::mem::{Mapping, PageKind};
 
 /// Memory for a table of `flows` flows.

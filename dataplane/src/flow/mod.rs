@@ -30,6 +30,7 @@ mod closing;
 mod entry;
 mod handshake;
 mod index;
+mod info;
 mod insert;
 mod keeper;
 mod key;
@@ -45,12 +46,14 @@ mod slab;
 mod sweep;
 mod table;
 mod tcp_state;
+mod timeouts;
 mod young;
 
 pub(crate) use closing::Ending;
 pub(crate) use entry::{Direction, Entry};
 pub(crate) use handshake::{Handshake, STANDS};
 pub(crate) use index::Peeked;
+pub use info::{FlowInfo, FlowState, HugePages};
 pub(crate) use keeper::{Expired, Keeper, Timeouts};
 pub(crate) use key::{Addresses, FlowHash, Tuple};
 pub(crate) use life::{Reception, Turn};
@@ -60,6 +63,7 @@ pub(crate) use slab::EntryRef;
 
 pub(crate) use insert::{Inserted, NewFlow};
 pub(crate) use table::{Endpoints, FlowTable, Found};
+pub use timeouts::FlowTimeouts;
 
 #[cfg(all(test, loom))]
 mod models;

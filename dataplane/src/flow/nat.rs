@@ -3,8 +3,8 @@
 use super::entry::Entry;
 use super::kind::Kind;
 use super::tcp_state::Seen;
-use crate::snapshot::ClientAddress;
 use crate::sync::Ordering::Relaxed;
+use crate::types::ClientAddress;
 use crate::types::{Port, SnatId};
 
 /// What a flow with full NAT remembers besides.

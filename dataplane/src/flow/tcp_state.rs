@@ -4,7 +4,7 @@
 //! Where replies bypass the box, the client's half of the conversation has to do. FINs and resets that turn out to be
 //! wrong are taken back (see [`closing`](super::closing)), but only of an established connection; nothing else is.
 
-use crate::engine::FlowState;
+use crate::flow::FlowState;
 use crate::types::Protocol;
 use crate::wire::tcp::Flags;
 

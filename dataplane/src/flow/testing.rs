@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::*;
-use crate::engine::HugePages;
+use crate::flow::HugePages;
 use crate::mem::KeyedHash;
 use crate::types::Tick;
 use crate::types::{BackendId, Port, Protocol, SnatId, WorkerId};

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Frame, PacketIo, Refused};
+use crate::channel::Channel;
 use crate::limits::{HEADROOM, MAX_INTERFACES};
 use crate::stats::Counter;
 use crate::types::{InterfaceId, QueueId};
-use crate::worker::Channel;
 use crate::xdp::{Socket, Umem, Wake, Watched, poll};
 
 /// What a worker counts per interface. Written by the worker, read by anyone.

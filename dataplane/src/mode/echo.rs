@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::answer::{is_host, turn_around};
+use crate::wire::answer::{is_host, turn_around};
 use crate::wire::checksum::Delta;
 use crate::wire::icmp::{IcmpMut, v4, v6};
 use crate::wire::ipv4::Ipv4Mut;

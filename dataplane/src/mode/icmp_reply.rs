@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::answer::{is_host, turn_around};
 use crate::io::Frame;
+use crate::wire::answer::{is_host, turn_around};
 use crate::wire::checksum::{fold, sum};
 use crate::wire::compose::{self, Payload, pseudo_header};
 use crate::wire::icmp;

@@ -14,7 +14,6 @@
 //! MAC addresses are the same work in every mode and are done by the pipeline's rewrite stage. What is
 //! here works on the bytes of one frame and knows no table.
 
-mod answer;
 pub(crate) mod client_address;
 mod echo;
 pub(crate) mod family;
@@ -27,5 +26,4 @@ pub(crate) mod reset;
 mod transport;
 pub(crate) mod tunnel;
 
-pub(crate) use answer::{is_host, turn_around};
 pub(crate) use echo::{later_fragment as echo_later_fragment, reply as echo_reply};

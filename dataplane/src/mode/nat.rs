@@ -4,9 +4,10 @@
 //! (RFC 1812 section 5.3.1, RFC 8200 section 3).
 
 use crate::flow::{Addresses, Tuple};
-use crate::pipeline::{DropReason, Headers, Piece};
+use crate::packet::{Headers, Piece};
 use crate::snapshot::Dscp;
 use crate::types::Protocol;
+use crate::verdict::DropReason;
 use crate::wire::checksum::Delta;
 use crate::wire::ipv4::Ipv4Mut;
 use crate::wire::ipv6::Ipv6Mut;

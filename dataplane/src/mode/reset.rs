@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::answer::{is_host, turn_around};
 use crate::io::Frame;
 use crate::types::Protocol;
+use crate::wire::answer::{is_host, turn_around};
 use crate::wire::checksum::{fold, sum};
 use crate::wire::compose::{self, Payload, pseudo_header};
 use crate::wire::ipv4::{self, Ipv4};

@@ -11,8 +11,8 @@ mod inner;
 mod outer;
 
 use crate::io::Frame;
-use crate::pipeline::DropReason;
 use crate::snapshot::Tunnel;
+use crate::verdict::DropReason;
 use inner::Inner;
 use outer::Outer;
 

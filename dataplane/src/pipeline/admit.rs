@@ -3,21 +3,20 @@
 //! What is no beginning (a segment from the middle of a connection, where such are taken) is not for the
 //! limits of new flows to refuse: where there is no room to remember its flow, it goes on all the same.
 
-use super::batch::{Packet, Route};
 use super::clash::{self, Clashes, WithoutClashes};
 use super::context::Context;
-use super::egress;
-use super::headers::Headers;
 use super::pick::{self, Why};
-use super::source;
-use super::verdict::DropReason;
+use super::{egress, source};
 use crate::admission::{Event, Short};
 use crate::flow::{Direction, Expired, Found, Inserted, NewFlow, Tuple};
+use crate::packet::Headers;
+use crate::packet::{Packet, Route};
 use crate::schedule::Ask;
 use crate::snapshot::{Backend, Forwarding, Service, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Opening;
 use crate::types::{BackendId, Protocol};
+use crate::verdict::DropReason;
 use crate::wire::tcp::Flags;
 
 /// Times that a flow asks again for room after another one has made way: somebody else may have taken it.

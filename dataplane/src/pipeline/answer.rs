@@ -3,18 +3,18 @@
 
 use std::net::IpAddr;
 
-use super::batch::Packet;
 use super::context::Context;
-use super::headers::{Content, Headers};
-use super::verdict::{DropReason, Verdict};
 use crate::flow::Addresses;
 use crate::limits::ANSWERS_PER_SECOND;
 use crate::mode::icmp_reply::{self, IcmpError};
 use crate::mode::refusal::Refusal;
 use crate::mode::reset;
+use crate::packet::Packet;
+use crate::packet::{Content, Headers};
 use crate::recorder::Glimpse;
 use crate::types::Mac;
 use crate::types::Tick;
+use crate::verdict::{DropReason, Verdict};
 use crate::wire::WireError;
 
 /// Why a packet goes no further.

@@ -2,16 +2,16 @@
 
 use super::admit::{self, Candidate};
 use super::answer::{self, Stop};
-use super::batch::{Batch, Packet, Route};
 use super::context::Context;
 use super::cookie;
-use super::headers::{Content, Headers, Piece};
 use super::retire::{self, Met};
-use super::verdict::DropReason;
 use crate::flow::Tuple;
-use crate::mode::is_host;
+use crate::packet::{Batch, Packet, Route};
+use crate::packet::{Content, Headers, Piece};
 use crate::snapshot::{Endpoint, MissingState, Service};
 use crate::types::Protocol;
+use crate::verdict::DropReason;
+use crate::wire::answer::is_host;
 use crate::wire::tcp::Flags;
 
 #[inline(never)]

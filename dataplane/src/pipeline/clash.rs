@@ -1,16 +1,16 @@
 //! Backends towards which a new flow finds no reply tuple: another flow has it, or the source-NAT pool is exhausted.
 
 use super::admit::{self, Candidate, Chosen};
-use super::batch::Packet;
 use super::context::Context;
-use super::headers::Headers;
-use super::verdict::DropReason;
 use crate::admission::Event;
 use crate::flow::{Addresses, FlowTable, Inserted, Tuple};
 use crate::limits::CLASH_TRIES;
+use crate::packet::Headers;
+use crate::packet::Packet;
 use crate::schedule::{Load, Loads};
 use crate::snapshot::{Forwarding, PoolPart, Snapshot};
 use crate::types::BackendId;
+use crate::verdict::DropReason;
 
 /// Backends that have no reply tuple left for a flow.
 #[derive(Debug, Default)]

@@ -1,12 +1,13 @@
 //! What is not a flow's is settled here: an echo request to a virtual IP is answered.
 
 use super::answer::own_source;
-use super::batch::{Batch, Packet};
 use super::context::Context;
 use super::fragments;
-use super::headers::{Content, Headers, Piece};
-use super::verdict::{DropReason, Verdict};
 use crate::mode;
+use crate::packet::Piece;
+use crate::packet::{Batch, Packet};
+use crate::packet::{Content, Headers};
+use crate::verdict::{DropReason, Verdict};
 
 #[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {

@@ -1,15 +1,15 @@
 //! A service whose handshakes the box makes: a SYN is answered, and the acknowledgement of the answer begins a
 //! flow. What comes then is the flow's: see the rewrite's `proxied`.
 
-use super::batch::Packet;
 use super::context::Context;
-use super::headers::{Headers, Piece};
-use super::verdict::DropReason;
 use crate::admission::Event;
 use crate::flow::Addresses;
 use crate::mode::client_address;
+use crate::packet::Packet;
+use crate::packet::{Headers, Piece};
 use crate::snapshot::Service;
 use crate::syn_proxy::{Opening, Place, Reason, answer as answer_syn, open};
+use crate::verdict::DropReason;
 use crate::wire::tcp::Flags;
 use crate::wire::tcp_options::Mss;
 

@@ -9,13 +9,12 @@ use unresolved::unresolved;
 use std::net::IpAddr;
 
 use super::answer::Stop;
-use super::batch::Packet;
 use super::context::{Context, Station};
-use super::headers::Headers;
-use super::verdict::DropReason;
+use crate::packet::{Headers, Packet};
 use crate::snapshot::{Backend, Forwarding, Hop, Interface, NextHop, Query, Snapshot};
 use crate::types::{BridgeId, InterfaceId, Mac};
 use crate::unresolved::Missing;
+use crate::verdict::DropReason;
 use crate::wire::ethernet::{self, Ethernet};
 
 /// What a packet's rewrite does to its length.

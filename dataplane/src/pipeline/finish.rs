@@ -1,9 +1,9 @@
 //! Checksums that a sender on the same machine has left to its NIC, which does not exist: finished here, before anything
 //! counts on them. What such a sender leaves in the field is the sum of the pseudo-header (Linux: `CHECKSUM_PARTIAL`).
 
-use super::batch::{Batch, Packet};
-use super::headers::{Content, Headers, Piece};
 use crate::flow::Addresses;
+use crate::packet::{Batch, Packet};
+use crate::packet::{Content, Headers, Piece};
 use crate::snapshot::InterfaceSet;
 use crate::types::Protocol;
 use crate::wire::checksum::{fold, sum};

@@ -1,12 +1,11 @@
 //! Gives fragments the ports of the packet that they are parts of.
 
-use super::batch::{Batch, Packet};
 use super::context::Context;
-use super::headers::{Content, Headers, Piece};
-use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, Tuple};
 use crate::fragment::Key;
 use crate::io::Frame;
+use crate::packet::{Batch, Content, Headers, Packet, Piece};
+use crate::verdict::{DropReason, Verdict};
 use crate::wire::icmp::{v4, v6};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{Extensions, Ipv6};

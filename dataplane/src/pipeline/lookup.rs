@@ -3,10 +3,10 @@
 //! No frame waits for memory alone: while frames were parsed their buckets began to load; one pass reads the
 //! buckets and starts loading the entries, the next one reads the entries.
 
-use super::batch::{Batch, Marks, Packet, Route};
 use super::context::Context;
-use super::headers::{Content, Headers};
 use crate::flow::{Direction, Found, Peeked};
+use crate::packet::{Batch, Marks, Packet, Route};
+use crate::packet::{Content, Headers};
 use crate::snapshot::Fate;
 
 #[inline(never)]

@@ -7,7 +7,6 @@
 
 mod admit;
 mod answer;
-mod batch;
 mod choose;
 mod clash;
 mod classify;
@@ -16,7 +15,6 @@ mod cookie;
 mod egress;
 mod finish;
 mod fragments;
-mod headers;
 mod lookup;
 mod openings;
 mod parse;
@@ -28,15 +26,12 @@ mod source;
 mod spares;
 mod tenure;
 pub mod trace;
-mod verdict;
 
 pub(crate) use admit::ended;
 pub(crate) use answer::Budget;
-pub(crate) use batch::{Batch, Packet};
 pub(crate) use context::{Context, Station};
 pub(crate) use egress::resume;
 pub(crate) use fragments::key_of_waiting;
-pub(crate) use headers::{Headers, Piece};
 pub(crate) use openings::{Openings, run_due};
 #[cfg(feature = "bench")]
 pub(crate) use parse::parse_batch;
@@ -45,8 +40,8 @@ pub use pick::{Explained, Why};
 pub(crate) use probe::probe;
 pub(crate) use source::Draws;
 pub(crate) use spares::Spares;
-pub use verdict::DropReason;
-pub(crate) use verdict::Verdict;
+
+use crate::packet::Batch;
 
 type Stage = fn(&mut Batch, &mut Context<'_>);
 

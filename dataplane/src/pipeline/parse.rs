@@ -4,14 +4,14 @@
 
 mod ordinary;
 
-use super::batch::{Batch, Marks, Packet};
 use super::context::Context;
 use super::finish;
-use super::headers::{Content, Headers, Piece};
-use super::verdict::{DropReason, Verdict};
 use crate::flow::{Addresses, FlowTable, Tuple};
 use crate::mode::icmp_error::Quoted;
+use crate::packet::{Batch, Marks, Packet};
+use crate::packet::{Content, Headers, Piece};
 use crate::types::{Port, Protocol};
+use crate::verdict::{DropReason, Verdict};
 use crate::wire::ethernet::{self, ethertype};
 use crate::wire::icmp::{self, Icmp};
 use crate::wire::ipv4::Ipv4;

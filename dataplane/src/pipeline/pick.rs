@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::clash::{Clashes, WithoutClashes, clash};
-use super::verdict::DropReason;
 use crate::flow::{FlowTable, Tuple};
 use crate::schedule::{Ask, Ends, Loads};
 use crate::snapshot::{Endpoint, Service, Snapshot};
 use crate::types::Tick;
 use crate::types::{BackendId, Port, Protocol, ServiceId};
+use crate::verdict::DropReason;
 
 /// Why it is this backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

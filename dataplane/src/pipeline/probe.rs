@@ -1,10 +1,10 @@
 //! A health check's packet on the way of a client's: to a backend that the check names, whatever the schedulers
 //! say. No flow remembers it, and nothing counts it.
 
-use super::batch::Packet;
 use super::context::Context;
 use super::{parse, rewrite};
 use crate::io::Frame;
+use crate::packet::Packet;
 use crate::types::{BackendId, InterfaceId};
 
 /// The frame as it leaves, and where; an error: it cannot.

@@ -2,17 +2,15 @@
 //!
 //! What is asked here is asked for packets of such backends alone, and for SYNs.
 
-use std::sync::Arc;
-
-use super::batch::Packet;
 use super::context::Context;
-use super::headers::{Content, Headers};
 use crate::flow::{Direction, Found};
 use crate::mode::reset;
+use crate::packet::{Content, Headers, Packet};
 use crate::snapshot::{Endpoint, Fate, Forwarding, Service};
 use crate::types::Protocol;
 use crate::wire::checksum::Delta;
 use crate::wire::tcp::{Flags, TcpMut};
+use std::sync::Arc;
 
 /// What a packet of a known flow is to its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! Full NAT: the source that a new flow gets out of its backend's pool.
 
-use super::batch::Packet;
 use super::context::Context;
-use super::headers::Headers;
-use super::verdict::DropReason;
 use crate::flow::{Addresses, Endpoints, FlowTable, Inserted, Nat, NewFlow, Tuple};
 use crate::limits::SNAT_TRIES;
 use crate::mode::client_address;
+use crate::packet::Headers;
+use crate::packet::Packet;
 use crate::snapshot::{ClientAddress, OneArm, PoolPart};
 use crate::types::{BackendId, Port, SnatId, WorkerId};
+use crate::verdict::DropReason;
 use crate::wire::tcp::{Sequence, Tcp};
 
 /// What the box does to the client's stream.

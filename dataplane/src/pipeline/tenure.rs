@@ -1,9 +1,9 @@
 //! What is for a virtual router's master, while that is another box, is dropped here.
 
-use super::batch::Batch;
 use super::context::Context;
-use super::verdict::DropReason;
+use crate::packet::Batch;
 use crate::types::Mac;
+use crate::verdict::DropReason;
 
 #[inline(never)]
 pub(super) fn run(batch: &mut Batch, context: &mut Context<'_>) {

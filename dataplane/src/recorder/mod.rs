@@ -10,10 +10,10 @@
 use std::time::Duration;
 
 use crate::limits::{RECORDED, RECORDED_BYTES, RECORDED_PER_MILLI};
-use crate::pipeline::DropReason;
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::types::InterfaceId;
 use crate::types::Tick;
+use crate::verdict::DropReason;
 
 const WORDS: usize = RECORDED_BYTES / 8;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::snat::{CAPACITY, PoolPart};
 use super::tunnel::Tunnel;
 use crate::admission::Meters;
-use crate::types::{InterfaceId, Mac, Mode, Port, Protocol, SnatId};
+use crate::types::{ClientAddress, InterfaceId, Mac, Mode, Port, Protocol, SnatId};
 
 /// What a worker needs to send a flow's packets to a real server and to know its replies.
 #[derive(Debug, Clone)]
@@ -87,42 +87,6 @@ impl OneArm {
     pub(crate) fn has_plenty_of_ports(&self, address: SnatId) -> bool {
         let part = self.pool.iter().find(|part| part.address == address);
         part.is_some_and(|part| part.ports.used() < CAPACITY / 2)
-    }
-}
-
-/// How a backend behind full NAT is told who the client is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ClientAddress {
-    /// It is not.
-    #[default]
-    None,
-    /// A line of text in front of the stream.
-    ProxyV1,
-    /// A binary header in front of the stream.
-    ProxyV2,
-    /// A TCP option on the client's first segment.
-    Toa,
-}
-
-impl ClientAddress {
-    /// What a flow remembers it by.
-    pub(crate) fn number(self) -> u8 {
-        match self {
-            Self::None => 0,
-            Self::ProxyV1 => 1,
-            Self::ProxyV2 => 2,
-            Self::Toa => 3,
-        }
-    }
-
-    /// The reverse.
-    pub(crate) fn from_number(number: u8) -> Self {
-        match number {
-            1 => Self::ProxyV1,
-            2 => Self::ProxyV2,
-            3 => Self::Toa,
-            _ => Self::None,
-        }
     }
 }
 

@@ -6,30 +6,31 @@ mod fib;
 mod interface_set;
 mod neighbours;
 mod publish;
-mod rss;
 mod service;
 mod shared;
 mod snat;
+mod steered;
 mod tenure;
 mod tunnel;
 mod vip_map;
 
-pub use backend::{Backend, ClientAddress, Dscp, Fate, Forwarding, NextHop, OneArm};
+pub use crate::flow::FlowTimeouts;
+pub use crate::rss::{CLASSES, PortClasses, Rss};
+pub use crate::types::{ClientAddress, Endpoint};
+pub use backend::{Backend, Dscp, Fate, Forwarding, NextHop, OneArm};
 pub use fib::{Fib, Hop, Ingress, Interfaces, Path, Query, Route, Rule, RuleAction, Rules, Target};
 pub use interface_set::InterfaceSet;
 pub use neighbours::Neighbours;
 pub use publish::{Publisher, Reader};
-pub use rss::{CLASSES, PortClasses, Rss};
 pub use service::{MissingState, Service};
 pub use shared::{Fates, Shared};
 pub use snat::{CAPACITY, FIRST_PORT, PoolPart, PortSet};
 pub use tenure::{Tenancies, Tenancy, Tenure};
 pub use tunnel::{GueVariant, Tunnel, TunnelKind};
-pub use vip_map::{Endpoint, ReturnEndpoints, ServiceMap, Vip, VipSet};
+pub use vip_map::{ReturnEndpoints, ServiceMap, Vip, VipSet};
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hashbrown::HashMap;
 
@@ -138,36 +139,4 @@ pub struct Interface {
     pub bridge: Option<BridgeId>,
     /// That bridge's own MAC address: hosts know the box by it, too.
     pub bridge_mac: Option<Mac>,
-}
-
-/// Idle times after which a flow is forgotten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlowTimeouts {
-    /// TCP, handshake not finished.
-    pub tcp_syn: Duration,
-    /// TCP, established.
-    pub tcp_established: Duration,
-    /// TCP, over: both sides have finished, and each has acknowledged that of the other, or one has reset it by a RST
-    /// whose number fits.
-    pub tcp_fin: Duration,
-    /// TCP, over as it seems, which is not proven: traffic takes that back.
-    pub tcp_reset: Duration,
-    /// UDP.
-    pub udp: Duration,
-    /// ICMP echo.
-    pub icmp: Duration,
-}
-
-impl Default for FlowTimeouts {
-    fn default() -> Self {
-        Self {
-            tcp_syn: Duration::from_secs(10),
-            tcp_established: Duration::from_secs(15 * 60),
-            tcp_fin: Duration::from_secs(30),
-            // RFC 5382 REQ-5, RFC 7857 section 2.2: no less than four minutes.
-            tcp_reset: Duration::from_secs(4 * 60),
-            udp: Duration::from_secs(60),
-            icmp: Duration::from_secs(10),
-        }
-    }
 }

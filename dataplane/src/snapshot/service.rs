@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::backend::ClientAddress;
 use crate::admission::{Admission, SynProxy};
 use crate::persistence::Persistence;
 use crate::schedule::{HashOn, Schedule};
+use crate::types::ClientAddress;
 use crate::types::{Mode, PortRange, Prefix, Protocol, VlanId};
 
 /// A virtual IP, protocol and port, and how its new flows find a backend.

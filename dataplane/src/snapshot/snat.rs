@@ -13,7 +13,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::rss::{CLASSES, PortClasses};
+use crate::rss::{CLASSES, PortClasses};
 use crate::types::Tick;
 use crate::types::{Port, SnatId, WorkerId};
 

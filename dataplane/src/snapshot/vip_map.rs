@@ -4,18 +4,7 @@ use std::net::IpAddr;
 
 use hashbrown::HashMap;
 
-use crate::types::{Port, PortRange, Prefix, Protocol, ServiceId};
-
-/// A transport endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Endpoint {
-    /// The address.
-    pub address: IpAddr,
-    /// The protocol.
-    pub protocol: Protocol,
-    /// The port; as a return endpoint, 0 stands for every port.
-    pub port: Port,
-}
+use crate::types::{Endpoint, Port, PortRange, Prefix, Protocol, ServiceId};
 
 /// Virtual endpoints to services, the most specific first: an exact address and port, then the longest
 /// prefix, within it the narrowest range of ports.

@@ -6,8 +6,8 @@ use super::options::{SynOptions, Timestamps};
 use super::promise::Offer;
 use super::segment::{Place, Segment, header};
 use crate::io::Frame;
-use crate::mode::{is_host, turn_around};
 use crate::types::Tick;
+use crate::wire::answer::{is_host, turn_around};
 use crate::wire::tcp::{Flags, Sequence};
 
 /// Turns the frame into the answer to its SYN, in the service's name, to be sent by the interface that it

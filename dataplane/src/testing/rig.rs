@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::offer::{How, Offer};
+use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::engine::HugePages;
 use crate::flow::FlowTable;
+use crate::flow::HugePages;
 use crate::io::memory::MemoryIo;
-use crate::pipeline::DropReason;
 #[cfg(test)]
 use crate::pipeline::trace::{Traced, Tracer};
 use crate::snapshot::{Fib, Interface, NextHop, Publisher, Route, Snapshot};
@@ -21,7 +21,8 @@ use crate::stats::{WorkerCounters, WorkerStats};
 use crate::syn_proxy::Secret;
 use crate::types::Tick;
 use crate::types::{InterfaceId, Mac, Mode, Protocol, WorkerId};
-use crate::worker::{Channel, ControlFrame, Links, Punt, Worker};
+use crate::verdict::DropReason;
+use crate::worker::{ControlFrame, Links, Punt, Worker};
 use crate::xdp::Wake;
 
 pub(crate) const ETH0: InterfaceId = InterfaceId(0);

@@ -1,17 +1,20 @@
 //! Carrying out the verdicts of a batch, each counted exactly once.
 
 use super::Worker;
-use super::punt::{Channel, ControlFrame, Punt};
+use super::punt::{ControlFrame, Punt};
 use crate::capture::{Became, Capture};
+use crate::channel::Channel;
 use crate::fragment::Fragments;
 use crate::io::{Frame, PacketIo, Refused};
 use crate::limits::BATCH;
-use crate::pipeline::{self, DropReason, Headers, Packet, Verdict, key_of_waiting};
+use crate::packet::{Headers, Packet};
+use crate::pipeline::{self, key_of_waiting};
 use crate::recorder::Recorder;
 use crate::stats::WorkerCounters;
 use crate::types::InterfaceId;
 use crate::types::Tick;
 use crate::unresolved::{Held, Unresolved};
+use crate::verdict::{DropReason, Verdict};
 
 /// What became of a batch; added to the worker's counters at once.
 struct Tally {

@@ -41,8 +41,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::Poll;
     use crate::testing::rig::{Rig, snapshot};
+    use crate::worker::Poll;
     use crate::xdp::{Watched, poll};
 
     #[test]

@@ -5,11 +5,12 @@
 
 mod deliver;
 mod end;
+mod poll;
 mod punt;
 mod wait;
 
 use end::AtEnd;
-pub(crate) use punt::Channel;
+pub use poll::Poll;
 pub use punt::{ControlFrame, Punt};
 
 use std::sync::Arc;
@@ -17,13 +18,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::capture::Lens;
+use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::engine::Poll;
 use crate::flow::{FlowTable, Keeper, Timeouts};
 use crate::fragment::Fragments;
 use crate::io::PacketIo;
 use crate::limits::{BATCH, OVERLOAD};
-use crate::pipeline::{self, Batch, Budget, Context, Draws, Openings, Spares, Station};
+use crate::packet::Batch;
+use crate::pipeline::{self, Budget, Context, Draws, Openings, Spares, Station};
 use crate::snapshot::{FlowTimeouts, Reader};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;

@@ -1,15 +1,12 @@
-//! The bounded channels between workers and the management thread.
+//! What a worker hands to the management thread, over a bounded channel.
 //!
-//! Neither side ever waits for the other: a full channel drops the frame and counts it. The
-//! management thread sleeps on an event descriptor that a worker writes once per batch, and a
-//! worker that sleeps in poll(2) is woken the same way.
+//! Neither side waits for the other: a frame that finds the channel full is dropped and counted. The
+//! management thread sleeps on an event descriptor that a worker writes once per batch, and a worker
+//! that sleeps in poll(2) is woken in the same way.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use crossbeam_queue::ArrayQueue;
-
-use crate::limits::{MAX_FRAME, PUNT_QUEUE};
+use crate::limits::MAX_FRAME;
 use crate::types::{BackendId, InterfaceId, Mac};
 use crate::wire::ethernet::{self, ethertype};
 
@@ -94,27 +91,4 @@ pub enum Punt {
         /// The station.
         mac: Mac,
     },
-}
-
-/// A bounded channel.
-#[derive(Debug)]
-pub(crate) struct Channel<T>(ArrayQueue<T>);
-
-impl<T> Channel<T> {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(ArrayQueue::new(PUNT_QUEUE)))
-    }
-
-    /// Whether there was room; the caller counts what there was none for.
-    pub(crate) fn send(&self, item: T) -> bool {
-        self.0.push(item).is_ok()
-    }
-
-    pub(crate) fn receive(&self) -> Option<T> {
-        self.0.pop()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

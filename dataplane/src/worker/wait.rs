@@ -4,10 +4,12 @@ use super::Worker;
 use super::punt::Punt;
 use crate::capture::Became;
 use crate::io::PacketIo;
-use crate::pipeline::{self, DropReason, Packet, Verdict};
+use crate::packet::Packet;
+use crate::pipeline;
 use crate::types::InterfaceId;
 use crate::types::Tick;
 use crate::unresolved::{Held, Missing};
+use crate::verdict::{DropReason, Verdict};
 
 impl<I: PacketIo> Worker<I> {
     /// Sends what waits for neighbours that the snapshot has now: before packets that come after it.

@@ -14,9 +14,9 @@ use aya::{Ebpf, EbpfLoader};
 use super::program::{explain, link, reason};
 use super::steering::{AddressKey, address_key};
 use super::{bpf, sys};
-use crate::engine::XdpPreference;
-use crate::stats::XdpAttachment;
 use crate::types::{Mac, Port};
+use crate::xdp::XdpAttachment;
+use crate::xdp::XdpPreference;
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/decap.bpf.o"));
 

@@ -11,9 +11,9 @@ use super::ring::{Consumer, Layout, Producer};
 use super::socket::Socket;
 use super::sys::{self, Mapping};
 use super::umem::{Region, Registration};
-use crate::engine::XdpPreference;
 use crate::limits::{CHUNK, RING};
 use crate::types::{InterfaceId, QueueId};
+use crate::xdp::XdpPreference;
 
 /// How often a busy queue is tried, and how long after one another: two seconds in all.
 const BUSY_TRIES: usize = 400;

@@ -15,11 +15,11 @@ use super::bound::Bound;
 use super::offloads::{TagOffload, VlanTags, has_hardware, is_veth, tag_offload};
 use super::steering::Steering;
 use super::{bpf, sys};
-use crate::engine::{InterfaceSetup, XdpPreference};
 use crate::error::{StartError, SteeringError};
 use crate::limits::{MAX_INTERFACES, MAX_MTU, MAX_QUEUES};
-use crate::stats::XdpAttachment;
 use crate::types::{InterfaceId, QueueId};
+use crate::xdp::XdpAttachment;
+use crate::xdp::{InterfaceSetup, XdpPreference};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steering.bpf.o"));
 

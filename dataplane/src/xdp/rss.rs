@@ -3,7 +3,7 @@
 use std::io;
 
 use super::sys::{self, Plain};
-use crate::snapshot::Rss;
+use crate::rss::Rss;
 
 const ETHTOOL_GRSSH: u32 = 0x46;
 /// `ETH_RSS_HASH_TOP`: Toeplitz.

@@ -10,8 +10,8 @@ use super::ring::{Consumer, Producer};
 use super::sys;
 use super::umem::{Borrower, Chunk, Region, Umem};
 use crate::limits::{BATCH, CHUNK};
-use crate::stats::RingStatus;
 use crate::types::{InterfaceId, QueueId};
+use crate::xdp::RingStatus;
 
 /// See the module's head. Bound; serves frames once a worker has given it chunks.
 #[derive(Debug)]

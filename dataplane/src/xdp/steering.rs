@@ -16,8 +16,7 @@ use self::keys::{EndpointKey, InterfaceKey, MacKey, PrefixKey};
 use self::table::{Exact, Longest, Table};
 use crate::at_once;
 use crate::error::SteeringError;
-use crate::snapshot::{Snapshot, Vip};
-use crate::types::{InterfaceId, Mac};
+use crate::types::{Endpoint, InterfaceId, Mac, Prefix};
 
 /// A VIP of a service in bridge mode: `VIP_BRIDGE` of `xdp/steering/maps.h`.
 const BRIDGE: u8 = 1;
@@ -26,6 +25,20 @@ const NO_FLAGS: u8 = 0;
 
 /// So many entries take longer than starting a thread for them. At the start alone: later, cores have more to do.
 const MANY: usize = 10_000;
+
+/// The addresses by which the program chooses the frames for workers.
+pub(crate) trait Steered: Sync {
+    /// Virtual addresses, and whether each belongs to a service in bridge mode.
+    fn vips(&self) -> impl Iterator<Item = (Prefix, bool)>;
+    /// Endpoints of backends whose packets are translated; port 0 stands for every port.
+    fn return_endpoints(&self) -> impl Iterator<Item = Endpoint>;
+    /// The node's own addresses.
+    fn local_addresses(&self) -> impl Iterator<Item = IpAddr>;
+    /// MAC addresses of the node on each interface, virtual ones included; an interface that is gone has none.
+    fn macs(&self) -> impl Iterator<Item = (InterfaceId, Mac)>;
+    /// Interfaces that are ports of a bridge.
+    fn bridge_ports(&self) -> impl Iterator<Item = InterfaceId>;
+}
 
 /// See the module's head.
 #[derive(Debug)]
@@ -54,7 +67,7 @@ impl Steering {
 
     /// Adds what `next` has and the maps have not. A MAC address that an interface no longer has is
     /// forgotten at once: senders that still use it cannot be answered with it.
-    pub(crate) fn add(&mut self, next: &Snapshot) -> Result<(), SteeringError> {
+    pub(crate) fn add(&mut self, next: &impl Steered) -> Result<(), SteeringError> {
         self.macs.keep(macs(next))?;
         self.macs.add(macs(next))?;
         self.locals.add(locals(next))?;
@@ -72,7 +85,7 @@ impl Steering {
     }
 
     /// Removes what the maps have and `current` has not.
-    pub(crate) fn remove_stale(&mut self, current: &Snapshot) -> Result<(), SteeringError> {
+    pub(crate) fn remove_stale(&mut self, current: &impl Steered) -> Result<(), SteeringError> {
         self.bridge_ports.keep(bridge_ports(current))?;
         self.vip_prefixes.keep(vip_prefixes(current))?;
         self.vips.keep(vips(current))?;
@@ -82,52 +95,45 @@ impl Steering {
     }
 }
 
-fn vips(snapshot: &Snapshot) -> impl Iterator<Item = (AddressKey, u8)> {
-    let hosts = snapshot.vips.iter().filter_map(|(vip, what)| Some((vip.single()?, what)));
-    hosts.map(|(address, what)| (address_key(address), flags(what)))
+fn vips(addresses: &impl Steered) -> impl Iterator<Item = (AddressKey, u8)> {
+    let hosts = addresses.vips().filter_map(|(vip, is_bridged)| Some((vip.single()?, is_bridged)));
+    hosts.map(|(address, is_bridged)| (address_key(address), flags(is_bridged)))
 }
 
-fn vip_prefixes(snapshot: &Snapshot) -> impl Iterator<Item = (PrefixKey, u8)> {
-    let prefixes = snapshot.vips.iter().filter(|(vip, _)| vip.single().is_none());
-    prefixes.map(|(prefix, what)| (keys::prefix(prefix), flags(what)))
+fn vip_prefixes(addresses: &impl Steered) -> impl Iterator<Item = (PrefixKey, u8)> {
+    let prefixes = addresses.vips().filter(|(vip, _)| vip.single().is_none());
+    prefixes.map(|(prefix, is_bridged)| (keys::prefix(prefix), flags(is_bridged)))
 }
 
-fn flags(what: Vip) -> u8 {
-    if what.bridge { BRIDGE } else { NO_FLAGS }
+fn flags(is_bridged: bool) -> u8 {
+    if is_bridged { BRIDGE } else { NO_FLAGS }
 }
 
-fn endpoints(snapshot: &Snapshot) -> impl Iterator<Item = (EndpointKey, u8)> {
-    snapshot.return_endpoints.endpoints().map(|endpoint| (keys::endpoint(&endpoint), NO_FLAGS))
+fn endpoints(addresses: &impl Steered) -> impl Iterator<Item = (EndpointKey, u8)> {
+    addresses.return_endpoints().map(|endpoint| (keys::endpoint(&endpoint), NO_FLAGS))
 }
 
-fn senders(snapshot: &Snapshot) -> impl Iterator<Item = (EndpointKey, u8)> {
-    snapshot.return_endpoints.endpoints().map(|endpoint| (keys::sender(&endpoint), NO_FLAGS))
+fn senders(addresses: &impl Steered) -> impl Iterator<Item = (EndpointKey, u8)> {
+    addresses.return_endpoints().map(|endpoint| (keys::sender(&endpoint), NO_FLAGS))
 }
 
-/// The box's own addresses that the program must be told of: not those that it refuses by their
+/// The node's own addresses that the program must be given: not those that it refuses by their
 /// prefix (`is_no_client`), of which there may be one for each interface that Linux has.
-fn locals(snapshot: &Snapshot) -> impl Iterator<Item = (AddressKey, u8)> {
-    let addresses = snapshot.local_addresses.iter().filter(|address| match address {
+fn locals(addresses: &impl Steered) -> impl Iterator<Item = (AddressKey, u8)> {
+    let addresses = addresses.local_addresses().filter(|address| match address {
         IpAddr::V4(v4) => !v4.is_loopback(),
         IpAddr::V6(v6) => !v6.is_unicast_link_local(),
     });
-    addresses.map(|address| (address_key(*address), NO_FLAGS))
+    addresses.map(|address| (address_key(address), NO_FLAGS))
 }
 
-/// The MAC addresses by which the box is known on each interface, virtual ones included; an interface that is gone has none.
-fn macs(snapshot: &Snapshot) -> impl Iterator<Item = (MacKey, u8)> {
-    let interfaces = (0..).map(InterfaceId).zip(&snapshot.interfaces);
-    let each = interfaces.flat_map(|(id, interface)| {
-        [Some(interface.mac), interface.bridge_mac].into_iter().flatten().map(move |mac| (id, mac))
-    });
-    let each = each.chain(snapshot.tenancies.macs());
-    each.filter(|(_, mac)| *mac != Mac::default()).map(|(id, mac)| (keys::mac(id, mac), NO_FLAGS))
+fn macs(addresses: &impl Steered) -> impl Iterator<Item = (MacKey, u8)> {
+    let each = addresses.macs().filter(|(_, mac)| *mac != Mac::default());
+    each.map(|(id, mac)| (keys::mac(id, mac), NO_FLAGS))
 }
 
-fn bridge_ports(snapshot: &Snapshot) -> impl Iterator<Item = (InterfaceKey, u8)> {
-    let interfaces = (0..).map(InterfaceId).zip(&snapshot.interfaces);
-    let ports = interfaces.filter(|(_, interface)| interface.bridge.is_some());
-    ports.map(|(id, _)| (keys::interface(id), NO_FLAGS))
+fn bridge_ports(addresses: &impl Steered) -> impl Iterator<Item = (InterfaceKey, u8)> {
+    addresses.bridge_ports().map(|id| (keys::interface(id), NO_FLAGS))
 }
 
 #[cfg(test)]

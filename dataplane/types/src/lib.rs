@@ -13,6 +13,7 @@ mod range;
 mod tick;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 pub use range::{PortRange, Prefix};
@@ -148,6 +149,42 @@ impl fmt::Display for Mode {
     }
 }
 
+/// How the client's address is passed to a backend behind full NAT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAddress {
+    /// Not at all.
+    #[default]
+    None,
+    /// PROXY protocol version 1, text in front of the stream.
+    ProxyV1,
+    /// PROXY protocol version 2, a binary header in front of the stream.
+    ProxyV2,
+    /// A TCP option on the client's first segment.
+    Toa,
+}
+
+impl ClientAddress {
+    /// What a flow remembers it by.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::ProxyV1 => 1,
+            Self::ProxyV2 => 2,
+            Self::Toa => 3,
+        }
+    }
+
+    /// The reverse.
+    pub fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::ProxyV1,
+            2 => Self::ProxyV2,
+            3 => Self::Toa,
+            _ => Self::None,
+        }
+    }
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
         $(#[$doc])*
@@ -244,4 +281,14 @@ mod tests {
         let group = "ff02::1:ff00:64".parse().unwrap();
         assert_eq!(Mac::of_ipv6_group(group), Mac([0x33, 0x33, 0xff, 0, 0, 0x64]));
     }
+}
+/// A transport endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// The address.
+    pub address: IpAddr,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port; as a return endpoint, 0 stands for every port.
+    pub port: Port,
 }

@@ -20,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod checksum;
 pub mod compose;
 pub mod ethernet;

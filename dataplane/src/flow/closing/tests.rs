@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Direction::{Forward, Return};
 use super::*;
-use crate::engine::FlowState::{self, Closed, Established, Fin};
+use crate::flow::FlowState::{self, Closed, Established, Fin};
 use crate::flow::tcp_state::Life::{self, BrokenHandshake, InDoubt, Open, Over};
 use crate::flow::testing::{Share, table, tuple};
 use crate::flow::{Inserted, Turn};

@@ -7,14 +7,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::engine::{InterfaceSetup, XdpPreference};
 use crate::error::StartError;
 use crate::limits::{BATCH, MAX_FRAME, RING};
 use crate::snapshot::{Snapshot, Vip};
-use crate::stats::XdpAttachment;
 use crate::types::Prefix;
+use crate::xdp::XdpAttachment;
 use crate::xdp::testing::{BOX_INTERFACE, Tap, address, in_namespace, index_of, ip, udp4, veth};
-use crate::xdp::{Program, Queue, Region, SocketHandle, VlanTags, queues};
+use crate::xdp::{InterfaceSetup, Program, Queue, Region, SocketHandle, VlanTags, XdpPreference, queues};
 
 const A: InterfaceId = InterfaceId(0);
 const B: InterfaceId = InterfaceId(1);

@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use super::super::answer::Stop;
-use super::super::batch::Packet;
 use super::super::context::Context;
-use super::super::headers::Headers;
-use super::super::verdict::{DropReason, Verdict};
 use super::{Growth, Way, behind_a_port, bridge_of, fits, is_of_one_bridge};
+use crate::packet::Headers;
+use crate::packet::Packet;
 use crate::snapshot::{Backend, Forwarding, NextHop, Query};
 use crate::types::InterfaceId;
 use crate::unresolved::Missing;
+use crate::verdict::{DropReason, Verdict};
 use crate::wire::ethernet::{self, Ethernet};
 
 /// The way by a next hop whose MAC address is not known: the packet takes it like any other, and then waits where

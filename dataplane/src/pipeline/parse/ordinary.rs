@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::number;
 use crate::flow::{Addresses, Tuple};
-use crate::pipeline::headers::{Content, Headers, Piece};
+use crate::packet::{Content, Headers, Piece};
 use crate::types::{Port, Protocol, VlanId};
 use crate::wire::ethernet::{self, ethertype};
 use crate::wire::tcp::Flags;

@@ -1,13 +1,13 @@
 //! Full NAT hides the client: telling the backend of it, and taking that back in what the backend answers.
 
 use super::super::answer::Stop;
-use super::super::batch::Packet;
 use super::super::context::Context;
 use super::super::egress::Way;
-use super::super::headers::{Headers, Piece};
 use super::translate;
 use crate::flow::{Entry, Tuple};
 use crate::mode::client_address;
+use crate::packet::Packet;
+use crate::packet::{Headers, Piece};
 
 /// Tells the backend of the client.
 #[inline(never)]

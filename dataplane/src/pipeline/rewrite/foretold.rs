@@ -1,11 +1,8 @@
 //! What the rewrite would make of a packet, for who only asks: nothing is remembered of it.
 
 use super::super::answer::Stop;
-use super::super::batch::Packet;
 use super::super::context::Context;
 use super::super::egress;
-use super::super::headers::Headers;
-use super::super::verdict::DropReason;
 use super::client;
 use super::proxied;
 use super::to_backend::{Source, to_backend, towards};
@@ -13,8 +10,11 @@ use super::to_client::to_client;
 use super::translate::{self, Rewrite};
 use crate::flow::{Direction, Found};
 use crate::mode::nat::Hop;
+use crate::packet::Headers;
+use crate::packet::Packet;
 use crate::snapshot::{Backend, CAPACITY, Forwarding, OneArm, PoolPart};
 use crate::types::{BackendId, InterfaceId, Port};
+use crate::verdict::DropReason;
 
 /// Whose a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

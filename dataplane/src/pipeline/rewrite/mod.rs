@@ -10,15 +10,15 @@ mod to_client;
 mod translate;
 
 use super::answer::Stop;
-use super::batch::{Batch, Packet, Route};
 use super::context::Context;
 use super::egress::{self, Growth};
-use super::headers::{Content, Headers};
-use super::verdict::Verdict;
 use crate::flow::{Direction, Ending, Found, Tuple, Turn};
 use crate::mode::nat;
+use crate::packet::{Batch, Packet, Route};
+use crate::packet::{Content, Headers};
 use crate::snapshot::Backend;
 use crate::types::{BackendId, InterfaceId};
+use crate::verdict::Verdict;
 use crate::wire::tcp::Flags;
 pub(super) use foretold::{Way, foretold};
 pub(super) use proxied::on_time;

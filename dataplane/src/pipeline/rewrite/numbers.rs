@@ -1,8 +1,8 @@
 //! The sequence numbers of a segment, as the table compares those of both directions: as the backend counts.
 
-use super::super::batch::Packet;
-use super::super::headers::{Headers, Piece};
 use crate::flow::{Direction, Entry, Handshake, Numbers};
+use crate::packet::Packet;
+use crate::packet::{Headers, Piece};
 use crate::syn_proxy::Translation;
 use crate::wire::tcp::{Flags, Sequence, Tcp};
 

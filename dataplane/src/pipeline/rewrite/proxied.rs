@@ -1,18 +1,18 @@
 //! Flows whose handshake the node has made: it acts for both ends until the backend answers, then it translates numbers.
 
 use super::super::answer::Stop;
-use super::super::batch::{Packet, Route};
 use super::super::context::Context;
 use super::super::cookie;
-use super::super::headers::{Content, Headers, Piece};
-use super::super::verdict::DropReason;
 use super::translate;
 use crate::admission::Event;
 use crate::flow::{Addresses, Direction, Entry, EntryRef, Found, Handshake};
 use crate::mode::icmp_error::{self, Quoted};
+use crate::packet::{Content, Headers, Piece};
+use crate::packet::{Packet, Route};
 use crate::snapshot::Backend;
 use crate::syn_proxy::{Asked, Opened, Opening, Reason, Segment, Step, SynOptions, Translation};
 use crate::types::{InterfaceId, VlanId};
+use crate::verdict::DropReason;
 use crate::wire::ethernet::{self, ethertype};
 use crate::wire::tcp::Flags;
 use crate::wire::{ipv4, ipv6};

@@ -2,12 +2,12 @@
 //! don't-fragment flag (RFC 791 section 3.2).
 
 use super::super::answer::{self, Stop};
-use super::super::batch::Packet;
 use super::super::context::Context;
-use super::super::headers::{Content, Headers, Piece};
-use super::super::verdict::Verdict;
 use crate::flow::{Addresses, Tuple};
+use crate::packet::Packet;
+use crate::packet::{Content, Headers, Piece};
 use crate::types::InterfaceId;
+use crate::verdict::Verdict;
 use crate::wire::ipv4::{Ipv4, Ipv4Mut, LENGTH};
 use crate::wire::ipv6::FRAGMENT_LENGTH;
 use crate::wire::tcp::Flags;

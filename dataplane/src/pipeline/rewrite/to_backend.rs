@@ -3,19 +3,19 @@
 use std::net::IpAddr;
 
 use super::super::answer::Stop;
-use super::super::batch::Packet;
 use super::super::context::Context;
 use super::super::egress::{self, Growth, Source as Leaves};
-use super::super::headers::Headers;
-use super::super::verdict::DropReason;
 use super::client;
 use super::proxied;
 use super::translate::{self, Rewrite};
 use crate::flow::{Addresses, Direction, EntryRef, Tuple};
 use crate::mode::nat::{self, Hop};
 use crate::mode::tunnel;
+use crate::packet::Headers;
+use crate::packet::Packet;
 use crate::snapshot::{Backend, Dscp, Forwarding, Tunnel};
 use crate::types::{BackendId, InterfaceId, Port};
+use crate::verdict::DropReason;
 
 /// `flow`: none where the packet alone has decided, which happens in modes that translate nothing.
 #[inline(always)]

@@ -1,18 +1,18 @@
 //! A backend's packet on its way to the client, in the modes in which it passes through the box.
 
 use super::super::answer::Stop;
-use super::super::batch::Packet;
 use super::super::context::Context;
 use super::super::egress;
-use super::super::headers::Headers;
-use super::super::verdict::DropReason;
 use super::client;
 use super::proxied;
 use super::translate::{self, Rewrite};
 use crate::flow::{Direction, EntryRef, Tuple};
 use crate::mode::nat::Hop;
+use crate::packet::Headers;
+use crate::packet::Packet;
 use crate::snapshot::Forwarding;
 use crate::types::{BackendId, InterfaceId};
+use crate::verdict::DropReason;
 
 /// A packet of the backend: it seems to come from the virtual IP, to the client.
 #[inline(never)]

@@ -1,16 +1,16 @@
 //! Carrying a packet from one tuple to another: whatever it is, and whatever family it ends up in.
 
 use super::super::answer::Stop;
-use super::super::batch::Packet;
 use super::super::context::Context;
 use super::super::egress::Growth;
-use super::super::headers::{Content, Headers, Piece};
-use super::super::verdict::DropReason;
 use crate::flow::{Addresses, Tuple};
 use crate::io::Frame;
 use crate::mode::family::{self, Identification, MAX_ERROR, Mtus, NewHeader};
 use crate::mode::icmp_error::{self, Change, Quoted};
 use crate::mode::nat::{self, Hop};
+use crate::packet::Packet;
+use crate::packet::{Content, Headers, Piece};
+use crate::verdict::DropReason;
 use crate::wire::ethernet::ethertype;
 use crate::wire::tcp_options::{self, Mss};
 use crate::wire::{ipv4, ipv6};

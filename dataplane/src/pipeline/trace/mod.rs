@@ -9,27 +9,27 @@ mod node;
 mod walk;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::answer::Budget;
-use super::batch::Packet;
 use super::context::Context;
 use super::openings::Openings;
 use super::pick::Why;
 use super::source::Draws;
 use super::spares::Spares;
-use super::verdict::DropReason;
-use crate::engine::FlowState;
+use crate::flow::FlowState;
 use crate::flow::{FlowTable, Keeper};
 use crate::fragment::Fragments;
 use crate::io::Frame;
 use crate::limits::{HEADROOM, MAX_FRAME};
+use crate::packet::Packet;
 use crate::snapshot::{Fate, Snapshot};
 use crate::stats::WorkerCounters;
 use crate::syn_proxy::Secret;
 use crate::types::Tick;
-use crate::types::{BackendId, InterfaceId, Mac, Protocol, ServiceId, VlanId, WorkerId};
+use crate::types::{BackendId, InterfaceId, Protocol, ServiceId, VlanId, WorkerId};
 use crate::unresolved::Unresolved;
+use crate::verdict::DropReason;
 use crate::xdp::Umem;
 
 /// A packet in words.
@@ -147,44 +147,7 @@ pub struct Traced {
     pub outcome: Outcome,
 }
 
-/// What a frame says of the packet in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ends {
-    /// The source's MAC.
-    pub source_mac: Mac,
-    /// The destination's.
-    pub destination_mac: Mac,
-    /// Of the outermost IP header.
-    pub addresses: (IpAddr, IpAddr),
-    /// Ports, where there are any behind the outermost header.
-    pub ports: Option<(u16, u16)>,
-    /// DSCP and ECN.
-    pub traffic_class: u8,
-    /// The protocol's number.
-    pub protocol: u8,
-    /// What the first byte of interest behind the outermost header says.
-    pub detail: Detail,
-    /// Of the outermost VLAN tag; 0: none.
-    pub vlan: VlanId,
-    /// Bytes of the frame that are headers, those of a packet that an ICMP error quotes among them: what is behind them
-    /// is of the clients and servers alone.
-    pub headers: usize,
-}
-
-/// What a frame says of its packet beside its ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
-    /// Nothing that anybody asks for, or it is not there.
-    None,
-    /// The flags of a TCP segment.
-    Flags(u8),
-    /// Type and code of an ICMP message.
-    Message(u8, u8),
-    /// It is not the first fragment of its packet.
-    LaterFragment,
-}
-
-pub use frame::ends;
+pub use crate::packet::{Detail, Ends, ends};
 
 /// All that stages write to besides the packet, so that it is nobody's.
 #[derive(Debug)]

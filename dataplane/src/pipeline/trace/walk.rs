@@ -3,18 +3,19 @@
 use std::net::SocketAddr;
 
 use super::super::answer::Stop;
-use super::super::batch::{Packet, Route};
 use super::super::context::Context;
-use super::super::headers::{Content, Headers, Piece};
 use super::super::retire::{self, Fated};
 use super::super::rewrite::{self, Way};
-use super::super::verdict::DropReason;
 use super::super::{admit, choose, finish, parse, pick};
 use super::{Outcome, Step};
 use crate::flow::{Direction, Found};
-use crate::mode::{self, is_host};
+use crate::mode;
+use crate::packet::{Content, Headers, Piece};
+use crate::packet::{Packet, Route};
 use crate::snapshot::{Endpoint, MissingState, Service};
 use crate::types::{InterfaceId, Mac, Protocol};
+use crate::verdict::DropReason;
+use crate::wire::answer::is_host;
 use crate::wire::tcp::Flags;
 
 impl From<Stop> for Outcome {

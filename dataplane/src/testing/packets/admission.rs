@@ -2,7 +2,8 @@
 
 use super::way::{CLIENT_PORT, Way, ways};
 use super::*;
-use crate::admission::{Limits, apportion};
+use crate::admission::Limits;
+use crate::engine::apportion;
 use crate::snapshot::Snapshot;
 use crate::testing::offer::Offer;
 use crate::types::Prefix;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::{InterfaceId, Rig};
-use crate::pipeline::DropReason;
 use crate::types::BackendId;
+use crate::verdict::DropReason;
 use crate::{FrameStats, WorkerStats};
 
 /// What shall become of a frame.

@@ -4,7 +4,7 @@
 use super::way::{CLIENT_PORT, Way, ways};
 use super::*;
 use crate::admission::{Limits, SynProxy};
-use crate::engine::FlowState::{self, Closed, Established, Fin};
+use crate::flow::FlowState::{self, Closed, Established, Fin};
 use crate::snapshot::{ClientAddress, Fate, Snapshot};
 use crate::testing::offer::{How, Offer};
 use crate::types::BackendId;
@@ -340,10 +340,10 @@ fn where_room_is_short_a_reset_connection_does_not_wait() {
             way.name()
         );
         let mut talk = Talk::new(&way);
-        crate::admission::apportion(&talk.rig.publisher.current(), 1024);
+        crate::engine::apportion(&talk.rig.publisher.current(), 1024);
         assert!(waits(&mut talk), "{}", way.name());
         let mut talk = Talk::new(&way);
-        crate::admission::apportion(&talk.rig.publisher.current(), 1);
+        crate::engine::apportion(&talk.rig.publisher.current(), 1);
         assert!(!waits(&mut talk), "{}: the table", way.name());
         for fate in [Fate::Leave, Fate::Reset, Fate::Move] {
             let mut talk = Talk::new(&way);

@@ -350,7 +350,7 @@ fn the_header_that_tells_of_the_client_comes_in_front_of_the_stream() {
 fn a_service_under_pressure_begins_to_answer_by_cookie_and_stops_again() {
     let way = Way { how: How::Router, client_v6: false, server_v6: false };
     let snapshot = way.snapshot_with(|offer| offer.syn_proxy = SynProxy::Auto);
-    crate::admission::apportion(&snapshot, 64);
+    crate::engine::apportion(&snapshot, 64);
     let mut rig = Rig::new(snapshot);
     let mut at = |port, now| {
         let syn = way.ask().tcp(port, 80, SYN).payload(b"").build();

@@ -27,8 +27,8 @@ mod wrap;
 
 use super::frames::{Build, frame};
 use super::rig::{BOX0, BOX1, CLIENT, ETH0, ETH1, Rig, backend_mac, snapshot, vip};
-use crate::pipeline::DropReason;
 use crate::types::{InterfaceId, Mode, Protocol};
+use crate::verdict::DropReason;
 use crate::wire::tcp::Flags;
 use case::{Case, Row, run};
 use check::{Expect, Looks, Moves, check};

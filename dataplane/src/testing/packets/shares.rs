@@ -2,7 +2,8 @@
 
 use super::way::{CLIENT_PORT, Way, ways};
 use super::*;
-use crate::admission::{Limits, SynProxy, apportion};
+use crate::admission::{Limits, SynProxy};
+use crate::engine::apportion;
 use crate::limits::{BATCH, OVERLOAD};
 
 use crate::schedule::Kind;

@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::snapshot::Endpoint;
-use crate::types::{InterfaceId, Mac, Port, Prefix};
+use crate::types::{Endpoint, InterfaceId, Mac, Port, Prefix};
 
 /// `struct address`.
 pub(in crate::xdp) type AddressKey = [u8; 20];

@@ -1,9 +1,12 @@
-//! How long files and functions may be. Tests are not counted.
+//! Length limits of files and functions. Tests are not counted.
 
 use super::Violation;
 use super::tree::{File, Tree};
 
-const FILE: usize = 300;
+/// Lines of a file; more is an error.
+const FILE: usize = 500;
+/// Lines of a file; more is a warning: a file is split where it holds two ideas, not where it reaches a length.
+const LONG_FILE: usize = 300;
 const FUNCTION: usize = 70;
 
 /// A file, or a function of it, with a budget of its own.
@@ -50,6 +53,14 @@ pub(super) fn check(tree: &Tree, exceptions: &[Larger]) -> Vec<Violation> {
     too_long.chain(unneeded).collect()
 }
 
+/// Files between the warning and the error, with their lengths.
+pub(super) fn long_files(tree: &Tree) -> Vec<Violation> {
+    let files = tree.files.iter().flat_map(pieces).filter(|piece| piece.function.is_none());
+    let long = files.filter(|file| file.lines > LONG_FILE && file.lines <= FILE);
+    long.map(|file| Violation::new(file.path, 1, format!("{} lines; the limit is {FILE}", file.lines)))
+        .collect()
+}
+
 impl Piece<'_> {
     fn budget(&self) -> usize {
         if self.function.is_some() { FUNCTION } else { FILE }
@@ -78,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_has_three_hundred_lines() {
+    fn a_file_has_five_hundred_lines_and_a_warning_from_three_hundred_on() {
         for path in ["a.rs", "a.c", "a.sh"] {
             let fits = Tree::of(&[(path, &"a;\n".repeat(FILE))]);
             assert!(check(&fits, &[]).is_empty(), "{path}");
@@ -86,6 +97,9 @@ mod tests {
             assert_eq!(places(&check(&exceeds, &[])), [format!("{path}:1")]);
         }
         assert!(check(&Tree::of(&[("a.md", &"a\n".repeat(FILE + 1))]), &[]).is_empty());
+        for (lines, warnings) in [(LONG_FILE, 0), (LONG_FILE + 1, 1), (FILE, 1), (FILE + 1, 0)] {
+            assert_eq!(long_files(&Tree::of(&[("a.rs", &"a;\n".repeat(lines))])).len(), warnings, "{lines}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Violation;
 use super::tree::Tree;
 
-const DECLARED: &str = "dataplane/src/pipeline/verdict.rs";
+const DECLARED: &str = "dataplane/src/verdict.rs";
 const TESTED: &str = "dataplane/src/testing/packets/";
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {

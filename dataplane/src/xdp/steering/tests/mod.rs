@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use aya::maps::Array;
 use aya::programs::{TestRun, TestRunOptions, Xdp};
 
-use crate::engine::XdpPreference;
 use crate::snapshot::{Endpoint, Interface, Snapshot, Vip};
 use crate::types::{InterfaceId, Mac, Port, Prefix, Protocol, QueueId};
+use crate::xdp::XdpPreference;
 use crate::xdp::testing::{
     ARP, BOX, BOX_INTERFACE, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4,
 };

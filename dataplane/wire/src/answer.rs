@@ -1,9 +1,9 @@
-//! What all answers have in common that are made of the frame that they answer.
+//! Conditions for a packet that answers the packet whose frame it reuses.
 
 use std::net::IpAddr;
 
-/// Sends the frame back to the station that sent it. `None`: it was sent to many, or by nobody.
-pub(crate) fn turn_around(frame: &mut [u8]) -> Option<()> {
+/// Swaps the MAC addresses. `None` without a change: one of them is a group address, or the frame is cut.
+pub fn turn_around(frame: &mut [u8]) -> Option<()> {
     let addresses = frame.first_chunk_mut::<12>()?;
     let (destination, source) = addresses.split_at_mut(6);
     // The group bit: multicast or broadcast.
@@ -14,9 +14,9 @@ pub(crate) fn turn_around(frame: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// Whether an address is one host's, as far as the address tells: errors and resets concern no other
+/// Whether an address may be that of one host: errors and resets answer no other
 /// (RFC 1122 sections 3.2.2 and 4.2.3.10, RFC 4443 section 2.4 (e)).
-pub(crate) fn is_host(address: IpAddr) -> bool {
+pub fn is_host(address: IpAddr) -> bool {
     match address {
         // Networks 0 and 127, then multicast and class E with the limited broadcast.
         IpAddr::V4(v4) => !matches!(v4.octets(), [0 | 127 | 224.., ..]),

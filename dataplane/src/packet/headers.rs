@@ -31,7 +31,7 @@ pub(crate) struct Headers {
 
 impl Headers {
     /// Of a frame that has none, or that nobody has looked at.
-    pub(super) const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         tuple: Tuple {
             addresses: Addresses::V4 { source: Ipv4Addr::UNSPECIFIED, destination: Ipv4Addr::UNSPECIFIED },
             source_port: Port(0),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::ServiceMeter;
+use crate::admission::ServiceMeter;
 use crate::snapshot::Snapshot;
 
 /// Divides the table among the services of a snapshot: half of it evenly as room that each has to itself,
@@ -13,7 +13,7 @@ use crate::snapshot::Snapshot;
 ///
 /// Where there are more services than before, what some have in use may be more than the new common room:
 /// they then take no further flows until it is less.
-pub fn apportion(snapshot: &Snapshot, capacity: usize) {
+pub(crate) fn apportion(snapshot: &Snapshot, capacity: usize) {
     let capacity = u64::try_from(capacity).unwrap_or(u64::MAX);
     let services = snapshot.services.iter().map(|service| &service.admission.meter);
     let count = snapshot.services.len() as u64;

@@ -1,11 +1,11 @@
 //! Up to 64 frames on their way through the stages.
 
-use super::headers::Headers;
-use super::verdict::{DropReason, Verdict};
 use crate::flow::{FlowHash, Found, Peeked};
 use crate::io::Frame;
 use crate::limits::BATCH;
+use crate::packet::Headers;
 use crate::types::{BackendId, InterfaceId};
+use crate::verdict::{DropReason, Verdict};
 
 /// A frame and what the stages have found out about it. A cache line.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Packet {
     pub(crate) verdict: Verdict,
     /// From `lookup` on.
     pub(crate) hash: FlowHash,
-    pub(super) peeked: Peeked,
+    pub(crate) peeked: Peeked,
     /// From `lookup` or `choose` on.
     pub(crate) route: Route,
 }
@@ -51,28 +51,28 @@ impl Packet {
     }
 
     /// A frame that the box has made. It has come from nowhere.
-    pub(super) fn made(frame: Frame) -> Self {
+    pub(crate) fn made(frame: Frame) -> Self {
         Self::new(InterfaceId::NOWHERE, frame)
     }
 
     /// The same, on a flow's way.
-    pub(super) fn of_box(frame: Frame, flow: Found) -> Self {
+    pub(crate) fn of_box(frame: Frame, flow: Found) -> Self {
         Self { route: Route::Flow(flow), ..Self::made(frame) }
     }
 
     /// Another frame with a part of this one's packet, of the same flow.
-    pub(super) fn part(&self, frame: Frame) -> Self {
+    pub(crate) fn part(&self, frame: Frame) -> Self {
         Self { frame, verdict: Verdict::Undecided, ..*self }
     }
 
-    pub(super) fn drop_for(&mut self, reason: DropReason) {
+    pub(crate) fn drop_for(&mut self, reason: DropReason) {
         self.verdict = Verdict::Drop(reason);
     }
 }
 
 /// Some of a batch's frames, a bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Set(u64);
+pub(crate) struct Set(u64);
 
 impl Set {
     #[inline(always)]
@@ -112,9 +112,9 @@ pub(crate) struct Batch {
     /// Frames that no stage has decided about.
     undecided: Set,
     /// Of these, what is not simply a segment of a connection.
-    pub(super) unusual: Set,
+    pub(crate) unusual: Set,
     /// Of these, what no flow is known for, or what may begin one anew.
-    pub(super) flowless: Set,
+    pub(crate) flowless: Set,
 }
 
 const _: () = assert!(BATCH <= u64::BITS as usize, "a bit of a set for each frame");
@@ -160,13 +160,13 @@ impl Batch {
 
     /// Shows a stage the frames that nothing is decided about.
     #[inline(always)]
-    pub(super) fn visit(&mut self, stage: impl FnMut(&mut Packet, &mut Headers, Marks<'_>)) {
+    pub(crate) fn visit(&mut self, stage: impl FnMut(&mut Packet, &mut Headers, Marks<'_>)) {
         self.visit_some(self.undecided, stage);
     }
 
     /// Shows a stage that decides nothing the frames that nothing is decided about.
     #[inline(always)]
-    pub(super) fn look_at(&mut self, mut stage: impl FnMut(&mut Packet)) {
+    pub(crate) fn look_at(&mut self, mut stage: impl FnMut(&mut Packet)) {
         for place in self.undecided {
             if let Some(packet) = self.packets.get_mut(place) {
                 stage(packet);
@@ -176,7 +176,7 @@ impl Batch {
 
     /// Shows a stage some of these.
     #[inline(always)]
-    pub(super) fn visit_some(
+    pub(crate) fn visit_some(
         &mut self,
         which: Set,
         mut stage: impl FnMut(&mut Packet, &mut Headers, Marks<'_>),
@@ -195,7 +195,7 @@ impl Batch {
 }
 
 /// Where a stage says that a frame needs a later one.
-pub(super) struct Marks<'b> {
+pub(crate) struct Marks<'b> {
     place: usize,
     unusual: &'b mut Set,
     flowless: &'b mut Set,
@@ -203,12 +203,12 @@ pub(super) struct Marks<'b> {
 
 impl Marks<'_> {
     #[inline(always)]
-    pub(super) fn unusual(self) {
+    pub(crate) fn unusual(self) {
         self.unusual.insert(self.place);
     }
 
     #[inline(always)]
-    pub(super) fn flowless(self) {
+    pub(crate) fn flowless(self) {
         self.flowless.insert(self.place);
     }
 }
