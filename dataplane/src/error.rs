@@ -2,6 +2,8 @@
 
 use std::io;
 
+use penstock_afxdp::OpenError;
+
 /// See the module's head.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -29,32 +31,9 @@ pub enum StartError {
         /// The same in pages of 2 MiB.
         pages: usize,
     },
-    /// The steering program was refused.
-    #[error(
-        "cannot load the XDP steering program: {reason}; this needs root or CAP_BPF and CAP_NET_ADMIN, and a kernel of 6.1 or newer"
-    )]
-    Program {
-        /// The loader's words.
-        reason: String,
-    },
-    /// The steering program could not be attached to an interface.
-    #[error("{interface}: cannot attach the XDP steering program: {reason}")]
-    Attach {
-        /// The interface.
-        interface: String,
-        /// What is in the way, and what to do.
-        reason: String,
-    },
-    /// An AF_XDP socket could not be set up.
-    #[error("{interface}, queue {queue}: cannot open an AF_XDP socket: {reason}")]
-    Socket {
-        /// The interface.
-        interface: String,
-        /// The queue.
-        queue: u16,
-        /// What is in the way, and what to do.
-        reason: String,
-    },
+    /// The XDP program or a socket was refused.
+    #[error(transparent)]
+    Afxdp(#[from] OpenError),
     /// A worker thread could not be started or pinned.
     #[error("worker {worker}: {reason}")]
     Worker {
@@ -73,14 +52,4 @@ pub enum StartError {
         /// How many there may be.
         limit: usize,
     },
-}
-
-/// The steering program's maps could not be brought up to a new snapshot.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot update the steering map {map}: {reason}")]
-pub struct SteeringError {
-    /// Which map.
-    pub map: &'static str,
-    /// The kernel's answer.
-    pub reason: String,
 }

@@ -16,7 +16,6 @@
 #![deny(unsafe_code)]
 
 pub mod admission;
-mod at_once;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub mod capture;
@@ -34,7 +33,6 @@ mod packet;
 pub mod persistence;
 mod pipeline;
 mod recorder;
-mod rss;
 pub mod snapshot;
 mod stats;
 mod syn_proxy;
@@ -45,12 +43,16 @@ mod testing;
 mod unresolved;
 mod verdict;
 mod worker;
-mod xdp;
 
-pub use at_once::at_once;
 pub use engine::{Dataplane, Prepared, Setup};
-pub use error::{StartError, SteeringError};
+pub use error::StartError;
 pub use flow::{FlowInfo, FlowState, HugePages};
+use penstock_afxdp as xdp;
+pub use penstock_afxdp::{
+    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, InterfaceSetup, LinkSocket,
+    MENDED_VIRTIO_NET, OpenError, RingStatus, SteeringError, TagOffload, VlanTags, XdpAttachment,
+    XdpPreference, at_once, go_first, has_hardware, is_veth, queues, rss, tag_offload, try_program,
+};
 pub use penstock_schedulers as schedule;
 pub use penstock_types as types;
 use penstock_wire as wire;
@@ -59,8 +61,3 @@ pub use recorder::Recorded;
 pub use stats::{BackendStats, FlowStats, FrameStats, InterfaceStatus, WorkerStats};
 pub use verdict::DropReason;
 pub use worker::{ControlFrame, Poll, Punt};
-pub use xdp::{
-    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, InterfaceSetup, LinkSocket,
-    MENDED_VIRTIO_NET, RingStatus, TagOffload, VlanTags, XdpAttachment, XdpPreference, go_first,
-    has_hardware, is_veth, queues, rss, tag_offload, try_program,
-};

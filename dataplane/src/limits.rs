@@ -1,34 +1,12 @@
 //! Every compile-time bound of the data plane, and the relations between them.
 
-/// Frames that a worker takes through the stages together. Large enough to hide the latency of
-/// a memory access behind the others of the batch, small enough to stay in the L1 cache.
-pub const BATCH: usize = 64;
-
-/// Descriptors in each of a socket's four rings.
-pub const RING: u32 = 2048;
+pub use penstock_afxdp::limits::{
+    BATCH, CHUNK, HEADROOM, MAX_FRAME, MAX_INTERFACES, MAX_MTU, MAX_QUEUES, RING,
+};
 
 /// Frames that wait behind a full batch when the worker is overloaded: half a ring, so that established flows
 /// have room in the other half.
 pub(crate) const OVERLOAD: usize = RING as usize / 2;
-
-/// Bytes of one UMEM chunk.
-pub const CHUNK: usize = 2048;
-
-/// What the kernel leaves free in front of a received frame (`XDP_PACKET_HEADROOM`); where an
-/// outer header goes when a frame is encapsulated.
-pub const HEADROOM: usize = 256;
-
-/// The longest frame that fits a chunk behind its headroom, without its FCS.
-pub const MAX_FRAME: usize = CHUNK - HEADROOM;
-
-/// The longest packet: a frame has an Ethernet header and one VLAN tag beside what an MTU counts.
-pub const MAX_MTU: usize = MAX_FRAME - 18;
-
-/// Queues of one interface that workers may own.
-pub const MAX_QUEUES: usize = 64;
-
-/// Interfaces of one data plane.
-pub const MAX_INTERFACES: usize = 32;
 
 /// Worker threads.
 pub const MAX_WORKERS: usize = 64;
@@ -124,7 +102,5 @@ pub(crate) const RATE_TRIES: usize = 16;
 pub(crate) const INSERT_TRIES: usize = 4;
 
 const _: () = assert!(RECORDED_BYTES.is_multiple_of(8), "recorded in words");
-const _: () = assert!(RING.is_power_of_two() && BATCH <= RING as usize);
-const _: () = assert!(CHUNK.is_power_of_two() && HEADROOM < CHUNK);
 const _: () = assert!(UNRESOLVED + MAX_INTERFACES < 1 << 15, "an egress is an interface or a next hop");
 const _: () = assert!(OPENINGS_PER_ROUND * 2 <= SPARES, "two segments each at most, out of the spare frames");

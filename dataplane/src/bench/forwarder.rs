@@ -17,7 +17,7 @@ use crate::snapshot::{Interface, Snapshot, Vip};
 use crate::types::{InterfaceId, Mac, Prefix, QueueId};
 use crate::xdp::InterfaceSetup;
 use crate::xdp::RingStatus;
-use crate::xdp::{Program, Queue, Socket, SocketHandle, Umem, Wake};
+use crate::xdp::{OpenError, Program, Queue, Socket, SocketHandle, Umem, Wake};
 
 const INGRESS: InterfaceId = InterfaceId(0);
 const EGRESS: InterfaceId = InterfaceId(1);
@@ -64,7 +64,7 @@ impl Forwarder {
         steered.interfaces.push(Interface { mac: self.own, mtu: 1500, bridge: None, bridge_mac: None });
         program.steering.add(&steered).map_err(|error| refused(&error))?;
 
-        let umem = Umem::new(Umem::chunks_for(2)).map_err(|error| refused(&error))?;
+        let umem = Umem::new(Umem::chunks_for(2, 0)).map_err(|error| refused(&error))?;
         let mut sockets = Vec::new();
         for (id, setup) in [(INGRESS, &self.ingress), (EGRESS, &self.egress)] {
             sockets.push(open(&umem, &mut program, id, setup)?);
@@ -123,7 +123,9 @@ fn open(
 ) -> Result<Socket, StartError> {
     let queue = QueueId(0);
     let at = Queue { interface: id, index: setup.index, queue };
-    let explain = |reason| StartError::Socket { interface: setup.name.clone(), queue: queue.0, reason };
+    let explain = |reason| {
+        StartError::from(OpenError::Socket { interface: setup.name.clone(), queue: queue.0, reason })
+    };
     let socket = Socket::open(umem.region(), at, setup.xdp).map_err(|error| explain(error.to_string()))?;
     program.set_socket(id, queue, socket.as_fd()).map_err(|error| explain(error.to_string()))?;
     Ok(socket)

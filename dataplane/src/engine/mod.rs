@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::error::{StartError, SteeringError};
+use crate::error::StartError;
 use crate::flow::FlowInfo;
 use crate::flow::FlowTable;
 use crate::limits::{MAX_INTERFACES, MAX_WORKERS};
@@ -32,6 +32,7 @@ use crate::types::{BackendId, InterfaceId, WorkerId};
 use crate::verdict::DropReason;
 use crate::worker::{ControlFrame, Punt};
 use crate::xdp::RingStatus;
+use crate::xdp::{OpenError, SteeringError};
 use crate::xdp::{Program, Wake};
 
 use capture::Running;
@@ -75,7 +76,8 @@ impl Dataplane {
     /// nothing stays behind if any of it fails.
     pub fn start(setup: &Setup, prepared: Prepared, first: Snapshot) -> Result<Self, StartError> {
         let (mut program, table) = (prepared.program, Arc::new(prepared.table));
-        let refused = |error: SteeringError| StartError::Program { reason: error.to_string() };
+        let refused =
+            |error: SteeringError| StartError::from(OpenError::Program { reason: error.to_string() });
         program.steering.add(&first).map_err(refused)?;
         apportion(&first, table.capacity());
         let publisher = Publisher::new(first);

@@ -12,8 +12,8 @@ use crate::limits::MAX_QUEUES;
 use crate::stats::InterfaceStatus;
 use crate::types::{InterfaceId, QueueId, WorkerId};
 use crate::xdp::{
-    InterfaceSetup, Program, Queue, RingStatus, Socket, SocketHandle, TagsLeft, VlanTags, XdpAttachment,
-    XdpPreference, queues, zero_copy_loses_frames,
+    InterfaceSetup, OpenError, Program, Queue, RingStatus, Socket, SocketHandle, TagsLeft, VlanTags,
+    XdpAttachment, XdpPreference, queues, zero_copy_loses_frames,
 };
 
 /// What to do about a queue that another socket still has.
@@ -48,7 +48,7 @@ pub(super) fn queue_count(interfaces: &[InterfaceSetup]) -> Result<usize, StartE
 }
 
 fn queues_of(setup: &InterfaceSetup) -> Result<u16, StartError> {
-    let refused = |reason| StartError::Attach { interface: setup.name.clone(), reason };
+    let refused = |reason| StartError::from(OpenError::Attach { interface: setup.name.clone(), reason });
     let count = queues(&setup.name).map_err(|error| refused(error.to_string()))?;
     if usize::from(count) > MAX_QUEUES {
         return Err(refused(format!(
@@ -132,7 +132,8 @@ impl Ports {
         for queue in 0..queues {
             let owner = owner(queue, threads.len());
             let at = Queue { interface: id, index: setup.index, queue: QueueId(queue) };
-            let refused = |reason| StartError::Socket { interface: setup.name.clone(), queue, reason };
+            let refused =
+                |reason| StartError::from(OpenError::Socket { interface: setup.name.clone(), queue, reason });
             let open = match patience {
                 Patience::Waits => Socket::open_when_free,
                 Patience::TriesOnce => Socket::open,
@@ -206,13 +207,11 @@ fn hand_over(dealt: Vec<Vec<Socket>>, threads: &[Thread]) -> Result<(), StartErr
 /// Every worker needs a queue on every interface to send by: a queue takes sockets of one UMEM only.
 fn too_few_queues(setup: &InterfaceSetup, queues: u16, workers: usize) -> StartError {
     let name = &setup.name;
-    StartError::Attach {
-        interface: name.clone(),
-        reason: format!(
-            "it has {queues} queues for {workers} workers, and each worker needs one: \
-             'ethtool -L {name} combined {workers}', or name at most {queues} cores in [dataplane] cores"
-        ),
-    }
+    let reason = format!(
+        "it has {queues} queues for {workers} workers, and each worker needs one: \
+         'ethtool -L {name} combined {workers}', or name at most {queues} cores in [dataplane] cores"
+    );
+    OpenError::Attach { interface: name.clone(), reason }.into()
 }
 
 /// What is asked of the driver: not what loses frames, unless the operator insists.

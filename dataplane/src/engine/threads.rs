@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::error::StartError;
 use crate::flow::FlowTable;
 use crate::io::xsk::{Command, Traffic, XskIo};
-use crate::limits::MAX_INTERFACES;
+use crate::limits::{MAX_INTERFACES, UNRESOLVED_PACKETS};
 use crate::snapshot::Publisher;
 use crate::stats::{BACKEND_ROOM, WorkerCounters, WorkerStats};
 use crate::syn_proxy::Secret;
@@ -54,7 +54,7 @@ impl Thread {
     ) -> Result<Self, StartError> {
         let refused = |error: std::io::Error| worker_error(id, &error);
         let wake = Arc::new(Wake::new().map_err(refused)?);
-        let umem = Umem::new(Umem::chunks_for(sockets)).map_err(refused)?;
+        let umem = Umem::new(Umem::chunks_for(sockets, UNRESOLVED_PACKETS)).map_err(refused)?;
         let region = Arc::clone(umem.region());
         let commands = Channel::new();
         let io = XskIo::new(umem, Arc::clone(&wake), Arc::clone(&commands));

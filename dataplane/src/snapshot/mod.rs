@@ -15,8 +15,8 @@ mod tunnel;
 mod vip_map;
 
 pub use crate::flow::FlowTimeouts;
-pub use crate::rss::{CLASSES, PortClasses, Rss};
 pub use crate::types::{ClientAddress, Endpoint};
+pub use crate::xdp::{CLASSES, PortClasses, Rss};
 pub use backend::{Backend, Dscp, Fate, Forwarding, NextHop, OneArm};
 pub use fib::{Fib, Hop, Ingress, Interfaces, Path, Query, Route, Rule, RuleAction, Rules, Target};
 pub use interface_set::InterfaceSet;

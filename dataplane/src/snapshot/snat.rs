@@ -13,9 +13,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::rss::{CLASSES, PortClasses};
 use crate::types::Tick;
 use crate::types::{Port, SnatId, WorkerId};
+use crate::xdp::{CLASSES, PortClasses};
 
 /// Ports of a class.
 const CLASS_PORTS: usize = 65_536 / CLASSES;

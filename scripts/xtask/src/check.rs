@@ -17,7 +17,7 @@ pub(crate) enum OnFailure {
 
 /// Tests that make network namespaces or load an XDP program, by the start of their paths.
 const NEEDS_ROOT: &[&str] =
-    &["io::xsk::tests", "xdp::decap::tests", "xdp::steering::tests", "net::netlink::tests"];
+    &["io::xsk::tests", "testing::classifier", "testing::decap", "offloads::tests", "net::netlink::tests"];
 
 struct Step {
     name: &'static str,

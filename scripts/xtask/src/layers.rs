@@ -13,9 +13,9 @@ const ROOT: &str = "dataplane/src/";
 
 /// From bottom to top.
 const LAYERS: &[&[&str]] = &[
-    &["at_once", "clock", "error", "limits", "rss", "sync"],
+    &["clock", "error", "limits", "sync"],
     &["channel", "mem"],
-    &["flow", "xdp"],
+    &["flow"],
     &["verdict"],
     &["persistence", "recorder"],
     &["stats"],

@@ -7,19 +7,21 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::*;
-use crate::error::StartError;
-use crate::limits::{BATCH, MAX_FRAME, RING};
+use crate::limits::{BATCH, MAX_FRAME, RING, UNRESOLVED_PACKETS};
 use crate::snapshot::{Snapshot, Vip};
+use crate::testing::classifier::BOX_INTERFACE;
 use crate::types::Prefix;
 use crate::xdp::XdpAttachment;
-use crate::xdp::testing::{BOX_INTERFACE, Tap, address, in_namespace, index_of, ip, udp4, veth};
-use crate::xdp::{InterfaceSetup, Program, Queue, Region, SocketHandle, VlanTags, XdpPreference, queues};
+use crate::xdp::testing::{Tap, address, in_namespace, index_of, ip, udp4, veth};
+use crate::xdp::{
+    InterfaceSetup, OpenError, Program, Queue, Region, SocketHandle, VlanTags, XdpPreference, queues,
+};
 
 const A: InterfaceId = InterfaceId(0);
 const B: InterfaceId = InterfaceId(1);
 const VIP: &str = "10.0.0.100";
 const SOON: Duration = Duration::from_secs(5);
-const CHUNKS: usize = Umem::chunks_for(4);
+const CHUNKS: usize = Umem::chunks_for(4, UNRESOLVED_PACKETS);
 
 fn frame(number: u16) -> Vec<u8> {
     udp4("192.0.2.7", VIP, 1000 + number, 9, &[7; 40])
@@ -404,7 +406,7 @@ fn an_attachment_that_is_refused_says_what_is_in_the_way() {
         veth("la", "ga");
         let setup = |xdp| InterfaceSetup { name: "la".into(), index: index_of("la"), xdp };
         let refused = |program: &mut Program, xdp| {
-            let Err(StartError::Attach { interface, reason }) = program.attach(&setup(xdp), A) else {
+            let Err(OpenError::Attach { interface, reason }) = program.attach(&setup(xdp), A) else {
                 panic!("attached")
             };
             assert_eq!(interface, "la");

@@ -36,7 +36,7 @@ const RULES: &[Rule] = &[
         check: layering::check,
     },
     Rule {
-        holds: "unsafe code lives in dataplane/src/{xdp,mem}, each piece with its proof",
+        holds: "unsafe code lives in dataplane/afxdp and dataplane/src/mem, each piece with its proof",
         reason: "a reviewer reads two folders to trust memory",
         check: |tree| unsafety::check(tree, unsafety::EXCEPTIONS),
     },

@@ -24,6 +24,15 @@ const FORBIDDEN: &[&str] = &[
     "dbg!",
 ];
 
+/// Code that worker threads run.
+const WORKERS: &[&str] = &[
+    "dataplane/src/",
+    "dataplane/afxdp/src/",
+    "dataplane/schedulers/",
+    "dataplane/types/",
+    "dataplane/wire/",
+];
+
 pub(super) const EXCEPTIONS: &[Exception] = &[
     Exception {
         path: "dataplane/src/mem/mapping.rs",
@@ -31,12 +40,12 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
         reason: "a safety check of start-up, when the table's memory is laid out",
     },
     Exception {
-        path: "dataplane/src/xdp/ring.rs",
+        path: "dataplane/afxdp/src/ring.rs",
         text: "so that places follow each other",
         reason: "a safety check of a socket's opening: ring lengths are constants of `limits`",
     },
     Exception {
-        path: "dataplane/src/xdp/sys.rs",
+        path: "dataplane/afxdp/src/sys.rs",
         text: "inside the mapping",
         reason: "a safety check of a socket's opening, documented under # Panics",
     },
@@ -44,9 +53,7 @@ pub(super) const EXCEPTIONS: &[Exception] = &[
 
 pub(super) fn check(tree: &Tree, exceptions: &[Exception]) -> Vec<Violation> {
     let mut found = Vec::new();
-    for (file, rust) in
-        tree.rust_under(&["dataplane/src/", "dataplane/schedulers/", "dataplane/types/", "dataplane/wire/"])
-    {
+    for (file, rust) in tree.rust_under(WORKERS) {
         for word in FORBIDDEN {
             for line in rust.production_lines_with(word) {
                 // The compiler evaluates what is in a `const`.

@@ -13,7 +13,7 @@ pub(super) const PURE: &[&str] = &[
     "dataplane/src/persistence/",
     "dataplane/src/pipeline/",
     "dataplane/src/recorder/",
-    "dataplane/src/rss.rs",
+    "dataplane/afxdp/src/indirection.rs",
     "dataplane/src/syn_proxy/",
     "dataplane/src/verdict.rs",
     "dataplane/schedulers/",

@@ -154,6 +154,7 @@ fn is_for_tests(attribute: &str) -> bool {
         || attribute == r#"#[cfg(feature="bench")]"#
         || attribute == r#"#[cfg(any(test,feature="bench"))]"#
         || attribute == r#"#[cfg(any(test,feature="frames"))]"#
+        || attribute == r#"#[cfg(any(test,feature="testing"))]"#
 }
 
 /// The name in `mod name;`, whatever its visibility.

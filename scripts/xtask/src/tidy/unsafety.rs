@@ -5,7 +5,7 @@ use super::exception::{Exception, apply};
 use super::rust::Rust;
 use super::tree::{File, Tree};
 
-const HOMES: &[&str] = &["dataplane/src/xdp/", "dataplane/src/mem/"];
+const HOMES: &[&str] = &["dataplane/afxdp/src/", "dataplane/src/mem/"];
 
 /// How far above an unsafe block its proof may start.
 const NEAR: usize = 6;
@@ -54,7 +54,7 @@ mod tests {
         let tree = Tree::of(&[
             ("dataplane/src/flow/a.rs", PROVEN),
             ("dataplane/src/mem/a.rs", PROVEN),
-            ("dataplane/src/xdp/a.rs", PROVEN),
+            ("dataplane/afxdp/src/a.rs", PROVEN),
             ("mgmt/tests/a.rs", PROVEN),
         ]);
         assert_eq!(places(&check(&tree, &[])), ["dataplane/src/flow/a.rs:2", "mgmt/tests/a.rs:2"]);

@@ -11,7 +11,7 @@ pub const MENDED_VIRTIO_NET: &str = "xsk-hdr-in-zero-page";
 /// for the device as if it were memory of the kernel's image. Of a module, as distributions build it, it is not: the
 /// device reads whatever lies at another place. Where that is not zero, hypervisors refuse the frame, and nobody counts it.
 #[must_use]
-pub(crate) fn zero_copy_loses_frames(interface: &str) -> bool {
+pub fn zero_copy_loses_frames(interface: &str) -> bool {
     loses_frames(Path::new("/"), interface)
 }
 

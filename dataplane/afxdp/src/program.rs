@@ -15,23 +15,23 @@ use super::bound::Bound;
 use super::offloads::{TagOffload, VlanTags, has_hardware, is_veth, tag_offload};
 use super::steering::Steering;
 use super::{bpf, sys};
-use crate::error::{StartError, SteeringError};
+use crate::XdpAttachment;
+use crate::error::{OpenError, SteeringError};
 use crate::limits::{MAX_INTERFACES, MAX_MTU, MAX_QUEUES};
-use crate::types::{InterfaceId, QueueId};
-use crate::xdp::XdpAttachment;
-use crate::xdp::{InterfaceSetup, XdpPreference};
+use crate::{InterfaceSetup, XdpPreference};
+use penstock_types::{InterfaceId, QueueId};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/steering.bpf.o"));
 
 /// See the module's head.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub struct Program {
     ebpf: aya::Ebpf,
     attached: [Option<Attached>; MAX_INTERFACES],
     /// The same for devices that have VLAN tags beside their frames.
     bound: Bound,
     /// The maps that follow the snapshot.
-    pub(crate) steering: Steering,
+    pub steering: Steering,
 }
 
 /// An interface that the program runs on.
@@ -50,25 +50,25 @@ impl Drop for Attached {
 
 /// Where the program sent an interface's frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Steered {
+pub struct SteeredFrames {
     /// To Linux.
-    pub(crate) passed: u64,
+    pub passed: u64,
     /// To a worker's socket.
-    pub(crate) redirected: u64,
+    pub redirected: u64,
 }
 
 /// Whether the kernel takes the steering program, which is attached nowhere and gone afterwards.
 ///
 /// # Errors
 /// Why not.
-pub fn try_program() -> Result<(), StartError> {
+pub fn try_program() -> Result<(), OpenError> {
     Program::load().map(drop)
 }
 
 impl Program {
     /// Loads the program, with empty maps and attached nowhere.
-    pub(crate) fn load() -> Result<Self, StartError> {
-        let refuse = |error: &dyn std::error::Error| StartError::Program { reason: reason(error) };
+    pub fn load() -> Result<Self, OpenError> {
+        let refuse = |error: &dyn std::error::Error| OpenError::Program { reason: reason(error) };
         let mut ebpf = aya::Ebpf::load(OBJECT).map_err(|error| refuse(&error))?;
         let program = ebpf.program_mut("steer").ok_or_else(missing)?;
         let program: &mut Xdp =
@@ -80,12 +80,12 @@ impl Program {
     }
 
     /// Attaches the program to an interface, in the driver or after it as the setup says.
-    pub(crate) fn attach(
+    pub fn attach(
         &mut self,
         interface: &InterfaceSetup,
         id: InterfaceId,
-    ) -> Result<(XdpAttachment, VlanTags), StartError> {
-        let refuse = |reason| StartError::Attach { interface: interface.name.clone(), reason };
+    ) -> Result<(XdpAttachment, VlanTags), OpenError> {
+        let refuse = |reason| OpenError::Attach { interface: interface.name.clone(), reason };
         let mtu = sys::mtu(&interface.name).map_err(|error| refuse(explain(&error, &interface.name, 0)))?;
         if mtu as usize > MAX_MTU {
             return Err(refuse(too_large(
@@ -132,7 +132,7 @@ impl Program {
     }
 
     /// Takes the program off an interface; its frames are Linux's from then on.
-    pub(crate) fn detach(&mut self, id: InterfaceId) {
+    pub fn detach(&mut self, id: InterfaceId) {
         if let Some(attached) = self.attached[id.index()].take() {
             self.forget(attached.index);
         }
@@ -146,7 +146,7 @@ impl Program {
     }
 
     /// Lets the program send a queue's frames to a socket. The kernel takes it out when it closes.
-    pub(crate) fn set_socket(
+    pub fn set_socket(
         &mut self,
         id: InterfaceId,
         queue: QueueId,
@@ -164,25 +164,26 @@ impl Program {
     }
 
     /// Frames passed to Linux, on all interfaces.
-    pub(crate) fn passed(&self) -> u64 {
+    pub fn passed(&self) -> u64 {
         (0..).take(MAX_INTERFACES).map(|id| self.steered(InterfaceId(id)).passed).sum()
     }
 
     /// Where an interface's frames went, since the program was loaded.
-    pub(crate) fn steered(&self, id: InterfaceId) -> Steered {
+    pub fn steered(&self, id: InterfaceId) -> SteeredFrames {
         let map = self.ebpf.map("counters").and_then(|map| PerCpuArray::<_, [u64; 2]>::try_from(map).ok());
         // A per-CPU array has all its places from the start, so reading one cannot fail.
         let Some(cpus) = map.and_then(|map| map.get(&u32::from(id.0), 0).ok()) else {
-            return Steered::default();
+            return SteeredFrames::default();
         };
-        cpus.iter().fold(Steered::default(), |sum, [passed, redirected]| Steered {
+        cpus.iter().fold(SteeredFrames::default(), |sum, [passed, redirected]| SteeredFrames {
             passed: sum.passed + passed,
             redirected: sum.redirected + redirected,
         })
     }
 
     /// Maps the kernel's number of an interface to ours.
-    pub(super) fn number(&mut self, index: u32, id: InterfaceId) -> Result<(), aya::maps::MapError> {
+    #[cfg_attr(not(feature = "testing"), doc(hidden))]
+    pub fn number(&mut self, index: u32, id: InterfaceId) -> Result<(), aya::maps::MapError> {
         self.numbers()?.insert(index, u32::from(id.0), 0)
     }
 
@@ -197,14 +198,15 @@ impl Program {
         Ok(program.fd()?.as_fd())
     }
 
-    #[cfg(test)]
-    pub(super) fn ebpf(&mut self) -> &mut aya::Ebpf {
+    /// The loaded object, for test runs.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn ebpf(&mut self) -> &mut aya::Ebpf {
         &mut self.ebpf
     }
 }
 
 /// Attaches a program to the interface of that number, in the driver or after it.
-pub(super) fn link(
+pub(crate) fn link(
     program: BorrowedFd<'_>,
     index: u32,
     preference: XdpPreference,
@@ -223,12 +225,12 @@ pub(super) fn link(
 
 const NO_MAP: &str = "the program has no such map";
 
-fn missing() -> StartError {
-    StartError::Program { reason: "the object has no program of that name".into() }
+fn missing() -> OpenError {
+    OpenError::Program { reason: "the object has no program of that name".into() }
 }
 
 /// An error with those that caused it: the loader's own text often leaves out the kernel's answer.
-pub(super) fn reason(error: &dyn std::error::Error) -> String {
+pub(crate) fn reason(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -247,7 +249,7 @@ fn is_unsupported(error: &io::Error) -> bool {
 }
 
 /// What is in the way of an attachment, and what to do.
-pub(super) fn explain(error: &io::Error, interface: &str, mtu: u32) -> String {
+pub(crate) fn explain(error: &io::Error, interface: &str, mtu: u32) -> String {
     match error.raw_os_error() {
         Some(libc::EBUSY | libc::EEXIST) => format!(
             "another XDP program is on {interface}: end whatever put it there ('ip link show dev {interface}' \

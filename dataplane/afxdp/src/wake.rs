@@ -7,20 +7,24 @@ use super::sys;
 
 /// An eventfd: readable from `wake` until `clear`, however often it was woken in between.
 #[derive(Debug)]
-pub(crate) struct Wake(OwnedFd);
+pub struct Wake(OwnedFd);
 
 impl Wake {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// A new eventfd.
+    ///
+    /// # Errors
+    /// The kernel's: no descriptor is free.
+    pub fn new() -> io::Result<Self> {
         sys::event_fd().map(Self)
     }
 
     /// Ends the sleep of whoever polls it.
-    pub(crate) fn wake(&self) {
+    pub fn wake(&self) {
         sys::event_add(self.0.as_fd());
     }
 
     /// Lets the next poll sleep again.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         sys::event_clear(self.0.as_fd());
     }
 }
@@ -36,7 +40,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::xdp::sys::{Watched, poll};
+    use crate::sys::{Watched, poll};
 
     fn is_readable(wake: &Wake) -> bool {
         let mut watched = [Watched::new(wake.as_fd())];

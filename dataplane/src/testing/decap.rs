@@ -3,16 +3,17 @@
 //!
 //! What is taken apart was put together by [`crate::mode::tunnel`], so that both are of one mind.
 
-use aya::programs::{TestRun, TestRunOptions};
-
-use super::*;
 use crate::io::Frame;
 use crate::mode::tunnel::encapsulate;
 use crate::snapshot::{GueVariant, Tunnel, TunnelKind};
 use crate::testing::frames::{Build, frame};
+use crate::types::{Mac, Port};
 use crate::wire::checksum::{fold, sum};
-use crate::xdp::Umem;
 use crate::xdp::testing::{BOX, Tap, address, in_namespace, veth};
+use crate::xdp::{
+    Decapsulated, Decapsulation, DecapsulationError, DecapsulationSetup, TestRuns, Umem, XdpAttachment,
+    XdpPreference,
+};
 
 const CLIENT: Mac = Mac([2, 0, 0, 0, 0, 1]);
 const PORT: Port = Port(6080);
@@ -27,22 +28,18 @@ enum Verdict {
     Dropped,
 }
 
-struct Bench(Ebpf);
+struct Bench(TestRuns);
 
 impl Bench {
     fn new() -> Self {
-        Self(load(BOX, PORT, &LOCAL.map(address)).unwrap())
+        Self(TestRuns::load(BOX, PORT, &LOCAL.map(address)).unwrap())
     }
 
     fn run(&mut self, frame: &[u8]) -> Verdict {
-        let mut out = [0; 2048];
-        let options =
-            TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
-        let result = program(&mut self.0).unwrap().test_run(options).unwrap();
-        match result.return_value {
-            1 => Verdict::Dropped,
-            2 => Verdict::Passed(out[..result.data_size_out as usize].to_vec()),
-            other => panic!("verdict {other}"),
+        match self.0.run(frame) {
+            (1, _) => Verdict::Dropped,
+            (2, frame) => Verdict::Passed(frame),
+            (other, _) => panic!("verdict {other}"),
         }
     }
 
@@ -100,7 +97,7 @@ fn every_tunnel_is_opened() {
             }
         }
     }
-    assert_eq!(counts(&bench.0), Decapsulated { opened: 32, dropped: 0 });
+    assert_eq!(bench.0.counts(), Decapsulated { opened: 32, dropped: 0 });
 }
 
 /// The table of RFC 6040 section 4.2, by outer and inner field: Not-ECT, ECT(1), ECT(0), CE.
@@ -124,7 +121,7 @@ fn congestion_outside_is_told_inside() {
             }
         }
     }
-    assert_eq!(counts(&bench.0), Decapsulated { opened: 16 * 15, dropped: 16 });
+    assert_eq!(bench.0.counts(), Decapsulated { opened: 16 * 15, dropped: 16 });
 }
 
 #[test]
@@ -165,7 +162,7 @@ fn what_is_no_tunnel_of_ours_goes_on_as_it_is() {
         frame[at] = byte;
         bench.passes_as_it_is(what, frame);
     }
-    assert_eq!(counts(&bench.0), Decapsulated::default());
+    assert_eq!(bench.0.counts(), Decapsulated::default());
 }
 
 #[test]

@@ -20,7 +20,7 @@ struct LinkCreate {
 }
 
 /// Attaches an XDP program to an interface, for as long as the returned descriptor is open.
-pub(super) fn link(program: BorrowedFd<'_>, index: u32, generic: bool) -> io::Result<OwnedFd> {
+pub(crate) fn link(program: BorrowedFd<'_>, index: u32, generic: bool) -> io::Result<OwnedFd> {
     const BPF_LINK_CREATE: libc::c_long = 28;
     const BPF_XDP: u32 = 37;
     const XDP_FLAGS_SKB_MODE: u32 = 1 << 1;
@@ -57,7 +57,7 @@ struct TypesLoad {
 }
 
 /// Loads the types of a program (BTF).
-pub(super) fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
+pub(crate) fn load_types(types: &[u8]) -> io::Result<OwnedFd> {
     const BPF_BTF_LOAD: libc::c_long = 18;
     let load = TypesLoad {
         types: types.as_ptr().expose_provenance() as u64,
@@ -99,7 +99,7 @@ struct ProgramLoad {
 }
 
 /// Loads an XDP program that runs on the device of that number alone, and may ask about its frames' metadata.
-pub(super) fn load_for_device(
+pub(crate) fn load_for_device(
     index: u32,
     program: &Function,
     license: &CStr,
@@ -135,7 +135,7 @@ pub(super) fn load_for_device(
 
 /// Takes an attached program off its interface, also if a child process that is just being started
 /// has a copy of the descriptor.
-pub(super) fn unlink(link: BorrowedFd<'_>) {
+pub(crate) fn unlink(link: BorrowedFd<'_>) {
     const BPF_LINK_DETACH: libc::c_long = 34;
     let link = link.as_raw_fd();
     // SAFETY: pointer and length are those of `link`, the structure's only field. The only failure is
@@ -159,7 +159,7 @@ struct Batch {
 
 /// Puts `keys`, whose size is the map's, each with its value, into a map of the kernel's. Says how many it has taken, and
 /// why no more.
-pub(super) fn put<K: Copy, V: Copy>(
+pub(crate) fn put<K: Copy, V: Copy>(
     map: BorrowedFd<'_>,
     keys: &[K],
     values: &[V],

@@ -11,9 +11,9 @@ use super::ring::{Consumer, Layout, Producer};
 use super::socket::Socket;
 use super::sys::{self, Mapping};
 use super::umem::{Region, Registration};
+use crate::XdpPreference;
 use crate::limits::{CHUNK, RING};
-use crate::types::{InterfaceId, QueueId};
-use crate::xdp::XdpPreference;
+use penstock_types::{InterfaceId, QueueId};
 
 /// How often a busy queue is tried, and how long after one another: two seconds in all.
 const BUSY_TRIES: usize = 400;
@@ -21,17 +21,19 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Which queue to open a socket on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Queue {
-    pub(crate) interface: InterfaceId,
+pub struct Queue {
+    /// The user's number of the interface.
+    pub interface: InterfaceId,
     /// The kernel's number for the interface.
-    pub(crate) index: u32,
-    pub(crate) queue: QueueId,
+    pub index: u32,
+    /// The queue of the interface.
+    pub queue: QueueId,
 }
 
 impl Socket {
     /// Opens a socket on a queue and binds it, sharing the memory's registration with a socket that
     /// is bound already where there is one of the same mode. `EBUSY`: somebody else has that queue.
-    pub(crate) fn open(region: &Arc<Region>, at: Queue, wanted: XdpPreference) -> io::Result<Self> {
+    pub fn open(region: &Arc<Region>, at: Queue, wanted: XdpPreference) -> io::Result<Self> {
         let modes: &[bool] = match wanted {
             XdpPreference::Auto => &[true, false],
             XdpPreference::ZeroCopy => &[true],
@@ -67,7 +69,7 @@ impl Socket {
         reason = "the kernel offers nothing to wait on for a queue to become free, so the condition is asked \
                   for again, a limited number of times; only at start"
     )]
-    pub(crate) fn open_when_free(region: &Arc<Region>, at: Queue, wanted: XdpPreference) -> io::Result<Self> {
+    pub fn open_when_free(region: &Arc<Region>, at: Queue, wanted: XdpPreference) -> io::Result<Self> {
         for _ in 1..BUSY_TRIES {
             match Self::open(region, at, wanted) {
                 Err(error) if error.raw_os_error() == Some(libc::EBUSY) => std::thread::sleep(BUSY_PAUSE),

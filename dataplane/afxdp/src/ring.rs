@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::sys::Mapping;
 
 /// Where a ring lies in its mapping (`struct xdp_ring_offset`).
-pub(super) struct Layout {
-    pub(super) producer: usize,
-    pub(super) consumer: usize,
-    pub(super) flags: usize,
-    pub(super) entries: usize,
+pub(crate) struct Layout {
+    pub(crate) producer: usize,
+    pub(crate) consumer: usize,
+    pub(crate) flags: usize,
+    pub(crate) entries: usize,
 }
 
 /// The memory of a ring: valid for as long as the mapping that is kept with it.
@@ -35,6 +35,7 @@ struct Shared<T> {
 unsafe impl<T: Send> Send for Shared<T> {}
 
 impl<T: Copy> Shared<T> {
+    #[inline]
     fn new(mapping: Mapping, layout: &Layout, length: u32) -> Self {
         assert!(length.is_power_of_two(), "so that places follow each other across 2^32");
         let last: NonNull<T> = mapping.at(layout.entries + (length as usize - 1) * size_of::<T>());
@@ -49,16 +50,19 @@ impl<T: Copy> Shared<T> {
         }
     }
 
+    #[inline]
     fn producer(&self) -> &AtomicU32 {
         // SAFETY: inside the mapping that lives as long as `self`; both sides access it atomically.
         unsafe { self.producer.as_ref() }
     }
 
+    #[inline]
     fn consumer(&self) -> &AtomicU32 {
         // SAFETY: as in `producer`.
         unsafe { self.consumer.as_ref() }
     }
 
+    #[inline]
     fn needs_wakeup(&self) -> bool {
         // SAFETY: as in `producer`. A flag that is read late costs one call too many or is seen
         // after the next batch; it orders nothing.
@@ -66,6 +70,7 @@ impl<T: Copy> Shared<T> {
         flags & libc::XDP_RING_NEED_WAKEUP != 0
     }
 
+    #[inline]
     fn entry(&self, index: u32) -> NonNull<T> {
         // SAFETY: masked, so inside the entries.
         unsafe { self.entries.add((index & (self.length - 1)) as usize) }
@@ -74,7 +79,7 @@ impl<T: Copy> Shared<T> {
 
 /// The half that writes: of FILL and TX.
 #[derive(Debug)]
-pub(super) struct Producer<T> {
+pub(crate) struct Producer<T> {
     shared: Shared<T>,
     /// Entries written, published or not.
     written: u32,
@@ -83,10 +88,12 @@ pub(super) struct Producer<T> {
 }
 
 impl<T: Copy> Producer<T> {
-    pub(super) fn new(mapping: Mapping, layout: &Layout, length: u32) -> Self {
+    #[inline]
+    pub(crate) fn new(mapping: Mapping, layout: &Layout, length: u32) -> Self {
         Self::over(Shared::new(mapping, layout, length))
     }
 
+    #[inline]
     fn over(shared: Shared<T>) -> Self {
         let written = shared.producer().load(Ordering::Relaxed);
         let read = shared.consumer().load(Ordering::Acquire);
@@ -94,7 +101,8 @@ impl<T: Copy> Producer<T> {
     }
 
     /// Whether there is room for `wanted` entries; how many there is room for, if fewer.
-    pub(super) fn room(&mut self, wanted: u32) -> u32 {
+    #[inline]
+    pub(crate) fn room(&mut self, wanted: u32) -> u32 {
         let length = self.shared.length;
         if length - self.written.wrapping_sub(self.read) < wanted {
             // Acquire: pairs with the reader's Release, so that it has read an entry before we
@@ -105,7 +113,8 @@ impl<T: Copy> Producer<T> {
     }
 
     /// Writes an entry that the reader sees from the next `publish` on; `false`: no room.
-    pub(super) fn push(&mut self, entry: T) -> bool {
+    #[inline]
+    pub(crate) fn push(&mut self, entry: T) -> bool {
         if self.room(1) == 0 {
             return false;
         }
@@ -117,27 +126,30 @@ impl<T: Copy> Producer<T> {
     }
 
     /// Shows the reader all that was pushed.
-    pub(super) fn publish(&mut self) {
+    #[inline]
+    pub(crate) fn publish(&mut self) {
         // Release: pairs with the reader's Acquire, so that it sees the entries, and what is in
         // their chunks, before it sees that they are there.
         self.shared.producer().store(self.written, Ordering::Release);
     }
 
     /// Entries that the reader has not taken yet.
-    pub(super) fn pending(&mut self) -> u32 {
+    #[inline]
+    pub(crate) fn pending(&mut self) -> u32 {
         self.read = self.shared.consumer().load(Ordering::Acquire);
         self.written.wrapping_sub(self.read)
     }
 
     /// Whether the kernel waits to be told of new entries.
-    pub(super) fn needs_wakeup(&self) -> bool {
+    #[inline]
+    pub(crate) fn needs_wakeup(&self) -> bool {
         self.shared.needs_wakeup()
     }
 }
 
 /// The half that reads: of RX and COMPLETION.
 #[derive(Debug)]
-pub(super) struct Consumer<T> {
+pub(crate) struct Consumer<T> {
     shared: Shared<T>,
     /// The writer's index as last seen; never ahead of it.
     written: u32,
@@ -146,10 +158,12 @@ pub(super) struct Consumer<T> {
 }
 
 impl<T: Copy> Consumer<T> {
-    pub(super) fn new(mapping: Mapping, layout: &Layout, length: u32) -> Self {
+    #[inline]
+    pub(crate) fn new(mapping: Mapping, layout: &Layout, length: u32) -> Self {
         Self::over(Shared::new(mapping, layout, length))
     }
 
+    #[inline]
     fn over(shared: Shared<T>) -> Self {
         let written = shared.producer().load(Ordering::Acquire);
         let read = shared.consumer().load(Ordering::Relaxed);
@@ -157,7 +171,8 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// The next entry.
-    pub(super) fn pop(&mut self) -> Option<T> {
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<T> {
         if self.read == self.written {
             // Acquire: pairs with the writer's Release, see `Producer::publish`.
             self.written = self.shared.producer().load(Ordering::Acquire);
@@ -172,12 +187,14 @@ impl<T: Copy> Consumer<T> {
     }
 
     /// Entries that have been written and not popped.
-    pub(super) fn waiting(&self) -> usize {
+    #[inline]
+    pub(crate) fn waiting(&self) -> usize {
         self.shared.producer().load(Ordering::Relaxed).wrapping_sub(self.read) as usize
     }
 
     /// Gives the places of all popped entries back to the writer.
-    pub(super) fn release(&mut self) {
+    #[inline]
+    pub(crate) fn release(&mut self) {
         if self.shared.consumer().load(Ordering::Relaxed) == self.read {
             return; // nothing new: an idle poll leaves the cache line with the writer's core
         }

@@ -1,4 +1,4 @@
-//! Compiles the XDP programs with clang. Their bounds are those of `src/limits.rs` and of the wire crate.
+//! Compiles the XDP programs of `../xdp` with clang. Their bounds are those of `src/limits.rs` and of the wire crate.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const PROGRAMS: [(&str, &str, &[&str]); 3] = [
     ("decap", "decap", &[]),
 ];
 /// What the steering program includes.
-const HEADERS: &str = "xdp/steering";
+const HEADERS: &str = "../xdp/steering";
 
 fn main() {
     println!("cargo::rerun-if-changed=src/limits.rs");
@@ -24,7 +24,7 @@ fn main() {
     println!("cargo::rerun-if-env-changed=CLANG");
     let directory = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     for (program, object, definitions) in PROGRAMS {
-        let source = format!("xdp/{program}.bpf.c");
+        let source = format!("../xdp/{program}.bpf.c");
         println!("cargo::rerun-if-changed={source}");
         compile(&source, &directory.join(format!("{object}.bpf.o")), definitions);
     }

@@ -7,7 +7,7 @@ use std::ptr;
 use libc::c_int;
 
 use super::sys;
-use crate::types::Mac;
+use penstock_types::Mac;
 
 /// A packet socket. It hears what the steering program passes on to Linux, and what it sends passes no ring of a
 /// worker.

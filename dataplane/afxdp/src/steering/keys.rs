@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::types::{Endpoint, InterfaceId, Mac, Port, Prefix};
+use penstock_types::{Endpoint, InterfaceId, Mac, Port, Prefix};
 
 /// `struct address`.
-pub(in crate::xdp) type AddressKey = [u8; 20];
+pub(crate) type AddressKey = [u8; 20];
 /// `struct endpoint`.
 pub(super) type EndpointKey = [u8; 24];
 /// `struct mac`.
@@ -24,7 +24,7 @@ pub(super) struct PrefixKey {
 /// Bytes of an address's family.
 const FAMILY: usize = 4;
 
-pub(in crate::xdp) fn address(address: IpAddr) -> AddressKey {
+pub(crate) fn address(address: IpAddr) -> AddressKey {
     let mut key = [0; 20];
     let (family, bytes) = key.split_at_mut(FAMILY);
     match address {

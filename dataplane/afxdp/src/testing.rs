@@ -13,13 +13,12 @@ use std::process::Command;
 use std::ptr;
 use std::time::Duration;
 
-use super::sys::{Watched, poll};
-use crate::snapshot::Interface;
-use crate::types::Mac;
+use crate::{Watched, poll};
+use penstock_types::Mac;
 
 /// Runs `test` on a thread of its own in an empty network namespace, which goes with the thread and
 /// whatever still uses it.
-pub(crate) fn in_namespace<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+pub fn in_namespace<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
     let thread = std::thread::spawn(|| {
         // SAFETY: takes no pointers; moves this thread only.
         let result = unsafe { libc::unshare(libc::CLONE_NEWNET) };
@@ -37,19 +36,16 @@ pub(crate) fn in_namespace<T: Send + 'static>(test: impl FnOnce() -> T + Send + 
 }
 
 /// Runs `ip` with the words of `arguments` in this thread's namespace.
-pub(crate) fn ip(arguments: &str) {
+pub fn ip(arguments: &str) {
     let output = Command::new("ip").args(arguments.split_whitespace()).output().expect("ip is installed");
     assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The MAC address of every near end, to which all frames go that do not say otherwise.
-pub(crate) const BOX: Mac = Mac([2, 0, 0, 0, 0, 2]);
-
-/// A near end as the snapshot has it.
-pub(crate) const BOX_INTERFACE: Interface = Interface { mac: BOX, mtu: 1500, bridge: None, bridge_mac: None };
+pub const BOX: Mac = Mac([2, 0, 0, 0, 0, 2]);
 
 /// A pair of veth devices with two queues each, up.
-pub(crate) fn veth(near: &str, far: &str) {
+pub fn veth(near: &str, far: &str) {
     let queues = "numrxqueues 2 numtxqueues 2";
     ip(&format!("link add {near} address {BOX} {queues} type veth peer name {far} {queues}"));
     ip(&format!("link set {far} up"));
@@ -57,7 +53,7 @@ pub(crate) fn veth(near: &str, far: &str) {
 }
 
 /// The kernel's number for an interface.
-pub(crate) fn index_of(interface: &str) -> u32 {
+pub fn index_of(interface: &str) -> u32 {
     let name = std::ffi::CString::new(interface).unwrap();
     // SAFETY: a string that ends in zero.
     let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
@@ -66,10 +62,12 @@ pub(crate) fn index_of(interface: &str) -> u32 {
 }
 
 /// A raw socket on one interface: the other end of the wire.
-pub(crate) struct Tap(OwnedFd);
+#[derive(Debug)]
+pub struct Tap(OwnedFd);
 
 impl Tap {
-    pub(crate) fn open(interface: &str) -> Self {
+    /// A socket on that interface of this thread's namespace.
+    pub fn open(interface: &str) -> Self {
         let all = u16::to_be(libc::ETH_P_ALL as u16);
         // SAFETY: takes no pointers.
         let fd =
@@ -89,14 +87,15 @@ impl Tap {
         Self(fd)
     }
 
-    pub(crate) fn send(&self, frame: &[u8]) {
+    /// Sends a frame.
+    pub fn send(&self, frame: &[u8]) {
         // SAFETY: pointer and length are those of `frame`.
         let sent = unsafe { libc::send(self.0.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
         assert_eq!(usize::try_from(sent).ok(), Some(frame.len()), "{}", io::Error::last_os_error());
     }
 
     /// The next frame that came in by the interface; what went out is not shown.
-    pub(crate) fn receive(&self, timeout: Duration) -> Option<Vec<u8>> {
+    pub fn receive(&self, timeout: Duration) -> Option<Vec<u8>> {
         loop {
             let mut watched = [Watched::new(self.0.as_fd())];
             poll(&mut watched, timeout);
@@ -118,12 +117,15 @@ impl Tap {
     }
 }
 
-pub(crate) const IPV4: u16 = 0x0800;
-pub(crate) const IPV6: u16 = 0x86dd;
-pub(crate) const ARP: u16 = 0x0806;
+/// Ethertype.
+pub const IPV4: u16 = 0x0800;
+/// Ethertype.
+pub const IPV6: u16 = 0x86dd;
+/// Ethertype.
+pub const ARP: u16 = 0x0806;
 
 /// An Ethernet frame around the parts of a packet.
-pub(crate) fn ethernet(ethertype: u16, parts: &[&[u8]]) -> Vec<u8> {
+pub fn ethernet(ethertype: u16, parts: &[&[u8]]) -> Vec<u8> {
     let mut frame = BOX.0.to_vec();
     frame.extend([2, 0, 0, 0, 0, 1]);
     frame.extend(ethertype.to_be_bytes());
@@ -132,7 +134,7 @@ pub(crate) fn ethernet(ethertype: u16, parts: &[&[u8]]) -> Vec<u8> {
 }
 
 /// An IPv4 header (lengths and checksum are not looked at by what is tested here).
-pub(crate) fn ipv4(source: &str, destination: &str, protocol: u8, fragment: u16, options: usize) -> Vec<u8> {
+pub fn ipv4(source: &str, destination: &str, protocol: u8, fragment: u16, options: usize) -> Vec<u8> {
     let address = |text: &str| text.parse::<Ipv4Addr>().unwrap().octets();
     let mut header = vec![0x45 + u8::try_from(options).unwrap(), 0, 0, 100, 0, 1];
     header.extend(fragment.to_be_bytes());
@@ -144,7 +146,7 @@ pub(crate) fn ipv4(source: &str, destination: &str, protocol: u8, fragment: u16,
 }
 
 /// An IPv6 header.
-pub(crate) fn ipv6(source: &str, destination: &str, next: u8) -> Vec<u8> {
+pub fn ipv6(source: &str, destination: &str, next: u8) -> Vec<u8> {
     let address = |text: &str| text.parse::<Ipv6Addr>().unwrap().octets();
     let mut header = vec![0x60, 0, 0, 0, 0, 60, next, 64];
     header.extend(address(source));
@@ -153,15 +155,16 @@ pub(crate) fn ipv6(source: &str, destination: &str, next: u8) -> Vec<u8> {
 }
 
 /// The beginning of a TCP or UDP header, long enough for the latter.
-pub(crate) fn ports(source: u16, destination: u16) -> Vec<u8> {
+pub fn ports(source: u16, destination: u16) -> Vec<u8> {
     [source.to_be_bytes(), destination.to_be_bytes(), [0, 8], [0, 0]].concat()
 }
 
 /// A UDP packet over IPv4, with a payload.
-pub(crate) fn udp4(source: &str, destination: &str, from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
+pub fn udp4(source: &str, destination: &str, from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
     ethernet(IPV4, &[&ipv4(source, destination, 17, 0, 0), &ports(from, to), payload])
 }
 
-pub(crate) fn address(text: &str) -> IpAddr {
+/// An address by its text.
+pub fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }

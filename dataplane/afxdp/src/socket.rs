@@ -9,40 +9,43 @@ use libc::xdp_desc;
 use super::ring::{Consumer, Producer};
 use super::sys;
 use super::umem::{Borrower, Chunk, Region, Umem};
+use crate::RingStatus;
 use crate::limits::{BATCH, CHUNK};
-use crate::types::{InterfaceId, QueueId};
-use crate::xdp::RingStatus;
+use penstock_types::{InterfaceId, QueueId};
 
 /// See the module's head. Bound; serves frames once a worker has given it chunks.
 #[derive(Debug)]
-pub(crate) struct Socket {
-    pub(super) fill: Producer<u64>,
-    pub(super) completion: Consumer<u64>,
-    pub(super) rx: Consumer<xdp_desc>,
-    pub(super) tx: Producer<xdp_desc>,
-    pub(super) fd: Arc<OwnedFd>,
+pub struct Socket {
+    pub(crate) fill: Producer<u64>,
+    pub(crate) completion: Consumer<u64>,
+    pub(crate) rx: Consumer<xdp_desc>,
+    pub(crate) tx: Producer<xdp_desc>,
+    pub(crate) fd: Arc<OwnedFd>,
     /// The memory that its descriptors are about.
-    pub(super) region: Arc<Region>,
+    pub(crate) region: Arc<Region>,
     /// `None` until a worker has taken it.
-    pub(super) borrower: Option<Borrower>,
-    pub(super) interface: InterfaceId,
-    pub(super) queue: QueueId,
-    pub(super) zero_copy: bool,
-    pub(super) gone: bool,
+    pub(crate) borrower: Option<Borrower>,
+    pub(crate) interface: InterfaceId,
+    pub(crate) queue: QueueId,
+    pub(crate) zero_copy: bool,
+    pub(crate) gone: bool,
 }
 
 /// A socket as other threads may see it. Does not keep it open.
 #[derive(Debug, Clone)]
-pub(crate) struct SocketHandle {
-    pub(crate) interface: InterfaceId,
-    pub(crate) queue: QueueId,
-    pub(crate) zero_copy: bool,
+pub struct SocketHandle {
+    /// The user's number of the interface.
+    pub interface: InterfaceId,
+    /// The queue of the interface.
+    pub queue: QueueId,
+    /// Whether the driver reads and writes the chunks itself.
+    pub zero_copy: bool,
     fd: Weak<OwnedFd>,
 }
 
 impl SocketHandle {
     /// The kernel's counters of its rings (`XDP_STATISTICS`); `None` when the socket is closed.
-    pub(crate) fn statistics(&self) -> Option<RingStatus> {
+    pub fn statistics(&self) -> Option<RingStatus> {
         let fd = self.fd.upgrade()?;
         let counted: libc::xdp_statistics = sys::get_option(fd.as_fd(), libc::XDP_STATISTICS).ok()?;
         Some(RingStatus {
@@ -57,26 +60,35 @@ impl SocketHandle {
 }
 
 impl Socket {
-    pub(crate) fn interface(&self) -> InterfaceId {
+    /// The user's number of its interface.
+    #[must_use]
+    #[inline]
+    pub fn interface(&self) -> InterfaceId {
         self.interface
     }
 
-    pub(crate) fn queue(&self) -> QueueId {
+    /// Its queue.
+    #[must_use]
+    #[inline]
+    pub fn queue(&self) -> QueueId {
         self.queue
     }
 
     /// Whether its device has vanished. Noticed by `kick` and `probe`.
-    pub(crate) fn is_gone(&self) -> bool {
+    #[inline]
+    pub fn is_gone(&self) -> bool {
         self.gone
     }
 
-    pub(crate) fn handle(&self) -> SocketHandle {
+    /// The socket as seen by other threads: to read its counters, and to keep it open.
+    #[must_use]
+    pub fn handle(&self) -> SocketHandle {
         let (interface, queue, zero_copy) = (self.interface, self.queue, self.zero_copy);
         SocketHandle { interface, queue, zero_copy, fd: Arc::downgrade(&self.fd) }
     }
 
     /// Puts it into service: fills its FILL ring from the memory that it was opened on.
-    pub(crate) fn join(&mut self, umem: &mut Umem) {
+    pub fn join(&mut self, umem: &mut Umem) {
         self.borrower = self.borrower.or_else(|| umem.admit());
         self.exchange(umem);
     }
@@ -90,7 +102,8 @@ impl Socket {
     }
 
     /// Takes at most `room` frames: gives each one's chunk, start and length to `take`.
-    pub(crate) fn receive(
+    #[inline]
+    pub fn receive(
         &mut self,
         umem: &mut Umem,
         room: usize,
@@ -111,12 +124,14 @@ impl Socket {
     }
 
     /// Frames that have arrived and have not been taken.
-    pub(crate) fn waiting(&self) -> usize {
+    #[inline]
+    pub fn waiting(&self) -> usize {
         self.rx.waiting()
     }
 
     /// Takes back what was sent, and gives the kernel chunks to receive into.
-    pub(crate) fn exchange(&mut self, umem: &mut Umem) {
+    #[inline]
+    pub fn exchange(&mut self, umem: &mut Umem) {
         let Some(me) = self.borrower(umem) else { return };
         while let Some(address) = self.completion.pop() {
             if let Some(chunk) = umem.reclaim(address, me) {
@@ -144,7 +159,8 @@ impl Socket {
 
     /// Puts a frame into the TX ring, to be seen by the kernel at the next `kick`; gives the chunk
     /// back if the ring is full.
-    pub(crate) fn transmit(
+    #[inline]
+    pub fn transmit(
         &mut self,
         umem: &mut Umem,
         chunk: Chunk,
@@ -164,7 +180,8 @@ impl Socket {
 
     /// Makes the kernel send what is in the TX ring, for as long as it gets on with it: in copy mode
     /// a call sends only so many frames, in zero-copy mode one call starts the driver.
-    pub(crate) fn kick(&mut self) {
+    #[inline]
+    pub fn kick(&mut self) {
         let mut pending = self.tx.pending();
         if pending == 0 {
             return;
@@ -181,7 +198,7 @@ impl Socket {
     }
 
     /// Finds out whether the device is still there.
-    pub(crate) fn probe(&mut self) {
+    pub fn probe(&mut self) {
         self.note(sys::receive(self.fd.as_fd()));
     }
 
@@ -198,7 +215,7 @@ impl Socket {
     /// lost: nothing tells when the kernel is done with them, for a driver in zero-copy mode goes on
     /// for a while after the last descriptor is closed, and the last one may be in a child process
     /// between fork and exec.
-    pub(crate) fn close(mut self, umem: &mut Umem) {
+    pub fn close(mut self, umem: &mut Umem) {
         self.probe();
         if let Some(me) = self.borrower(umem)
             && self.gone

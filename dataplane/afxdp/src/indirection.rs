@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::types::{Port, QueueId};
+use penstock_types::{Port, QueueId};
 
 /// Classes of ports: as many as the low bits of the hash that indirection tables commonly go by.
 pub const CLASSES: usize = 128;

@@ -144,18 +144,18 @@ pub fn has_hardware(interface: &str) -> bool {
 
 /// Tags are left in frames for as long as this is there; afterwards the device does as before.
 #[derive(Debug, Default)]
-pub(crate) struct TagsLeft(Vec<(String, Feature)>);
+pub struct TagsLeft(Vec<(String, Feature)>);
 
 impl TagsLeft {
     /// Switches off what can be switched off. What could not shows in [`tag_offload`].
-    pub(crate) fn in_frames_of(interface: &str) -> Self {
+    pub fn in_frames_of(interface: &str) -> Self {
         let mut left = Self::default();
         left.again(interface);
         left
     }
 
     /// The same, for what was switched on since; whether there was anything.
-    pub(crate) fn again(&mut self, interface: &str) -> bool {
+    pub fn again(&mut self, interface: &str) -> bool {
         let mut has_changed = false;
         for device in devices(interface) {
             let active =
@@ -173,7 +173,7 @@ impl TagsLeft {
     }
 
     /// Whether anything was switched off.
-    pub(crate) fn has_changed(&self) -> bool {
+    pub fn has_changed(&self) -> bool {
         !self.0.is_empty()
     }
 }
@@ -257,7 +257,7 @@ fn is_known(result: io::Result<()>) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::xdp::testing::{in_namespace, ip, veth};
+    use crate::testing::{in_namespace, ip, veth};
 
     #[test]
     fn tags_stay_in_frames_for_a_while_and_the_device_is_as_before_afterwards() {

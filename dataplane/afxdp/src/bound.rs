@@ -25,14 +25,14 @@ const KERNEL_FUNCTION: u8 = 2;
 
 /// The maps that the bound programs share with the one that is bound to none, and what the kernel calls the function.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(crate) struct Bound {
     maps: Vec<(String, OwnedFd)>,
     function: Option<u32>,
 }
 
 impl Bound {
     /// With the maps of a program whose maps nothing has been taken out of yet.
-    pub(super) fn new(ebpf: &aya::Ebpf) -> io::Result<Self> {
+    pub(crate) fn new(ebpf: &aya::Ebpf) -> io::Result<Self> {
         let mut maps = Vec::new();
         for (name, map) in ebpf.maps() {
             if let Some(fd) = data_of(map) {
@@ -43,7 +43,7 @@ impl Bound {
     }
 
     /// A program for the device of that number alone. It may be attached in the driver only.
-    pub(super) fn load(&mut self, index: u32) -> io::Result<OwnedFd> {
+    pub(crate) fn load(&mut self, index: u32) -> io::Result<OwnedFd> {
         let function = match self.function {
             Some(function) => function,
             None => *self.function.insert(function()?),

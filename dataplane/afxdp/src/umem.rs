@@ -6,44 +6,49 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::sys::Mapping;
-use crate::limits::{BATCH, CHUNK, RING, UNRESOLVED_PACKETS};
+use crate::limits::{BATCH, CHUNK, RING};
 
 /// One chunk, and the sole right to its bytes.
 #[derive(Debug)]
-pub(crate) struct Chunk(&'static mut [u8; CHUNK]);
+pub struct Chunk(&'static mut [u8; CHUNK]);
 
 impl Chunk {
-    pub(crate) fn bytes(&self) -> &[u8; CHUNK] {
+    /// All bytes of the chunk, headroom included.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> &[u8; CHUNK] {
         self.0
     }
 
-    pub(crate) fn bytes_mut(&mut self) -> &mut [u8; CHUNK] {
+    /// The same, to write.
+    #[inline]
+    pub fn bytes_mut(&mut self) -> &mut [u8; CHUNK] {
         self.0
     }
 }
 
 /// A socket that chunks are lent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Borrower(u16);
+pub(crate) struct Borrower(u16);
 
 const NOBODY: Borrower = Borrower(u16::MAX);
 
 /// The memory as the kernel knows it, so that sockets can be opened on it by another thread than
 /// the one that owns the chunks.
 #[derive(Debug)]
-pub(crate) struct Region {
+pub struct Region {
     start: NonNull<[u8; CHUNK]>,
     chunks: usize,
     /// Sockets that are bound with this memory, whether zero-copy, and that others may share it
     /// through. Locked while a socket is opened, by no worker.
-    pub(super) registrations: Mutex<Vec<Registration>>,
+    pub(crate) registrations: Mutex<Vec<Registration>>,
 }
 
 /// A bound socket and the mode it got.
 #[derive(Debug)]
-pub(super) struct Registration {
-    pub(super) fd: Weak<OwnedFd>,
-    pub(super) zero_copy: bool,
+pub(crate) struct Registration {
+    pub(crate) fd: Weak<OwnedFd>,
+    pub(crate) zero_copy: bool,
 }
 
 // SAFETY: `start` is only an address here; what lies there is reached through a `Chunk` alone.
@@ -53,14 +58,15 @@ unsafe impl Sync for Region {}
 
 impl Region {
     /// Where it begins and how many bytes it has, for `XDP_UMEM_REG`.
-    pub(super) fn range(&self) -> (u64, u64) {
+    #[inline]
+    pub(crate) fn range(&self) -> (u64, u64) {
         (self.start.as_ptr().expose_provenance() as u64, (self.chunks * CHUNK) as u64)
     }
 }
 
 /// A worker's chunks: those that are free, and the record of those that are lent.
 #[derive(Debug)]
-pub(crate) struct Umem {
+pub struct Umem {
     region: Arc<Region>,
     free: Vec<Chunk>,
     /// By chunk: who has it.
@@ -74,7 +80,7 @@ impl Umem {
     ///
     /// It is never unmapped: that is what makes a [`Chunk`] sound wherever it is held. A worker
     /// has one, from the start of the process to its end.
-    pub(crate) fn new(chunks: usize) -> io::Result<Self> {
+    pub fn new(chunks: usize) -> io::Result<Self> {
         let length = (chunks * CHUNK).max(1).next_multiple_of(4096);
         let mapping = Mapping::anonymous(length)?;
         let start: NonNull<[u8; CHUNK]> = mapping.at(0);
@@ -94,37 +100,42 @@ impl Umem {
         })
     }
 
-    /// How many chunks serve `sockets` sockets: FILL and TX rings full at the same time, packets that wait for
-    /// their next hop, and a few batches in the worker's hands. With fewer, a full TX ring or a next hop that
-    /// does not answer would stop receiving.
-    pub(crate) const fn chunks_for(sockets: usize) -> usize {
-        sockets * 2 * RING as usize + UNRESOLVED_PACKETS + 8 * BATCH
+    /// The number of chunks for `sockets` sockets: FILL and TX rings full at the same time, `held` chunks that their
+    /// user keeps for later, and a few batches in its hands. With fewer, a full TX ring or held frames would stop
+    /// receiving.
+    #[must_use]
+    pub const fn chunks_for(sockets: usize, held: usize) -> usize {
+        sockets * 2 * RING as usize + held + 8 * BATCH
     }
 
     /// The memory, to open sockets on.
-    pub(crate) fn region(&self) -> &Arc<Region> {
+    pub fn region(&self) -> &Arc<Region> {
         &self.region
     }
 
     /// A free chunk, with whatever bytes it had last.
-    pub(crate) fn take(&mut self) -> Option<Chunk> {
+    #[inline]
+    pub fn take(&mut self) -> Option<Chunk> {
         self.free.pop()
     }
 
     /// Takes a chunk of this memory back.
-    pub(crate) fn give(&mut self, chunk: Chunk) {
+    #[inline]
+    pub fn give(&mut self, chunk: Chunk) {
         debug_assert!(self.index_of(&chunk) < self.lent.len(), "a chunk of another worker");
         self.free.push(chunk);
     }
 
     /// How many chunks are free.
-    pub(crate) fn free(&self) -> usize {
+    #[inline]
+    pub fn free(&self) -> usize {
         self.free.len()
     }
 
     /// A number for a socket, so that chunks can be lent to it: no other has it until `dismiss`.
     /// `None` if there are no more numbers.
-    pub(super) fn admit(&mut self) -> Option<Borrower> {
+    #[inline]
+    pub(crate) fn admit(&mut self) -> Option<Borrower> {
         let unused = self.borrowers.iter().position(|used| !used);
         let place = unused.unwrap_or(self.borrowers.len());
         let borrower = u16::try_from(place).map(Borrower).ok().filter(|b| *b != NOBODY)?;
@@ -139,7 +150,8 @@ impl Umem {
     /// # Panics
     ///
     /// If the chunk belongs to another memory.
-    pub(super) fn lend(&mut self, chunk: Chunk, borrower: Borrower) -> u64 {
+    #[inline]
+    pub(crate) fn lend(&mut self, chunk: Chunk, borrower: Borrower) -> u64 {
         let index = self.index_of(&chunk);
         self.lent[index] = borrower;
         (index * CHUNK) as u64
@@ -147,7 +159,8 @@ impl Umem {
 
     /// The chunk around an address that came out of a ring of `borrower`; `None` if that socket
     /// does not have it.
-    pub(super) fn reclaim(&mut self, address: u64, borrower: Borrower) -> Option<Chunk> {
+    #[inline]
+    pub(crate) fn reclaim(&mut self, address: u64, borrower: Borrower) -> Option<Chunk> {
         let index = usize::try_from(address).ok()? / CHUNK;
         let holder = self.lent.get_mut(index)?;
         if *holder != borrower {
@@ -161,7 +174,8 @@ impl Umem {
 
     /// Frees all that is lent to a socket whose device has vanished, so that the kernel has no use for
     /// it, and the socket's number.
-    pub(super) fn dismiss(&mut self, borrower: Borrower) {
+    #[inline]
+    pub(crate) fn dismiss(&mut self, borrower: Borrower) {
         for index in 0..self.lent.len() {
             if let Some(chunk) = self.reclaim((index * CHUNK) as u64, borrower) {
                 self.free.push(chunk);
@@ -170,6 +184,7 @@ impl Umem {
         self.borrowers[usize::from(borrower.0)] = false;
     }
 
+    #[inline]
     fn index_of(&self, chunk: &Chunk) -> usize {
         let start = self.region.start.as_ptr().addr();
         ptr::from_ref(chunk.bytes()).addr().wrapping_sub(start) / CHUNK

@@ -11,12 +11,12 @@ mod table;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-pub(super) use self::keys::{AddressKey, address as address_key};
+pub(crate) use self::keys::{AddressKey, address as address_key};
 use self::keys::{EndpointKey, InterfaceKey, MacKey, PrefixKey};
 use self::table::{Exact, Longest, Table};
 use crate::at_once;
 use crate::error::SteeringError;
-use crate::types::{Endpoint, InterfaceId, Mac, Prefix};
+use penstock_types::{Endpoint, InterfaceId, Mac, Prefix};
 
 /// A VIP of a service in bridge mode: `VIP_BRIDGE` of `xdp/steering/maps.h`.
 const BRIDGE: u8 = 1;
@@ -27,7 +27,7 @@ const NO_FLAGS: u8 = 0;
 const MANY: usize = 10_000;
 
 /// The addresses by which the program chooses the frames for workers.
-pub(crate) trait Steered: Sync {
+pub trait Steered: Sync {
     /// Virtual addresses, and whether each belongs to a service in bridge mode.
     fn vips(&self) -> impl Iterator<Item = (Prefix, bool)>;
     /// Endpoints of backends whose packets are translated; port 0 stands for every port.
@@ -42,7 +42,7 @@ pub(crate) trait Steered: Sync {
 
 /// See the module's head.
 #[derive(Debug)]
-pub(crate) struct Steering {
+pub struct Steering {
     vips: Table<Exact<AddressKey>>,
     vip_prefixes: Table<Longest>,
     endpoints: Table<Exact<EndpointKey>>,
@@ -53,7 +53,7 @@ pub(crate) struct Steering {
 }
 
 impl Steering {
-    pub(super) fn new(ebpf: &mut aya::Ebpf) -> Result<Self, SteeringError> {
+    pub(crate) fn new(ebpf: &mut aya::Ebpf) -> Result<Self, SteeringError> {
         Ok(Self {
             vips: Table::new(ebpf, "vips")?,
             vip_prefixes: Table::new(ebpf, "vip_prefixes")?,
@@ -67,7 +67,7 @@ impl Steering {
 
     /// Adds what `next` has and the maps have not. A MAC address that an interface no longer has is
     /// forgotten at once: senders that still use it cannot be answered with it.
-    pub(crate) fn add(&mut self, next: &impl Steered) -> Result<(), SteeringError> {
+    pub fn add(&mut self, next: &impl Steered) -> Result<(), SteeringError> {
         self.macs.keep(macs(next))?;
         self.macs.add(macs(next))?;
         self.locals.add(locals(next))?;
@@ -85,7 +85,7 @@ impl Steering {
     }
 
     /// Removes what the maps have and `current` has not.
-    pub(crate) fn remove_stale(&mut self, current: &impl Steered) -> Result<(), SteeringError> {
+    pub fn remove_stale(&mut self, current: &impl Steered) -> Result<(), SteeringError> {
         self.bridge_ports.keep(bridge_ports(current))?;
         self.vip_prefixes.keep(vip_prefixes(current))?;
         self.vips.keep(vips(current))?;
@@ -135,6 +135,3 @@ fn macs(addresses: &impl Steered) -> impl Iterator<Item = (MacKey, u8)> {
 fn bridge_ports(addresses: &impl Steered) -> impl Iterator<Item = (InterfaceKey, u8)> {
     addresses.bridge_ports().map(|id| (keys::interface(id), NO_FLAGS))
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::sys::{self, Plain};
-use crate::rss::Rss;
+use crate::indirection::Rss;
 
 const ETHTOOL_GRSSH: u32 = 0x46;
 /// `ETH_RSS_HASH_TOP`: Toeplitz.
@@ -92,7 +92,7 @@ fn is_answered(result: io::Result<()>) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::{Port, QueueId};
+    use penstock_types::{Port, QueueId};
 
     /// The answer of a NIC with two queues, and a key of one byte repeated.
     fn answer() -> Box<Request> {

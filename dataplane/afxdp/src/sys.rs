@@ -9,14 +9,14 @@ use std::time::Duration;
 use libc::{c_int, c_void};
 
 /// Frames that one send call may take from the TX ring in copy mode (linux/if_xdp.h, 6.17).
-pub(super) const XDP_MAX_TX_SKB_BUDGET: c_int = 9;
+pub(crate) const XDP_MAX_TX_SKB_BUDGET: c_int = 9;
 
 /// A value that the kernel reads or writes as plain bytes.
 ///
 /// # Safety
 ///
 /// Every bit pattern is a value of the type.
-pub(super) unsafe trait Plain: Copy {}
+pub(crate) unsafe trait Plain: Copy {}
 // SAFETY: integers, and structures of nothing but integers.
 unsafe impl Plain for u32 {}
 // SAFETY: as above.
@@ -29,7 +29,7 @@ unsafe impl Plain for libc::xdp_statistics {}
 unsafe impl Plain for libc::xdp_options {}
 
 /// An `AF_XDP` socket that is bound to nothing yet.
-pub(super) fn xdp_socket() -> io::Result<OwnedFd> {
+pub(crate) fn xdp_socket() -> io::Result<OwnedFd> {
     // SAFETY: takes no pointers.
     let fd = check(unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: just opened, and nobody else knows it.
@@ -37,7 +37,7 @@ pub(super) fn xdp_socket() -> io::Result<OwnedFd> {
 }
 
 /// An event counter that never blocks.
-pub(super) fn event_fd() -> io::Result<OwnedFd> {
+pub(crate) fn event_fd() -> io::Result<OwnedFd> {
     // SAFETY: takes no pointers.
     let fd = check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
     // SAFETY: just opened, and nobody else knows it.
@@ -45,7 +45,7 @@ pub(super) fn event_fd() -> io::Result<OwnedFd> {
 }
 
 /// Sets an option of level `SOL_XDP`.
-pub(super) fn set_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<()> {
+pub(crate) fn set_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int, value: &T) -> io::Result<()> {
     // SAFETY: pointer and length are those of `value`, which outlives the call.
     let result = unsafe {
         libc::setsockopt(fd.as_raw_fd(), libc::SOL_XDP, option, ptr::from_ref(value).cast(), length_of::<T>())
@@ -54,7 +54,7 @@ pub(super) fn set_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int, value: &T)
 }
 
 /// Reads an option of level `SOL_XDP`. A kernel that knows fewer fields than we leaves them zero.
-pub(super) fn get_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int) -> io::Result<T> {
+pub(crate) fn get_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int) -> io::Result<T> {
     let mut value = MaybeUninit::<T>::zeroed();
     let mut length = length_of::<T>();
     // SAFETY: pointer and length are those of `value`; the kernel writes at most `length` bytes.
@@ -67,26 +67,26 @@ pub(super) fn get_option<T: Plain>(fd: BorrowedFd<'_>, option: c_int) -> io::Res
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "option values are a few dozen bytes")]
-pub(super) fn length_of<T>() -> libc::socklen_t {
+pub(crate) fn length_of<T>() -> libc::socklen_t {
     size_of::<T>() as libc::socklen_t
 }
 
 /// Binds a socket to a queue.
-pub(super) fn bind(fd: BorrowedFd<'_>, address: &libc::sockaddr_xdp) -> io::Result<()> {
+pub(crate) fn bind(fd: BorrowedFd<'_>, address: &libc::sockaddr_xdp) -> io::Result<()> {
     let length = length_of::<libc::sockaddr_xdp>();
     // SAFETY: pointer and length are those of `address`, which outlives the call.
     check(unsafe { libc::bind(fd.as_raw_fd(), ptr::from_ref(address).cast(), length) }).map(drop)
 }
 
 /// Makes the kernel look at the TX ring.
-pub(super) fn send(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn send(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: no data and no address are passed.
     let sent = unsafe { libc::sendto(fd.as_raw_fd(), ptr::null(), 0, libc::MSG_DONTWAIT, ptr::null(), 0) };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Makes the kernel look at the FILL ring.
-pub(super) fn receive(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn receive(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: no buffer and no address are passed.
     let received = unsafe {
         libc::recvfrom(
@@ -102,7 +102,7 @@ pub(super) fn receive(fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Adds one to an event counter.
-pub(super) fn event_add(fd: BorrowedFd<'_>) {
+pub(crate) fn event_add(fd: BorrowedFd<'_>) {
     let one = 1_u64;
     // SAFETY: writes 8 bytes from `one`. The only failure, a counter at its end, leaves it readable,
     // which is all that is wanted.
@@ -110,7 +110,7 @@ pub(super) fn event_add(fd: BorrowedFd<'_>) {
 }
 
 /// Sets an event counter to zero.
-pub(super) fn event_clear(fd: BorrowedFd<'_>) {
+pub(crate) fn event_clear(fd: BorrowedFd<'_>) {
     let mut count = 0_u64;
     // SAFETY: reads 8 bytes into `count`. The only failure is that it was zero already.
     unsafe { libc::read(fd.as_raw_fd(), ptr::from_mut(&mut count).cast(), size_of::<u64>()) };
@@ -119,19 +119,24 @@ pub(super) fn event_clear(fd: BorrowedFd<'_>) {
 /// A descriptor in the list for [`poll`].
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(crate) struct Watched(libc::pollfd);
+pub struct Watched(libc::pollfd);
 
 impl Watched {
-    pub(crate) fn new(fd: BorrowedFd<'_>) -> Self {
+    /// Waits for something to read from `fd`.
+    #[must_use]
+    pub fn new(fd: BorrowedFd<'_>) -> Self {
         Self(libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 })
     }
 
     /// A place in the list that poll(2) skips.
-    pub(crate) fn nothing() -> Self {
+    #[must_use]
+    pub fn nothing() -> Self {
         Self(libc::pollfd { fd: -1, events: 0, revents: 0 })
     }
 
-    pub(crate) fn is_ready(&self) -> bool {
+    /// Whether [`poll`] found something to read.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
         self.0.revents & libc::POLLIN != 0
     }
 }
@@ -143,7 +148,7 @@ impl std::fmt::Debug for Watched {
 }
 
 /// Sleeps until one of `watched` is readable or has failed, a signal came, or `timeout` has passed.
-pub(crate) fn poll(watched: &mut [Watched], timeout: Duration) {
+pub fn poll(watched: &mut [Watched], timeout: Duration) {
     let timeout = libc::timespec {
         tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(timeout.subsec_nanos()),
@@ -160,7 +165,7 @@ pub(crate) fn poll(watched: &mut [Watched], timeout: Duration) {
 
 /// Memory from mmap(2), unmapped when dropped.
 #[derive(Debug)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     start: NonNull<c_void>,
     length: usize,
 }
@@ -170,7 +175,7 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     /// Fresh zeroed memory, in huge pages where the kernel has some, present before this returns.
-    pub(super) fn anonymous(length: usize) -> io::Result<Self> {
+    pub(crate) fn anonymous(length: usize) -> io::Result<Self> {
         let mapping = Self::map(length, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)?;
         // SAFETY: the range is this mapping's. Huge pages are a wish: a refusal changes nothing.
         unsafe { libc::madvise(mapping.start.as_ptr(), length, libc::MADV_HUGEPAGE) };
@@ -180,7 +185,7 @@ impl Mapping {
     }
 
     /// One of a socket's rings.
-    pub(super) fn ring(fd: BorrowedFd<'_>, ring: libc::off_t, length: usize) -> io::Result<Self> {
+    pub(crate) fn ring(fd: BorrowedFd<'_>, ring: libc::off_t, length: usize) -> io::Result<Self> {
         Self::map(length, libc::MAP_SHARED | libc::MAP_POPULATE, fd.as_raw_fd(), ring)
     }
 
@@ -199,7 +204,7 @@ impl Mapping {
     /// # Panics
     ///
     /// If that, with a `T` there, lies beyond its end.
-    pub(super) fn at<T>(&self, offset: usize) -> NonNull<T> {
+    pub(crate) fn at<T>(&self, offset: usize) -> NonNull<T> {
         assert!(offset + size_of::<T>() <= self.length, "inside the mapping");
         // SAFETY: just checked that it stays inside.
         unsafe { self.start.byte_add(offset) }.cast()
@@ -214,7 +219,7 @@ impl Drop for Mapping {
 }
 
 /// Asks a network driver something through `SIOCETHTOOL`.
-pub(super) fn ethtool<T: Plain>(interface: &str, request: &mut T) -> io::Result<()> {
+pub(crate) fn ethtool<T: Plain>(interface: &str, request: &mut T) -> io::Result<()> {
     let data = libc::__c_anonymous_ifr_ifru { ifru_data: ptr::from_mut(request).cast() };
     // The request is as large as its command says: that is what its type, private to this folder, is
     // made for.
@@ -222,7 +227,7 @@ pub(super) fn ethtool<T: Plain>(interface: &str, request: &mut T) -> io::Result<
 }
 
 /// The largest IP packet that an interface carries.
-pub(super) fn mtu(interface: &str) -> io::Result<u32> {
+pub(crate) fn mtu(interface: &str) -> io::Result<u32> {
     let empty = libc::__c_anonymous_ifr_ifru { ifru_mtu: 0 };
     let answer = interface_ioctl(interface, libc::SIOCGIFMTU, empty)?;
     // SAFETY: this request answers with an MTU.
@@ -230,7 +235,7 @@ pub(super) fn mtu(interface: &str) -> io::Result<u32> {
 }
 
 /// Asks the kernel for what fits an `ifreq` about an interface.
-pub(super) fn interface_ioctl(
+pub(crate) fn interface_ioctl(
     interface: &str,
     request: libc::Ioctl,
     argument: libc::__c_anonymous_ifr_ifru,
@@ -254,6 +259,6 @@ pub(super) fn interface_ioctl(
     Ok(ifreq)
 }
 
-pub(super) fn check(result: c_int) -> io::Result<c_int> {
+pub(crate) fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

@@ -9,9 +9,9 @@ use aya::maps::{self, Map, MapData, MapError};
 use hashbrown::HashMap;
 
 use super::keys::{AddressKey, PrefixKey};
+use crate::bpf;
 use crate::error::SteeringError;
-use crate::xdp::bpf;
-use crate::xdp::program::reason;
+use crate::program::reason;
 
 /// From keys to flags; of no use to who wants a set but for being there.
 #[derive(Debug)]

@@ -12,10 +12,11 @@ use aya::programs::{TestRun, TestRunOptions, Xdp};
 use crate::snapshot::{Endpoint, Interface, Snapshot, Vip};
 use crate::types::{InterfaceId, Mac, Port, Prefix, Protocol, QueueId};
 use crate::xdp::XdpPreference;
-use crate::xdp::testing::{
-    ARP, BOX, BOX_INTERFACE, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4,
-};
+use crate::xdp::testing::{ARP, BOX, IPV4, IPV6, address, ethernet, in_namespace, ipv4, ipv6, ports, udp4};
 use crate::xdp::{Program, Queue, Socket, Umem};
+
+/// A near end as the snapshot has it.
+pub(crate) const BOX_INTERFACE: Interface = Interface { mac: BOX, mtu: 1500, bridge: None, bridge_mac: None };
 
 const VIP: &str = "10.0.0.100";
 /// A VIP that Linux has as an address of its own, too.
@@ -156,7 +157,7 @@ fn each_frame_goes_where_the_table_says() {
     in_namespace(|| {
         let mut bench = Bench::new();
         bench.program.steering.add(&snapshot()).unwrap();
-        let mut expected = crate::xdp::program::Steered::default();
+        let mut expected = crate::xdp::SteeredFrames::default();
         let vips = [vips::vip_rows(), vips::prefix_rows(), vips::tag_rows()].concat();
         let questions = [vips::neighbour_rows(), vips::mac_rows()].concat();
         let returns = [returns::return_rows(), returns::error_rows(), returns::error6_rows()].concat();

@@ -14,9 +14,9 @@ use aya::{Ebpf, EbpfLoader};
 use super::program::{explain, link, reason};
 use super::steering::{AddressKey, address_key};
 use super::{bpf, sys};
-use crate::types::{Mac, Port};
-use crate::xdp::XdpAttachment;
-use crate::xdp::XdpPreference;
+use crate::XdpAttachment;
+use crate::XdpPreference;
+use penstock_types::{Mac, Port};
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/decap.bpf.o"));
 
@@ -179,5 +179,39 @@ fn mac(interface: &str) -> io::Result<Mac> {
     Ok(Mac([a, b, c, d, e, f]))
 }
 
-#[cfg(test)]
-mod tests;
+/// The program in test runs of the kernel (`BPF_PROG_TEST_RUN`).
+#[cfg(any(test, feature = "testing"))]
+#[derive(Debug)]
+pub struct TestRuns(Ebpf);
+
+#[cfg(any(test, feature = "testing"))]
+impl TestRuns {
+    /// Loads the program, attached nowhere.
+    ///
+    /// # Errors
+    /// As [`Decapsulation::start`].
+    pub fn load(mac: Mac, gue_port: Port, addresses: &[IpAddr]) -> Result<Self, DecapsulationError> {
+        load(mac, gue_port, addresses).map(Self)
+    }
+
+    /// The verdict of XDP, and the frame after the run.
+    ///
+    /// # Panics
+    /// When the kernel refuses the run.
+    pub fn run(&mut self, frame: &[u8]) -> (u32, Vec<u8>) {
+        use aya::programs::{TestRun, TestRunOptions};
+        let mut out = [0; 2048];
+        let options =
+            TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::new() };
+        let result = program(&mut self.0)
+            .and_then(|program| program.test_run(options).map_err(|error| refused(&error)));
+        let result = result.unwrap_or_else(|error| panic!("{error}"));
+        (result.return_value, out[..result.data_size_out as usize].to_vec())
+    }
+
+    /// What it has counted.
+    #[must_use]
+    pub fn counts(&self) -> Decapsulated {
+        counts(&self.0)
+    }
+}

@@ -1,6 +1,6 @@
 //! State of the sockets and of the program, as the kernel reports it.
 
-use crate::types::{InterfaceId, QueueId};
+use penstock_types::{InterfaceId, QueueId};
 
 /// How the steering program runs on an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
