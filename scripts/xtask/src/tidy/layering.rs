@@ -10,6 +10,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dataplane/schedulers", &["penstock-types"]),
     ("dataplane/afxdp", &["penstock-types", "penstock-wire"]),
     ("dataplane", &["penstock-types", "penstock-wire", "penstock-schedulers", "penstock-afxdp"]),
+    ("mgmt/decap", &["penstock-types", "penstock-afxdp"]),
     ("mgmt", &["penstock-dataplane"]),
     ("benches", &["penstock-dataplane", "penstock-mgmt"]),
     ("scripts/xtask", &[]),

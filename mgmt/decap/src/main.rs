@@ -1,15 +1,15 @@
-//! Opens tunnelled packets on a backend whose kernel has no tunnel devices.
+//! Removes the outer headers of tunnelled packets on a backend whose kernel has no tunnel devices.
 
+#![forbid(unsafe_code)]
+
+use std::io;
 use std::net::IpAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::Parser;
-use dataplane::types::Port;
-use dataplane::{Decapsulation, DecapsulationSetup, XdpPreference};
-use mgmt::log::{Format, Log};
-use mgmt::signals;
-use tokio::signal::unix::{SignalKind, signal};
+use penstock_afxdp::{Decapsulation, DecapsulationSetup, XdpPreference};
+use penstock_types::Port;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Takes the outer headers off what a tunnel-mode service sends to this backend.
 ///
@@ -39,11 +39,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut log = Log::install(Format::text(), Arc::default());
-    if let Err(error) = log.start() {
-        tracing::error!("cannot write the log: {error}");
-        return ExitCode::FAILURE;
-    }
+    tracing_subscriber::fmt().with_writer(io::stderr).with_target(false).init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(arguments)),
@@ -60,12 +56,10 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), String> {
     // Before anything is attached, so that a signal that comes meanwhile is not lost.
-    let cannot_hear = |error| format!("cannot hear signals: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(cannot_hear)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot_hear)?;
-    signals::log_strays().map_err(cannot_hear)?;
-    // There is no file to read again.
-    let _hangup = signal(SignalKind::hangup()).map_err(cannot_hear)?;
+    let no_handler = |error| format!("cannot install a signal handler: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_handler)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_handler)?;
+    let _ignored = ignored().map_err(no_handler)?;
     let setup = DecapsulationSetup {
         interface: arguments.interface,
         addresses: arguments.addresses,
@@ -81,4 +75,24 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     let counts = decapsulation.counts();
     tracing::info!(opened = counts.opened, dropped = counts.dropped, "stopping");
     Ok(())
+}
+
+/// Catches the signals that would end the program and must not: those of tools that dump the state of other daemons,
+/// of timers and limits, and of a reload, since there is no file to read again.
+fn ignored() -> io::Result<Vec<Signal>> {
+    let named = [
+        libc::SIGHUP,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGALRM,
+        libc::SIGVTALRM,
+        libc::SIGPROF,
+        libc::SIGIO,
+        libc::SIGPWR,
+        libc::SIGSTKFLT,
+        libc::SIGXCPU,
+        libc::SIGXFSZ,
+    ];
+    let all = named.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
+    all.map(|number| signal(SignalKind::from_raw(number))).collect()
 }
