@@ -215,8 +215,8 @@ impl NetState {
 
     /// What of the kernel's rules and routes the data plane does not follow, in words.
     #[must_use]
-    pub fn not_followed(&self) -> Vec<String> {
-        self.routing.not_followed()
+    pub fn not_followed(&self, ports: &[Port<'_>]) -> Vec<String> {
+        self.with_names(ports, |names| self.routing.not_followed(names))
     }
 
     /// Whether rules beside the kernel's own decide about paths of the data plane.
