@@ -89,9 +89,8 @@ fn adverts_of_peers_may_come_through_routers() {
 #[test]
 fn other_names_of_interfaces_stand_for_the_main_one_wherever_one_is_written() {
     let mut machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
-    machine.learn_altnames(
-        [("enp3s0f0", "eth0"), ("a-name-longer-than-the-main-one", "eth1"), ("wire", "br0")].into_iter(),
-    );
+    let others = ["enp3s0f0", "a-name-longer-than-the-main-one", "wire"].map(|other| [other.to_owned()]);
+    machine.learn_names(["eth0", "eth1", "br0"].into_iter().zip(others.iter().map(|other| &other[..])));
     let load =
         |text: &str| load_str("lb.toml", text, &machine).map(|(config, _)| config).map_err(|e| e.to_string());
     let text = "[[interface]]\nname = \"enp3s0f0\"\n[[interface]]\nname = \"a-name-longer-than-the-main-one\"\nbridge = \"wire\"\n\

@@ -132,10 +132,12 @@ impl NetState {
         changed(old.and_then(|n| n.usable_mac()) != mac)
     }
 
-    /// The link that has this name, as its main name or as another one.
+    /// The link that has this name, as its main name or, if none has, as another one: while names are exchanged two may
+    /// have it here.
     #[must_use]
     pub fn link(&self, name: &str) -> Option<&Link> {
-        self.links.values().find(|link| link.is_named(name))
+        let main = self.links.values().find(|link| link.name == name);
+        main.or_else(|| self.links.values().find(|link| link.is_named(name)))
     }
 
     /// The link of that number.
