@@ -80,6 +80,17 @@ fn adverts_of_peers_may_come_through_routers() {
     };
     let (_, warnings) = loaded("addresses = [\"10.0.0.100\"]\nmin_ttl = 254").unwrap();
     assert!(warnings.iter().any(|warning| warning.to_string().contains("`min_ttl` without `unicast_peers`")));
+    // Before, 255 was demanded: an advert could be forged on the segment alone.
+    for (keys, is_warned) in
+        [("", true), ("max_ttl = 254", true), ("min_ttl = 1", false), ("min_ttl = 255", false)]
+    {
+        let (_, warnings) = loaded(&format!("{peers}{keys}")).unwrap();
+        let words = "`unicast_peers` without `min_ttl`";
+        let of_peers: Vec<_> =
+            warnings.iter().map(ToString::to_string).filter(|warning| warning.contains(words)).collect();
+        assert_eq!(of_peers.len(), usize::from(is_warned), "{keys}: {warnings:?}");
+        assert!(of_peers.iter().all(|warning| warning.contains("lb.toml:8:")), "{of_peers:?}");
+    }
     let refused = |keys: &str| loaded(keys).unwrap_err().to_string();
     let empty = refused(&format!("{peers}min_ttl = 255\nmax_ttl = 254"));
     assert!(empty.contains("`max_ttl` is 254, and `min_ttl` is 255"), "{empty}");
@@ -89,9 +100,8 @@ fn adverts_of_peers_may_come_through_routers() {
 #[test]
 fn other_names_of_interfaces_stand_for_the_main_one_wherever_one_is_written() {
     let mut machine = Machine { cores: 2, hostname: "lb1".to_owned(), ..Machine::default() };
-    machine.learn_altnames(
-        [("enp3s0f0", "eth0"), ("a-name-longer-than-the-main-one", "eth1"), ("wire", "br0")].into_iter(),
-    );
+    let others = ["enp3s0f0", "a-name-longer-than-the-main-one", "wire"].map(|other| [other.to_owned()]);
+    machine.learn_names(["eth0", "eth1", "br0"].into_iter().zip(others.iter().map(|other| &other[..])));
     let load =
         |text: &str| load_str("lb.toml", text, &machine).map(|(config, _)| config).map_err(|e| e.to_string());
     let text = "[[interface]]\nname = \"enp3s0f0\"\n[[interface]]\nname = \"a-name-longer-than-the-main-one\"\nbridge = \"wire\"\n\

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sentence: replies follow ip rule as Linux's own do: a second uplink for a virtual IP, a default that is in another table alone, rules that refuse; what the data plane does not follow is named
+# sentence: replies follow ip rule as Linux's own do: a second uplink for a virtual IP, a default that is in another table alone, rules that refuse, more rules than are followed; what the data plane does not follow is named
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=far.sh
@@ -66,6 +66,27 @@ wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not 
 follows ipv4 "$(far4 1)" "$VIP4" "$R1_4" "$CLIENT4"
 follows ipv6 "$(far6 1)" "$VIP6" "$R1_6" "$CLIENT6"
 expect "other clients are served all the while" vip_answers "$VIP4"
+
+say "more rules than are followed, for others"
+# beyond FAMILY CLIENT VIP UPLINK OTHER: 200 rules before the main table's, which lead to OTHER.
+beyond() {
+  local family=$1 client=$2 vip=$3 uplink=$4 other=$5 n
+  ip_ "$family" route replace default via "$uplink"
+  ip_ "$family" route replace default via "$other" table 900
+  becomes "the main table leads to the client" answered "$client" "$vip"
+  for n in {1..200}; do
+    if [[ $family == ipv4 ]]; then echo "rule add from 10.77.$n.0/24 lookup 900 priority 2000"
+    else echo "rule add from fd77:$n::/64 lookup 900 priority 2000"; fi
+  done | ip -n "$LAB-box" "-${family#ipv}" -batch -
+  # What comes after them has been read, and so have they.
+  ip_ "$family" rule add from "$vip" prohibit priority 500
+  becomes "a rule refuses" unanswered "$client" "$vip"
+  ip_ "$family" rule del priority 500
+  becomes "the main table is asked after more rules than are followed" answered "$client" "$vip"
+}
+beyond ipv4 "$(far4 1)" "$VIP4" "$R1_4" "$CLIENT4"
+beyond ipv6 "$(far6 1)" "$VIP6" "$R1_6" "$CLIENT6"
+expect "what has no place is named" named '.state == "advice" and (.found | contains("rules are more than the 128"))'
 
 ip_ ipv4 rule add uidrange 0-0 lookup 100 priority 700
 expect "what is not followed is named" named '.state == "advice" and (.found | contains("uidrange"))'

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# sentence: changes by hand are in the file after --save, comments, line ends, owner and group and all, and hold over a restart; explain foretells where each client's connection goes
+# sentence: changes by hand are in the file after --save, comments, line ends, owner and group and all, also where it is a mount or has hard links, and hold over a restart; explain foretells where each client's connection goes
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=choice.sh
@@ -60,6 +60,30 @@ wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not 
 expect "both hold over a restart" services_show \
   '.[] | select(.name == "web4") | .backends | .[0].weight == 7 and .[1].admin == "drain" and .[2].weight == 100'
 all_as_foretold 31200
+
+say "a file that is a mount of its own, as of a container, and one with hard links"
+lab_stop penstockd
+cp "$(config_file)" "$LAB_DIR/mounted.toml"
+# The mount is gone with the process.
+# shellcheck disable=SC2016 # the inner shell's
+lab_start box penstockd bash -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$LAB_DIR/mounted.toml" "$(config_file)" \
+  "$BIN/penstockd" --config "$(config_file)"
+wait_for 20 "penstockd to answer on its socket" daemon_answers || refute "penstockd does not start"
+wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer from a mounted file"
+before=$(stat --format %i "$LAB_DIR/mounted.toml")
+penstock backend weight web4 "$(backend4 1)" 9 --save
+expect "the mounted file has the change" grep -q 'weight = 9' "$LAB_DIR/mounted.toml"
+expect "it is the same file" test "$(stat --format %i "$LAB_DIR/mounted.toml")" = "$before"
+lab_stop penstockd
+# Who writes in place has to be allowed to.
+chown root: "$(config_file)"
+ln "$(config_file)" "$LAB_DIR/linked.toml"
+start_penstockd
+wait_for 10 "the VIP to answer" vip_answers "$VIP4" || refute "the VIP does not answer after a restart"
+penstock backend weight web4 "$(backend4 1)" 7 --save
+expect "both names have the change" cmp "$(config_file)" "$LAB_DIR/linked.toml"
+expect "it is in the file" grep -q 'weight = 7' "$LAB_DIR/linked.toml"
+expect "nothing is left over" test ! -e "$(config_file).penstock-new"
 
 printf '[[service]]\nname = "web4"\nadress = "10.0.0.100"\n' >"$LAB_DIR/typo.toml"
 if penstock apply "$LAB_DIR/typo.toml" 2>"$LAB_DIR/log/typo.log"; then refute "a file with a typo was taken"; fi

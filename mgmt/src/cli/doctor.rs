@@ -34,7 +34,7 @@ impl<O: Write, E: Write> Session<'_, O, E> {
         let netlink = Netlink::open().await;
         let none = NetState::default();
         let net = netlink.as_ref().map_or(&none, Netlink::state);
-        machine.learn_altnames(net.altnames());
+        machine.learn_names(net.names());
         let config = configuration(arguments, &machine)?;
         if arguments.needs {
             let config =

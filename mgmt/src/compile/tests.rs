@@ -4,7 +4,7 @@ use super::*;
 use crate::api::view::Admin;
 use crate::config::{Machine, load_str};
 use crate::net::{
-    Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, TABLE_MAIN, Target,
+    Asker, Event, Link, Neighbour, NeighbourState, Route, RouteKey, Station, TABLE_LOCAL, TABLE_MAIN, Target,
 };
 use dataplane::schedule::Ask;
 use dataplane::snapshot::{
@@ -565,6 +565,7 @@ fn a_backend_whose_path_depends_on_the_packet_is_looked_up_by_workers() {
         Event::Rule(crate::net::PolicyRule::from_message(&message).unwrap())
     };
     net.apply(rule(Some("192.0.2.7"), 100));
+    net.apply(rule(None, TABLE_LOCAL));
     net.apply(rule(None, TABLE_MAIN));
     assert!(next_hop(&net).is_some(), "the rule's table is empty");
     let Event::Route(mut uplink, _) = route("0.0.0.0/0", 7, Some("10.0.0.9")) else { unreachable!() };

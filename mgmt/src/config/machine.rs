@@ -25,9 +25,18 @@ impl Machine {
         self.altnames.get(name).map_or(name, String::as_str)
     }
 
-    /// Takes other names of interfaces in. Those of an interface that has vanished are remembered: it may come back.
-    pub fn learn_altnames<'n>(&mut self, names: impl Iterator<Item = (&'n str, &'n str)>) {
-        self.altnames.extend(names.map(|(other, main)| (other.to_owned(), main.to_owned())));
+    /// Takes in the names of all links that there are: the main one of each, and its others. Those of a link that has
+    /// vanished are remembered, since it may come back; unless another link has that name as its main one.
+    pub fn learn_names<'n>(&mut self, links: impl IntoIterator<Item = (&'n str, &'n [String])>) {
+        let links: BTreeMap<_, _> = links.into_iter().collect();
+        let is_still = |other: &String, main: &String| {
+            let its = links.get(main.as_str());
+            !links.contains_key(other.as_str()) && its.is_none_or(|its| its.contains(other))
+        };
+        self.altnames.retain(|other, main| is_still(other, main));
+        for (main, others) in links {
+            self.altnames.extend(others.iter().map(|other| (other.clone(), main.to_owned())));
+        }
     }
 
     /// The machine that this runs on.
@@ -78,5 +87,29 @@ mod tests {
     fn this_machine_has_a_core_and_a_name() {
         let machine = Machine::this();
         assert!(machine.cores > 0 && !machine.hostname.is_empty());
+    }
+
+    #[test]
+    fn other_names_are_those_that_links_have_and_had_when_they_left() {
+        let mut machine = Machine::default();
+        let names = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (both, one) = (names(&["front", "enp3s0f0"]), names(&["enp3s0f0"]));
+        machine.learn_names([("eth0", &both[..]), ("eth1", &[])]);
+        assert_eq!(machine.main_name("front"), "eth0");
+        assert_eq!(machine.main_name("eth1"), "eth1");
+        machine.learn_names([("eth1", &[][..])]);
+        assert_eq!(machine.main_name("front"), "eth0", "its link may come back");
+        machine.learn_names([("eth1", &[][..]), ("front", &[])]);
+        assert_eq!(machine.main_name("front"), "front", "it is another link's main name");
+        assert_eq!(machine.main_name("enp3s0f0"), "eth0");
+        machine.learn_names([("eth0", &both[..])]);
+        assert_eq!(machine.main_name("front"), "eth0");
+        machine.learn_names([("eth0", &one[..])]);
+        assert_eq!(machine.main_name("front"), "front", "its link has it no more");
+        assert_eq!(machine.main_name("enp3s0f0"), "eth0");
+        machine.learn_names([("lan0", &one[..])]);
+        assert_eq!(machine.main_name("enp3s0f0"), "lan0", "the link has another main name");
+        machine.learn_names([("eth0", &[][..]), ("lan0", &one[..])]);
+        assert_eq!(machine.main_name("enp3s0f0"), "lan0", "another link has it now");
     }
 }

@@ -18,12 +18,13 @@ pub(super) fn examine(net: &NetState, config: &Config) -> Vec<Finding> {
 }
 
 fn rules(net: &NetState, config: &Config) -> Finding {
-    let not_followed = net.not_followed();
+    let ports = ports(config);
+    let not_followed = net.not_followed(&ports);
     if !not_followed.is_empty() {
         let advice = "workers choose paths as if these were not there: say the same by source, destination, iif \
                       and table, or keep such rules for what does not concern the services";
         return Finding::advice(WHAT, not_followed.join("; "), advice);
     }
-    let found = if net.has_rules(&ports(config)) { "followed" } else { "the kernel's own alone" };
+    let found = if net.has_rules(&ports) { "followed" } else { "the kernel's own alone" };
     Finding::ok(WHAT, found)
 }

@@ -122,8 +122,8 @@ impl NetState {
         self.links().filter(move |link| link.carrier_of_vlan == Some(index))
     }
 
-    /// Other names of links, each with the main name.
-    pub fn altnames(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.links().flat_map(|link| link.altnames.iter().map(|other| (other.as_str(), link.name.as_str())))
+    /// The main name of each link, and its others.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.links().map(|link| (link.name.as_str(), &link.altnames[..]))
     }
 }

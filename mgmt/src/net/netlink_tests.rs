@@ -219,8 +219,9 @@ fn policy_rules_and_their_tables_follow_the_kernel() {
         }
         ip("rule add not fwmark 9 to 203.0.113.0/24 lookup main suppress_prefixlength 0 priority 60");
         ip("rule add from 10.77.0.9 goto 32766 priority 70");
-        until(&mut netlink, |s| s.not_followed().len() == 4).await;
-        let words = netlink.state().not_followed().join("\n");
+        let ports = [Port { name: "eth0", bridge: None }];
+        until(&mut netlink, |s| s.not_followed(&ports).len() == 4).await;
+        let words = netlink.state().not_followed(&ports).join("\n");
         for word in ["has dport, ipproto", "has uidrange", "has tos", "(from 10.77.0.9) has goto"] {
             assert!(words.contains(word), "{word}: {words}");
         }

@@ -10,6 +10,9 @@ use super::routes::{TABLE_LOCAL, TABLE_MAIN};
 use super::routing::Routing;
 use super::{RouteHop, RouteKey, Target};
 
+/// Rules of one family that are followed: each packet may have to be held against all of them.
+pub(super) const MAX_RULES: usize = 128;
+
 /// The data plane's interfaces as routes and rules name them.
 pub(super) struct Names<'n> {
     /// By the link's number.
@@ -18,6 +21,14 @@ pub(super) struct Names<'n> {
     pub(super) named: &'n dyn Fn(&str) -> Vec<InterfaceId>,
     /// Whether frames pass the link of that number.
     pub(super) is_up: &'n dyn Fn(u32) -> bool,
+}
+
+/// The tables that rules lead to.
+struct Numbers {
+    /// By their numbers.
+    tables: Vec<u32>,
+    /// Whether a table leads by none of the data plane's interfaces: many rules may name a large one.
+    of_management: BTreeMap<u32, bool>,
 }
 
 impl Routing {
@@ -43,22 +54,44 @@ impl Routing {
         (Rules { v4, v6 }, routes)
     }
 
+    /// How many rules of a family have an effect, and no place among those that are followed.
+    pub(super) fn beyond(&self, is_v4: bool, names: &Names<'_>) -> usize {
+        self.effective(is_v4, names).0.len().saturating_sub(MAX_RULES)
+    }
+
     /// The rules of a family, and the number of each table. Where the kernel's own rules alone have an effect there
     /// are none, and one table is made of the local and the main one.
     fn policy(&self, is_v4: bool, names: &Names<'_>) -> (Vec<Rule>, Vec<(usize, u32)>) {
-        let mut tables = vec![TABLE_LOCAL];
-        let mut rules = Vec::new();
-        for rule in self.followed(is_v4) {
-            rules.extend(rule.compile(
-                |name| ingress(name, names),
-                |table, ingress| self.number(table, ingress, is_v4, names, &mut tables),
-            ));
-        }
-        if rules.iter().all(is_plain) && tables.iter().all(|table| matches!(*table, TABLE_LOCAL | TABLE_MAIN))
-        {
+        let (rules, tables) = self.effective(is_v4, names);
+        let is_kernels = rules.iter().all(is_plain)
+            && tables.iter().all(|table| matches!(*table, TABLE_LOCAL | TABLE_MAIN))
+            && self.is_local_before_main(is_v4);
+        if is_kernels {
             return (Vec::new(), vec![(0, TABLE_LOCAL), (0, TABLE_MAIN)]);
         }
-        (rules, tables.into_iter().enumerate().collect())
+        (with_room(rules), tables.into_iter().enumerate().collect())
+    }
+
+    /// The rules of a family that have an effect, and the tables by their numbers.
+    fn effective(&self, is_v4: bool, names: &Names<'_>) -> (Vec<Rule>, Vec<u32>) {
+        let mut numbers = Numbers { tables: vec![TABLE_LOCAL], of_management: BTreeMap::new() };
+        let (mut rules, mut for_all) = (Vec::new(), Vec::new());
+        for rule in self.known(is_v4) {
+            let compiled = rule.compile(
+                |name| ingress(name, names),
+                |table, ingress| self.number(table, ingress, is_v4, names, &mut numbers),
+            );
+            let Some(compiled) = compiled else { continue };
+            if is_for_all(&compiled) {
+                // What led nowhere does not lead anywhere the second time.
+                if for_all.contains(&compiled.action) {
+                    continue;
+                }
+                for_all.push(compiled.action);
+            }
+            rules.push(compiled);
+        }
+        (rules, numbers.tables)
     }
 
     fn number(
@@ -67,16 +100,18 @@ impl Routing {
         ingress: Ingress,
         is_v4: bool,
         names: &Names<'_>,
-        tables: &mut Vec<u32>,
+        numbers: &mut Numbers,
     ) -> Option<usize> {
         self.table(table, is_v4).next()?;
         // A table for the node's own packets that leads by other interfaces only is that of management.
         let is_ours = |(_, target): (&RouteKey, &Target)| {
             target.hops().iter().any(|hop| names.ids.contains_key(&hop.interface))
         };
-        if ingress == Ingress::Own && !self.table(table, is_v4).any(is_ours) {
+        let is_of_management = || !self.table(table, is_v4).any(is_ours);
+        if ingress == Ingress::Own && *numbers.of_management.entry(table).or_insert_with(is_of_management) {
             return None;
         }
+        let tables = &mut numbers.tables;
         let known = tables.iter().position(|known| *known == table);
         Some(known.unwrap_or_else(|| {
             tables.push(table);
@@ -103,10 +138,29 @@ fn ingress(name: &str, names: &Names<'_>) -> Option<Ingress> {
     (!ids.is_empty()).then(|| Ingress::From(ids.into_iter().collect()))
 }
 
+fn is_for_all(rule: &Rule) -> bool {
+    (rule.from, rule.to, rule.ingress) == (None, None, Ingress::Any) && !rule.is_inverted
+}
+
 fn is_plain(rule: &Rule) -> bool {
-    let looks_up = matches!(rule.action, RuleAction::LookUp { suppress: None, .. });
-    let is_for_all = (rule.from, rule.to, rule.ingress) == (None, None, Ingress::Any) && !rule.is_inverted;
-    looks_up && is_for_all
+    is_for_all(rule) && matches!(rule.action, RuleAction::LookUp { suppress: None, .. })
+}
+
+/// As many as are followed: those for all packets, without which packets would have no route at all, and in the places
+/// that these leave the first others.
+fn with_room(rules: Vec<Rule>) -> Vec<Rule> {
+    let for_all = rules.iter().filter(|rule| is_for_all(rule)).count();
+    // The main table's rule is among the last.
+    let (mut skipped, mut room) = (for_all.saturating_sub(MAX_RULES), MAX_RULES.saturating_sub(for_all));
+    let takes = |count: &mut usize| match count.checked_sub(1) {
+        Some(less) => {
+            *count = less;
+            true
+        }
+        None => false,
+    };
+    let has_place = |rule: &Rule| if is_for_all(rule) { !takes(&mut skipped) } else { takes(&mut room) };
+    rules.into_iter().filter(has_place).collect()
 }
 
 /// Of several next hops those by the data plane's interfaces, if there are any.

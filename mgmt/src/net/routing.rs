@@ -6,17 +6,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use super::policy::{MAX_RULES, Names};
 use super::routes::{TABLE_DEFAULT, TABLE_LOCAL, TABLE_MAIN};
 use super::{Effect, PolicyRule, Route, RouteHop, RouteKey, Target};
 
-/// Rules of one family that are followed: each packet may have to be held against all of them.
-const MAX_RULES: usize = 128;
-/// Rules that are remembered at all, those of marks and sockets included.
+/// Rules of one family that are remembered at all, those of marks and sockets included.
 const MAX_KNOWN_RULES: usize = 2048;
 /// Tables that are followed beside the kernel's own three.
 const MAX_TABLES: usize = 32;
 /// Routes of such tables, all together.
 const MAX_ROUTES: usize = 1 << 17;
+
+/// IPv4, IPv6.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Families {
+    v4: bool,
+    v6: bool,
+}
 
 /// See the module's head.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,8 +37,8 @@ pub(super) struct Routing {
     elsewhere: usize,
     /// There were more.
     has_too_many: bool,
-    /// There were more rules than are remembered.
-    has_too_many_rules: bool,
+    /// The families that had more rules than are remembered.
+    has_too_many_rules: Families,
 }
 
 impl Routing {
@@ -112,14 +118,30 @@ impl Routing {
         if self.rules.contains(&rule) {
             return Effect::Nothing;
         }
-        if self.rules.len() >= MAX_KNOWN_RULES {
-            self.has_too_many_rules = true;
-            return Effect::Nothing;
-        }
+        let is_v4 = rule.is_v4;
         let place = self.rules.partition_point(|other| other.priority <= rule.priority);
         self.rules.insert(place, rule);
+        if self.rules.iter().filter(|other| other.is_v4 == is_v4).count() > MAX_KNOWN_RULES {
+            let forgotten = self.least(is_v4);
+            let of_packets = self.rules.remove(forgotten).may_match();
+            let families = &mut self.has_too_many_rules;
+            *(if is_v4 { &mut families.v4 } else { &mut families.v6 }) |= of_packets;
+            if forgotten == place {
+                return Effect::Nothing;
+            }
+        }
         self.find_tables();
         Effect::Incomplete
+    }
+
+    /// The rule of a family that counts the least: of those that match nothing the last, or of those for some packets
+    /// the last. Rules for all packets are the last to go: without the main table's, no packet would have a route.
+    fn least(&self, is_v4: bool) -> usize {
+        let last = |is: &dyn Fn(&PolicyRule) -> bool| {
+            self.rules.iter().rposition(|rule| rule.is_v4 == is_v4 && is(rule))
+        };
+        let found = last(&|rule| !rule.may_match()).or_else(|| last(&|rule| !rule.is_for_all()));
+        found.or_else(|| self.rules.iter().position(|rule| rule.is_v4 == is_v4)).unwrap_or_default()
     }
 
     pub(super) fn remove_rule(&mut self, rule: &PolicyRule) -> Effect {
@@ -130,8 +152,10 @@ impl Routing {
     }
 
     fn find_tables(&mut self) {
-        let followed = [true, false].into_iter().flat_map(|is_v4| self.followed(is_v4));
-        let named = followed.filter_map(PolicyRule::table);
+        let known = || [true, false].into_iter().flat_map(|is_v4| self.known(is_v4));
+        let for_all = known().filter(|rule| rule.is_for_all());
+        let for_some = known().filter(|rule| !rule.is_for_all());
+        let named = for_all.chain(for_some).filter_map(PolicyRule::table);
         let own = [TABLE_LOCAL, TABLE_MAIN, TABLE_DEFAULT];
         let mut tables = BTreeSet::new();
         for table in named.filter(|table| !own.contains(table)) {
@@ -143,38 +167,51 @@ impl Routing {
     }
 
     /// The rules of a family that packets may match and whose conditions are all known.
-    fn known(&self, is_v4: bool) -> impl Iterator<Item = &PolicyRule> {
+    pub(super) fn known(&self, is_v4: bool) -> impl Iterator<Item = &PolicyRule> {
         let is_known = move |rule: &&PolicyRule| rule.is_v4 == is_v4 && rule.unknown.is_empty();
         self.rules.iter().filter(|rule| rule.may_match()).filter(is_known)
     }
 
-    /// Those of them that are followed.
-    pub(super) fn followed(&self, is_v4: bool) -> impl Iterator<Item = &PolicyRule> {
-        self.known(is_v4).take(MAX_RULES)
+    /// Whether the kernel asks the local table first and the main one later, as it does without further rules; or has no
+    /// rules at all (`CONFIG_IP_MULTIPLE_TABLES`).
+    pub(super) fn is_local_before_main(&self, is_v4: bool) -> bool {
+        if !self.rules.iter().any(|rule| rule.is_v4 == is_v4) {
+            return true;
+        }
+        let for_all = || self.known(is_v4).filter(|rule| rule.is_for_all());
+        let place = |table| for_all().position(|rule| rule.table() == Some(table));
+        matches!((place(TABLE_LOCAL), place(TABLE_MAIN)), (Some(local), Some(main)) if local < main)
     }
 
     /// What of the rules and routes the data plane does not follow, in words.
-    pub(super) fn not_followed(&self) -> Vec<String> {
+    pub(super) fn not_followed(&self, names: &Names<'_>) -> Vec<String> {
         let mut words = Vec::new();
         for rule in self.rules.iter().filter(|rule| rule.may_match() && !rule.unknown.is_empty()) {
             words.push(format!("{rule} has {}", rule.unknown.join(", ")));
         }
         for is_v4 in [true, false] {
-            let more = self.known(is_v4).skip(MAX_RULES).count();
+            let more = self.beyond(is_v4, names);
             if more > 0 {
                 words.push(format!(
-                    "{more} rules are more than the {MAX_RULES} that are followed of a family"
+                    "{more} rules are more than the {MAX_RULES} that are followed of a family; those for all packets are"
                 ));
             }
         }
         let is_kept =
             |table| matches!(table, TABLE_LOCAL | TABLE_MAIN | TABLE_DEFAULT) || self.tables.contains(&table);
         let is_left = |rule: &&PolicyRule| rule.table().is_some_and(|table| !is_kept(table));
-        for rule in [true, false].into_iter().flat_map(|is_v4| self.followed(is_v4)).filter(is_left) {
-            words.push(format!("{rule} leads to one table more than the {MAX_TABLES} that are followed"));
+        let left = || [true, false].into_iter().flat_map(|is_v4| self.known(is_v4)).filter(is_left);
+        if let Some(first) = left().next() {
+            let count = left().count();
+            words.push(format!(
+                "{count} rules lead to tables beyond the {MAX_TABLES} that are followed, the first is {first}"
+            ));
         }
-        if self.has_too_many_rules {
-            words.push(format!("there are more than {MAX_KNOWN_RULES} rules"));
+        for (family, has_more) in [("IPv4", self.has_too_many_rules.v4), ("IPv6", self.has_too_many_rules.v6)]
+        {
+            if has_more {
+                words.push(format!("there are more than {MAX_KNOWN_RULES} {family} rules"));
+            }
         }
         if self.has_too_many {
             words.push(format!("tables of rules have more than {MAX_ROUTES} routes"));

@@ -185,12 +185,12 @@ fn what_is_not_followed_is_named() {
     let unknown = PolicyRule { unknown: vec!["ipproto", "dport"], ..from("10.0.0.100") };
     let state_ = state([unknown]);
     assert_eq!(of_vip(&state_).as_deref(), Some("10.0.0.254"), "as if it were not there");
-    assert_eq!(state_.not_followed(), ["IPv4 rule 500 (from 10.0.0.100 lookup 100) has ipproto, dport"]);
-    assert!(state([from("10.0.0.100")]).not_followed().is_empty());
+    assert_eq!(left(&state_), ["IPv4 rule 500 (from 10.0.0.100 lookup 100) has ipproto, dport"]);
+    assert!(left(&state([from("10.0.0.100")])).is_empty());
 
     let mut objects = state([]);
     objects.apply(Event::Route(route(TABLE_MAIN, "198.51.100.0/24", Target::Object(3)), false));
-    assert!(objects.not_followed()[0].contains("nexthop_compat_mode"), "{:?}", objects.not_followed());
+    assert!(left(&objects)[0].contains("nexthop_compat_mode"), "{:?}", left(&objects));
 }
 
 #[test]
@@ -200,14 +200,16 @@ fn rules_tables_and_routes_are_bounded() {
         ..rule(1000 + n, 0)
     });
     let state_ = state(many);
-    let words = state_.not_followed().join("\n");
-    assert!(words.contains("rules are more than the 128"), "{words}");
-    assert!(words.contains("lookup 1050) leads to one table more than the 32"), "{words}");
+    let words = left(&state_).join("\n");
+    assert!(
+        words.contains("168 rules lead to tables beyond the 32 that are followed, the first is"),
+        "{words}"
+    );
     assert_eq!(state_.routing().tables.len(), MAX_TABLES);
 
-    let marked = (0..3000).map(|n| PolicyRule { never_matches: true, ..rule(n, 0) });
-    let state_ = state(marked.chain([from("10.0.0.100")]));
-    assert_eq!(state_.not_followed(), ["there are more than 2048 rules"]);
+    let many = (0..3000_u32).map(|n| lookup(n, "10.0.0.9", UPLINK));
+    let state_ = state(many);
+    assert!(left(&state_).contains(&"there are more than 2048 IPv4 rules".to_owned()), "{:?}", left(&state_));
 
     let mut state = state([from("10.0.0.100")]);
     for n in 0..u32::try_from(MAX_ROUTES).unwrap() + 10 {
@@ -217,7 +219,118 @@ fn rules_tables_and_routes_are_bounded() {
         assert_eq!(state.apply(unnamed), Effect::Nothing, "no rule leads there");
     }
     assert_eq!(state.routing().routes.len(), MAX_ROUTES + 2);
-    assert!(state.not_followed()[0].contains("more than 131072 routes"));
+    assert!(left(&state)[0].contains("more than 131072 routes"));
+}
+
+/// The words on what is not followed.
+fn left(state: &NetState) -> Vec<String> {
+    state.not_followed(&PORTS)
+}
+
+fn lookup(priority: u32, from: &str, table: u32) -> PolicyRule {
+    PolicyRule { from: Some(Prefix::host(ip(from))), ..rule(priority, table) }
+}
+
+/// Rules for hosts that are no clients of anything here.
+fn of_others(count: u32, table: u32) -> impl Iterator<Item = PolicyRule> {
+    (0..count).map(move |n| lookup(1000 + n, &format!("10.77.{}.{}", n / 250, n % 250), table))
+}
+
+#[test]
+fn rules_beyond_the_limits_never_cost_those_for_all_packets() {
+    for count in [124, 126, 127, 128, 200, 2046, 2048, 5000] {
+        let state = state(of_others(count, UPLINK));
+        assert_eq!(of_vip(&state).as_deref(), Some("10.0.0.254"), "{count} rules before the main table");
+        let first = Query { source: Some(ip("10.77.0.0")), ..from_vip() };
+        assert_eq!(by(&state, &first).as_deref(), Some("10.0.1.254"), "the first of {count} is followed");
+        // Local and main take two of the places.
+        assert_eq!(left(&state).is_empty(), count <= 126, "{count}: {:?}", left(&state));
+        let more = count.min(2045).saturating_sub(126);
+        let words = format!("{more} rules are more than the 128");
+        assert_eq!(left(&state).iter().any(|left| left.starts_with(&words)), more > 0, "{:?}", left(&state));
+    }
+    // The kernel reports the main table's rule after them, and IPv6's after all of IPv4.
+    let mut late = NetState::default();
+    late.apply(link(7, "eth0"));
+    let kernels =
+        |is_v4| [rule(0, TABLE_LOCAL), rule(32766, TABLE_MAIN)].map(|rule| PolicyRule { is_v4, ..rule });
+    let [local, main] = kernels(true);
+    for rule in [local].into_iter().chain(of_others(3000, UPLINK)).chain([main]).chain(kernels(false)) {
+        late.apply(Event::Rule(rule));
+    }
+    let v6 = PolicyRule { is_v4: false, ..lookup(500, "fd00::100", UPLINK) };
+    late.apply(Event::Rule(v6));
+    for (table, prefix, gateway) in [
+        (TABLE_MAIN, "0.0.0.0/0", "10.0.0.254"),
+        (TABLE_MAIN, "::/0", "fd00::fe"),
+        (UPLINK, "::/0", "fd00:1::fe"),
+    ] {
+        late.apply(Event::Route(route(table, prefix, Target::One(hop(7, gateway))), false));
+    }
+    assert_eq!(of_vip(&late).as_deref(), Some("10.0.0.254"));
+    let v6 = |source| Query { source: Some(ip(source)), ..Query::towards(ip("2001:db8::1")) };
+    assert_eq!(by(&late, &v6("fd00::100")).as_deref(), Some("fd00:1::fe"));
+    assert_eq!(by(&late, &v6("fd00::101")).as_deref(), Some("fd00::fe"));
+    assert!(left(&late).contains(&"there are more than 2048 IPv4 rules".to_owned()), "{:?}", left(&late));
+}
+
+#[test]
+fn rules_without_effect_take_no_place_of_others() {
+    let vip = PolicyRule { priority: 30000, ..from("10.0.0.100") };
+    let elsewhere = |n: u32| PolicyRule { iif: Some("mgmt0".into()), ..rule(3000 + n, UPLINK) };
+    let nothing =
+        of_others(500, 900).chain((0..500).map(elsewhere)).chain((0..500_u32).map(|n| rule(4000 + n, 901)));
+    let state_ = state(nothing.chain([vip.clone()]));
+    assert_eq!(of_vip(&state_).as_deref(), Some("10.0.1.254"), "tables 900 and 901 are empty");
+    assert_eq!(left(&state_), [""; 0]);
+    // Once more for all packets, what led nowhere before.
+    let again = (0..200_u32).map(|n| rule(5000 + n, TABLE_MAIN));
+    let mut state_ = state(again.chain([vip]));
+    state_.apply(Event::RouteGone(route(TABLE_MAIN, "0.0.0.0/0", Target::One(hop(7, "10.0.0.254")))));
+    state_
+        .apply(Event::Route(route(TABLE_MAIN, "198.51.100.0/24", Target::One(hop(7, "10.0.0.254"))), false));
+    assert_eq!(of_vip(&state_).as_deref(), Some("10.0.1.254"));
+    assert_eq!(left(&state_), [""; 0]);
+    // Marks and sockets are matched by nothing, and are the first to be forgotten.
+    let marked = (0..3000).map(|n| PolicyRule { never_matches: true, ..rule(n, 0) });
+    let state_ = state(marked.chain([from("10.0.0.100")]));
+    assert_eq!(of_vip(&state_).as_deref(), Some("10.0.1.254"));
+    assert_eq!(left(&state_), [""; 0]);
+}
+
+#[test]
+fn a_table_for_all_packets_is_followed_before_those_of_some() {
+    let many = (0..40_u32).map(|n| lookup(1000 + n, &format!("10.77.0.{n}"), 1000 + n));
+    let mut state = state(many.chain([rule(32765, UPLINK)]));
+    state.apply(Event::RouteGone(route(TABLE_MAIN, "0.0.0.0/0", Target::One(hop(7, "10.0.0.254")))));
+    assert_eq!(of_vip(&state).as_deref(), Some("10.0.1.254"));
+    let words = left(&state).join("; ");
+    assert!(
+        words.contains("9 rules lead to tables beyond the 32 that are followed, the first is"),
+        "{words}"
+    );
+    assert!(words.contains("lookup 1031)"), "{words}");
+}
+
+#[test]
+fn a_table_that_no_rule_leads_to_any_more_is_not_asked() {
+    let mut state_ = state([]);
+    assert_eq!(state_.apply(Event::RuleGone(rule(32766, TABLE_MAIN))), Effect::Incomplete);
+    assert_eq!(of_vip(&state_), None, "ip rule del lookup main");
+    state_.apply(Event::Rule(rule(100, TABLE_MAIN)));
+    assert_eq!(of_vip(&state_).as_deref(), Some("10.0.0.254"));
+    assert!(!state_.has_rules(&PORTS), "local before main is the kernel's order");
+    // Before the local table, main's default decides about the node's own address as well.
+    state_.apply(Event::RuleGone(rule(0, TABLE_LOCAL)));
+    state_.apply(Event::Rule(rule(200, TABLE_LOCAL)));
+    let own = Query { source: Some(ip("10.0.0.100")), ..Query::towards(ip("10.0.0.1")) };
+    assert_eq!(by(&state_, &own).as_deref(), Some("10.0.0.254"));
+    // Nothing but a mark's rule is there.
+    let mut bare = state([PolicyRule { never_matches: true, ..rule(10, UPLINK) }]);
+    for own in [rule(0, TABLE_LOCAL), rule(32766, TABLE_MAIN), rule(32767, TABLE_DEFAULT)] {
+        bare.apply(Event::RuleGone(own));
+    }
+    assert_eq!(of_vip(&bare), None);
 }
 
 // ---- next hops of equal cost

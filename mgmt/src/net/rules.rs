@@ -119,6 +119,18 @@ impl PolicyRule {
         !self.never_matches || self.is_inverted
     }
 
+    /// Whether all packets of the data plane match it, whatever interfaces there are.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        if !self.unknown.is_empty() {
+            return false;
+        }
+        if self.never_matches {
+            return self.is_inverted;
+        }
+        !self.is_inverted && self.from.is_none() && self.to.is_none() && self.iif.is_none()
+    }
+
     /// The table that it leads to, if packets of the data plane may match it.
     #[must_use]
     pub fn table(&self) -> Option<u32> {

@@ -132,10 +132,12 @@ impl NetState {
         changed(old.and_then(|n| n.usable_mac()) != mac)
     }
 
-    /// The link that has this name, as its main name or as another one.
+    /// The link that has this name, as its main name or, if none has, as another one: while names are exchanged two may
+    /// have it here.
     #[must_use]
     pub fn link(&self, name: &str) -> Option<&Link> {
-        self.links.values().find(|link| link.is_named(name))
+        let main = self.links.values().find(|link| link.name == name);
+        main.or_else(|| self.links.values().find(|link| link.is_named(name)))
     }
 
     /// The link of that number.
@@ -215,8 +217,8 @@ impl NetState {
 
     /// What of the kernel's rules and routes the data plane does not follow, in words.
     #[must_use]
-    pub fn not_followed(&self) -> Vec<String> {
-        self.routing.not_followed()
+    pub fn not_followed(&self, ports: &[Port<'_>]) -> Vec<String> {
+        self.with_names(ports, |names| self.routing.not_followed(names))
     }
 
     /// Whether rules beside the kernel's own decide about paths of the data plane.

@@ -6,7 +6,7 @@ use dataplane::types::InterfaceId;
 use dataplane::{Dataplane, VlanTags};
 
 use super::{Supervisor, pools};
-use crate::compile::{Conflict, conflicts, hidden_tags};
+use crate::compile::{Conflict, conflicts, hidden_tags, ports};
 use crate::config::Config;
 use crate::net::bridges::refuse_foreign_ports;
 use crate::net::{Link, NetState};
@@ -147,7 +147,7 @@ impl Supervisor {
         for message in wrong.difference(&self.said) {
             tracing::warn!("{message}");
         }
-        let not_followed = state.not_followed().into_iter();
+        let not_followed = state.not_followed(&ports(&self.config)).into_iter();
         let not_followed: BTreeSet<_> = not_followed
             .map(|what| format!("{what}: workers choose paths as if it were not there, and Linux does not"))
             .collect();

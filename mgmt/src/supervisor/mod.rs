@@ -252,7 +252,7 @@ impl Supervisor {
             Ok(Change::Neighbours(touched)) if self.publish_neighbours(&touched) => return,
             Ok(Change::Neighbours(_) | Change::Whole) => {}
         }
-        self.machine.learn_altnames(self.netlink.state().altnames());
+        self.machine.learn_names(self.netlink.state().names());
         self.watch_interfaces(Occasion::Change);
         self.rejoin_bridges().await;
         self.warn_of_what_has_come();

@@ -1,5 +1,7 @@
 //! Virtual routers.
 
+mod peers;
+
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -94,7 +96,7 @@ fn instance<'m>(
         let message = || format!("vrid {} of {family} is taken on `{interface}`", vrid.get_ref());
         unique(&mut seen.vrids, key, &vrid.span(), report, message);
     }
-    let (peers, peer_ttl) = peers(written, is_ipv4, report);
+    let (peers, peer_ttl) = peers::peers(written, is_ipv4, report);
     let password = password(written, report);
     let interval = interval(written, is_ipv4, report);
     if let (Some(group), Some(interval)) = (&written.sync_group, interval) {
@@ -174,39 +176,6 @@ fn addresses(
         finding.note("they are", &list.span()).help("take it out, it follows from them");
     }
     Some((all, advertised))
-}
-
-/// Them, and the bounds of their TTLs.
-fn peers(written: &model::Vrrp, is_ipv4: bool, report: &mut Report<'_>) -> (Vec<IpAddr>, (u8, u8)) {
-    let list = written.unicast_peers.as_ref().map_or(&[][..], |list| list.get_ref());
-    for peer in list {
-        if peer.get_ref().is_ipv4() != is_ipv4 {
-            let message = format!("the peer {} is of another family than the addresses", peer.get_ref());
-            report.error(&peer.span(), message);
-        }
-    }
-    let peers: Vec<_> = list.iter().map(|peer| *peer.get_ref()).collect();
-    let ttl = peer_ttl(written, &peers, report);
-    (peers, ttl)
-}
-
-/// Adverts to all have 255, and nothing else (RFC 9568 sections 5.1.1.3 and 5.1.2.3).
-fn peer_ttl(written: &model::Vrrp, peers: &[IpAddr], report: &mut Report<'_>) -> (u8, u8) {
-    let keys = [("min_ttl", &written.min_ttl), ("max_ttl", &written.max_ttl)];
-    for (key, value) in keys.into_iter().filter(|_| peers.is_empty()) {
-        let Some(value) = value else { continue };
-        let finding =
-            report.warning(&value.span(), format!("`{key}` without `unicast_peers`: it has no effect"));
-        finding.help("take it out: adverts to all must come with 255; or name the peers");
-    }
-    let of = |value: &Option<Spanned<u8>>, default| value.as_ref().map_or(default, |value| *value.get_ref());
-    let (least, most) = (of(&written.min_ttl, 0), of(&written.max_ttl, u8::MAX));
-    if let Some(max_ttl) = written.max_ttl.as_ref().filter(|_| least > most) {
-        let message =
-            format!("`max_ttl` is {most}, and `min_ttl` is {least}: no advert would be listened to");
-        report.error(&max_ttl.span(), message).help("adverts are sent with 255; each router takes one off");
-    }
-    (least, most)
 }
 
 fn password(written: &model::Vrrp, report: &mut Report<'_>) -> Option<Password> {

@@ -1,12 +1,15 @@
 //! What the verification leaves out of a certificate, or cannot name in words, out of its DER (RFC 5280 section 4.1). Pure.
 
+const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
+const OCTET_STRING: u8 = 0x04;
 const OID: u8 = 0x06;
 const SEQUENCE: u8 = 0x30;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
 
 /// Kinds of keys that checks can verify signatures of, for messages about those that they cannot.
 pub(super) const VERIFIED: &str = "RSA of 2048 to 8192 bits, P-256, P-384, P-521 and Ed25519";
@@ -20,7 +23,13 @@ pub(super) struct Outline<'c> {
     pub not_before: Option<u64>,
     /// `notAfter`, the same.
     pub not_after: Option<u64>,
+    /// Content of the name.
+    pub issuer: &'c [u8],
+    /// The same.
+    pub subject: &'c [u8],
     key: &'c [u8],
+    /// What follows the key.
+    rest: &'c [u8],
 }
 
 /// `None` if these bytes are no certificate as far as its key.
@@ -34,15 +43,55 @@ pub(super) fn outline(certificate: &[u8]) -> Option<Outline<'_>> {
     }
     let (_serial, fields) = element(fields, INTEGER)?;
     let (_signature, fields) = element(fields, SEQUENCE)?;
-    let (_issuer, fields) = element(fields, SEQUENCE)?;
+    let (issuer, fields) = element(fields, SEQUENCE)?;
     let (validity, fields) = element(fields, SEQUENCE)?;
-    let (_subject, fields) = element(fields, SEQUENCE)?;
-    let (key, _) = element(fields, SEQUENCE)?;
-    let (_not_before, rest) = next(validity)?;
-    Some(Outline { version, not_before: time(validity), not_after: time(rest), key })
+    let (subject, fields) = element(fields, SEQUENCE)?;
+    let (key, rest) = element(fields, SEQUENCE)?;
+    let (_not_before, end) = next(validity)?;
+    let (not_before, not_after) = (time(validity), time(end));
+    Some(Outline { version, not_before, not_after, issuer, subject, key, rest })
 }
 
 impl Outline<'_> {
+    /// Whether others may be issued by it, as OpenSSL decides (`X509_check_ca(3)`): RFC 5280 sections 4.2.1.3 and 4.2.1.9,
+    /// and roots of version 1. webpki itself takes whatever is trusted for an authority.
+    pub(super) fn is_authority(&self) -> bool {
+        if self.extension(oid::KEY_USAGE).is_some_and(|usage| !signs_certificates(usage)) {
+            return false;
+        }
+        match self.extension(oid::BASIC_CONSTRAINTS) {
+            Some(constraints) => is_ca(constraints),
+            None if self.version == 1 => self.issuer == self.subject,
+            None => self.extension(oid::KEY_USAGE).is_some(),
+        }
+    }
+
+    /// Whether it says that it is an authority's (`CA:TRUE`).
+    pub(super) fn claims_authority(&self) -> bool {
+        self.extension(oid::BASIC_CONSTRAINTS).is_some_and(is_ca)
+    }
+
+    /// The value of an extension.
+    fn extension(&self, wanted: &[u8]) -> Option<&[u8]> {
+        let mut rest = self.rest;
+        while rest.first().is_some_and(|tag| *tag != EXTENSIONS) {
+            // Unique identifiers of old versions.
+            rest = next(rest)?.1;
+        }
+        let (list, _) = element(rest, EXTENSIONS)?;
+        let (mut list, _) = element(list, SEQUENCE)?;
+        while !list.is_empty() {
+            let (extension, others) = element(list, SEQUENCE)?;
+            let (kind, value) = element(extension, OID)?;
+            if kind == wanted {
+                let value = element(value, BOOLEAN).map_or(value, |(_critical, value)| value);
+                return Some(element(value, OCTET_STRING)?.0);
+            }
+            list = others;
+        }
+        None
+    }
+
     /// The kind of the key, if signatures by it are not verified. `None` also for keys that cannot be read.
     pub(super) fn unverified_key(&self) -> Option<String> {
         let (algorithm, rest) = element(self.key, SEQUENCE)?;
@@ -77,6 +126,8 @@ pub(super) mod oid {
     pub(super) const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1];
     pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 112];
     pub(super) const ED448: &[u8] = &[0x2b, 0x65, 113];
+    pub(super) const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
+    pub(super) const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 19];
     const MD5_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4];
     const SHA1_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5];
     const SHA1_ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1];
@@ -93,6 +144,18 @@ pub(super) mod oid {
             () => "a rare algorithm",
         }
     }
+}
+
+/// `cA` of basicConstraints, which is false where it is left out.
+fn is_ca(constraints: &[u8]) -> bool {
+    let list = element(constraints, SEQUENCE).map_or(&[][..], |(list, _)| list);
+    element(list, BOOLEAN).is_some_and(|(value, _)| value.iter().any(|byte| *byte != 0))
+}
+
+/// `keyCertSign` of keyUsage: bit 5, counted from the first byte's highest.
+fn signs_certificates(usage: &[u8]) -> bool {
+    // The first byte is the number of unused bits.
+    element(usage, BIT_STRING).and_then(|(bits, _)| bits.get(1)).is_some_and(|bits| bits & 0x04 != 0)
 }
 
 /// Of an RSA key: how long its modulus is.
@@ -207,9 +270,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80), cut in 0_usize..400) {
-            let _ = outline(&bytes).and_then(|outline| outline.unverified_key());
+            let _ = outline(&bytes).and_then(|outline| outline.is_authority().then(|| outline.unverified_key()));
             let whole = certificate(&[&[GENERALIZED_TIME, 15], &b"20520229235959Z"[..]].concat());
             let _ = outline(&whole[..cut.min(whole.len())]);
+            // As what follows the key.
+            let rest = outline(&whole).map(|outline| Outline { rest: &bytes, ..outline });
+            let _ = rest.map(|rest| rest.is_authority());
         }
     }
 }

@@ -24,7 +24,7 @@ use super::socket;
 use crate::config::health::Tls;
 use crate::health::tracker::Outcome;
 pub use files::Unusable;
-use verifier::{Anything, Trusted};
+use verifier::{Anything, Trusted, authorities};
 pub(super) use words::words_of;
 
 /// The checks' side of TLS, as one check is configured.
@@ -79,10 +79,8 @@ impl Settings {
         let (authorities, named) = match ca {
             Some(ca) => {
                 let named = files::certificates(ca)?;
-                let mut authorities = RootCertStore::empty();
-                // Those that cannot be an authority's are trusted as servers' own nevertheless.
-                authorities.add_parsable_certificates(named.iter().cloned());
-                (Arc::new(authorities), named)
+                // Those that are no authority's are trusted as servers' own nevertheless.
+                (Arc::new(authorities(&named)), named)
             }
             None => (self.system()?, Vec::new()),
         };
@@ -93,8 +91,7 @@ impl Settings {
         if let Some(system) = &self.system {
             return Ok(Arc::clone(system));
         }
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let roots = authorities(&rustls_native_certs::load_native_certs().certs);
         if roots.is_empty() {
             let why =
                 "the system trusts no authority: install ca-certificates, or name one by `ca`".to_owned();

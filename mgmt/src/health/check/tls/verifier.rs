@@ -13,6 +13,9 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCer
 use super::certificate::{self, Outline, VERIFIED};
 use super::provider::{ANY_SCHEME, UNVERIFIED_SCHEMES, VERIFYING};
 
+const NO_AUTHORITY: &str = "certificate issued by one that `ca` names, and that is no authority's (CA:TRUE and keyCertSign \
+                            are missing): put the server's own certificate into `ca`, or issue it by an authority";
+
 /// Takes certificates that a trusted authority stands behind, and those that are trusted themselves.
 ///
 /// RFC 5280 section 6.1.1 leaves it open what makes a trust anchor. To name a server's own certificate as trusted is what
@@ -36,6 +39,14 @@ impl From<Refused> for Error {
     }
 }
 
+/// Those of some trusted certificates that others may be issued by.
+pub(super) fn authorities(trusted: &[CertificateDer<'static>]) -> RootCertStore {
+    let mut authorities = RootCertStore::empty();
+    let is_one = |one: &&CertificateDer<'_>| certificate::outline(one).is_some_and(|one| one.is_authority());
+    authorities.add_parsable_certificates(trusted.iter().filter(is_one).cloned());
+    authorities
+}
+
 impl Trusted {
     /// `authorities`: may be empty.
     pub(super) fn new(
@@ -48,6 +59,14 @@ impl Trusted {
         let builder = WebPkiServerVerifier::builder_with_provider(authorities, Arc::clone(&VERIFYING));
         let authorities = builder.build().map_err(|error| error.to_string())?;
         Ok(Self { authorities: Some(authorities), named })
+    }
+
+    /// Whether a certificate of the same name as its issuer is trusted, and is no authority's.
+    fn names_issuer(&self, issued: &CertificateDer<'_>) -> bool {
+        let issued = certificate::outline(issued).filter(|issued| issued.issuer != issued.subject);
+        let Some(issued) = issued else { return false };
+        let mut named = self.named.iter().filter_map(|named| certificate::outline(named));
+        named.any(|named| named.subject == issued.issuer && !named.is_authority())
     }
 
     /// Name and dates of a certificate that needs no authority.
@@ -98,12 +117,24 @@ impl ServerCertVerifier for Trusted {
             Self::verify_named(end_entity, &outline, name, now)?;
             return Ok(ServerCertVerified::assertion());
         }
-        match &self.authorities {
+        let verified = match &self.authorities {
             Some(authorities) => {
                 authorities.verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
             }
+            None if outline.claims_authority() => {
+                let why = OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity));
+                Err(CertificateError::Other(why).into())
+            }
             None => Err(CertificateError::UnknownIssuer.into()),
-        }
+        };
+        verified.map_err(|error| match error {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer)
+                if [end_entity].into_iter().chain(intermediates).any(|one| self.names_issuer(one)) =>
+            {
+                Refused(NO_AUTHORITY.to_owned()).into()
+            }
+            error => error,
+        })
     }
 
     fn verify_tls12_signature(

@@ -78,9 +78,7 @@ fn verified_at(
     days: i64,
 ) -> Result<(), String> {
     let named: Vec<_> = ca.iter().map(|certificate| (*certificate).clone()).collect();
-    let mut authorities = RootCertStore::empty();
-    authorities.add_parsable_certificates(named.iter().cloned());
-    let trusted = Trusted::new(Arc::new(authorities), named).unwrap();
+    let trusted = Trusted::new(Arc::new(authorities(&named)), named).unwrap();
     let now = UnixTime::now().as_secs().saturating_add_signed(days * i64::try_from(DAY).unwrap());
     let now = UnixTime::since_unix_epoch(Duration::from_secs(now));
     let name = ServerName::try_from(name.to_owned()).unwrap();
@@ -182,10 +180,6 @@ fn any_authority_of_the_chain_may_be_the_trusted_one() {
         "certificate of an unknown authority: put that authority's certificate",
     );
     refused(verified(&[leaf], &[intermediate]), "certificate that claims to be an authority's");
-    // An old authority is one nevertheless, as a server's certificate of version 1 would not be.
-    let old = folder.issued("old", "root", "");
-    let by_old = folder.issued("by-old", "old", &format!("basicConstraints=CA:FALSE\n{SAN}"));
-    assert_eq!(verified(&[&old], &[&by_old]), Ok(()));
     let not_an_authority = folder.issued("server", "root", "basicConstraints=CA:FALSE");
     let below = folder.issued("below", "server", &format!("basicConstraints=CA:FALSE\n{SAN}"));
     let words = "certificate issued by one that is no authority's (CA:FALSE)";
@@ -197,4 +191,65 @@ fn any_authority_of_the_chain_may_be_the_trusted_one() {
         "certificate that claims to be an authority's (CA:TRUE): put this very",
     );
     assert_eq!(verified(&[root, &both], &[&both]), Ok(()));
+}
+
+/// As OpenSSL has it (X509_check_ca(3)): what says that it is an authority's, and what is too old to say anything.
+#[test]
+fn nothing_is_issued_by_a_trusted_certificate_that_is_no_authority_s() {
+    let folder = Folder::new();
+    let server = format!("basicConstraints=CA:FALSE\n{SAN}");
+    let no_san = "subjectAltName=DNS:other.lab.example";
+    let (is_ca, no_ca) = ("basicConstraints=critical,CA:TRUE", "basicConstraints=critical,CA:FALSE");
+    let (signs, signs_not) = ("keyUsage=critical,keyCertSign", "keyUsage=critical,digitalSignature,cRLSign");
+    // OpenSSL's own configuration makes each `-x509` an authority's.
+    std::fs::write(folder.0.join("bare.cnf"), "[req]\ndistinguished_name=dn\n[dn]\n").unwrap();
+    for (name, extensions, is_authority) in [
+        ("ca", &[is_ca][..], true),
+        ("ca-signs", &[is_ca, signs], true),
+        ("ca-signs-not", &[is_ca, signs_not], false),
+        ("no-ca", &[no_ca, no_san, "keyUsage=digitalSignature"], false),
+        ("no-ca-signs", &[no_ca, signs], false),
+        ("says-nothing", &[no_san], false),
+        ("only-signs", &[signs], true),
+    ] {
+        let arguments = [&EC[..], &["-config", "bare.cnf"]].concat();
+        let issuer = &folder.self_signed(name, &arguments, extensions);
+        let issued = &folder.issued(&format!("by-{name}"), name, &server);
+        let file = |name: &str| folder.0.join(format!("{name}.pem"));
+        let openssl = Command::new("openssl")
+            .args(["verify", "-partial_chain", "-CAfile"])
+            .args([file(name), file(&format!("by-{name}"))])
+            .output()
+            .unwrap();
+        assert_eq!(openssl.status.success(), is_authority, "{name}: {openssl:?}");
+        let another = &folder.issued("another", name, is_ca);
+        for ca in [&[issuer][..], &[another, issuer]] {
+            if is_authority {
+                assert_eq!(verified(ca, &[issued]), Ok(()), "{name}");
+            } else {
+                let words = "certificate issued by one that `ca` names, and that is no authority's";
+                refused(verified(ca, &[issued]), words);
+            }
+        }
+        assert_eq!(verified(&[issuer, issued], &[issued]), Ok(()), "{name}");
+    }
+    // Version 1 has no extensions: an old root is an authority nevertheless, as an old server's certificate is not.
+    folder.self_signed("root", &EC, &[]);
+    let old_root = {
+        let sign = "x509 -req -days 30 -in old-root.csr -signkey old-root.key -out old-root.pem";
+        folder.issued("old-root", "root", "");
+        openssl(&sign.split(' ').collect::<Vec<_>>(), &folder.0);
+        folder.read("old-root")
+    };
+    let by_old = folder.issued("by-old", "old-root", &server);
+    assert_eq!(verified(&[&old_root], &[&by_old]), Ok(()));
+    let old = folder.issued("old", "root", "");
+    let by_server = folder.issued("by-server", "old", &server);
+    let words = "certificate issued by one that `ca` names, and that is no authority's";
+    refused(verified(&[&old], &[&by_server]), words);
+    // In the middle of a chain as well.
+    let named = folder.issued("named", "root", "basicConstraints=CA:FALSE");
+    let middle = folder.issued("middle", "named", is_ca);
+    let leaf = folder.issued("leaf", "middle", &server);
+    refused(verified(&[&named], &[&leaf, &middle]), words);
 }
