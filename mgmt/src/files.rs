@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use tokio::sync::oneshot;
+
 use crate::config;
 
 /// The first `limit` bytes of a regular file. All else is refused: a FIFO would wait for a writer, and a device might
@@ -28,6 +30,23 @@ pub fn open(path: &Path) -> io::Result<File> {
         true => Ok(file),
         false => Err(io::Error::other("it is not a regular file")),
     }
+}
+
+/// Does what may hang in a thread of its own, which is left alone if its result is not taken. Whoever calls it
+/// bounds how many there are.
+///
+/// # Errors
+/// There is no thread to be had.
+pub fn aside<T: Send + 'static>(
+    name: &str,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (sender, result) = oneshot::channel();
+    let run = move || {
+        let _: Result<(), T> = sender.send(job());
+    };
+    std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
+    Ok(result)
 }
 
 /// The text of the daemon's configuration file.

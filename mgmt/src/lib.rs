@@ -28,6 +28,7 @@ pub mod health;
 pub mod history;
 pub mod import;
 pub mod inventory;
+pub mod launcher;
 pub mod log;
 pub mod mailbox;
 pub mod net;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use mgmt::config::{Machine, load_str};
-use mgmt::health::check::script::Launcher;
 use mgmt::health::engine::{Checks, raise_descriptors};
 use mgmt::health::plan::{Assignment, plan};
+use mgmt::launcher::Launcher;
 use socket2::{Domain, Socket, Type};
 
 /// The part of a core, and the memory, that the promise allows.

@@ -26,6 +26,7 @@ use crate::history::Caller;
 const LIMITS: Limits = Limits {
     connections: 32,
     head: Duration::from_secs(10),
+    body: Duration::from_secs(10),
     idle: Duration::from_secs(120),
     stall: Some(Duration::from_secs(30)),
 };

@@ -86,6 +86,7 @@ async fn start_with(limits: Limits) -> SocketAddr {
 const SHORT: Limits = Limits {
     connections: 32,
     head: Duration::from_millis(1500),
+    body: Duration::from_millis(1500),
     idle: Duration::from_millis(1500),
     stall: Some(Duration::from_millis(1500)),
 };

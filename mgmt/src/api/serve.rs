@@ -26,7 +26,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::history::Caller;
 use connections::{Connection, Connections};
-use watched::{Answer, Watched};
+use watched::{Answer, Question, Watched};
 
 /// How often connections are looked through for those whose time is over, and a listener for whether it is still
 /// reachable.
@@ -37,11 +37,13 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// What connections may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    /// Connections at a time. Of more, the one that has been idle longest is closed; while none is idle, no other is
-    /// accepted.
+    /// Connections at a time. A further one ends one of the user that has most: one that waits for its peer, or else the
+    /// one whose answer has lasted longest. While requests are worked at on all, no other is accepted.
     pub(super) connections: usize,
     /// From the beginning of a connection, or the first byte of a further request, to the end of the request's head.
     pub(super) head: Duration,
+    /// From there to the end of its body.
+    pub(super) body: Duration,
     /// From one request to the next.
     pub(super) idle: Duration,
     /// For a piece of an answer that the peer does not take. `None`: answers may last, as `events --follow` in a pager.
@@ -81,7 +83,8 @@ pub(super) async fn serve(
             () = &mut stop => break,
             accepted = accept => match accepted {
                 Ok((stream, caller)) => {
-                    let connection = connections.begin(crate::clock::now());
+                    let uid = caller.and_then(|caller: Caller| caller.uid);
+                    let connection = connections.begin(uid, crate::clock::now());
                     tasks.spawn(one(stream, (routes.clone(), caller), connection, limits, ends.clone()));
                 }
                 Err(error) => {
@@ -114,10 +117,12 @@ async fn one(
         if let Some(caller) = caller {
             request.extensions_mut().insert(ConnectInfo(caller));
         }
-        state.request();
-        let (state, answer) = (Arc::clone(&state), routes.call(request));
+        state.request(crate::clock::now());
+        let question = Question::new(request, &state);
+        let (state, answer) = (Arc::clone(&state), routes.call(question));
         async move {
             let answer: Response<Body> = answer.await?;
+            state.answering(crate::clock::now());
             Ok::<_, Infallible>(answer.map(|body| Answer::new(body, state)))
         }
     });

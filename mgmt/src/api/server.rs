@@ -21,8 +21,13 @@ use file::SocketFile;
 
 /// Whatever may connect may also ask for answers without end, so these are generous: they keep programs that have
 /// forgotten their connections from using up the daemon's descriptors.
-const LIMITS: Limits =
-    Limits { connections: 256, head: Duration::from_secs(10), idle: Duration::from_secs(600), stall: None };
+const LIMITS: Limits = Limits {
+    connections: 256,
+    head: Duration::from_secs(10),
+    body: Duration::from_secs(60),
+    idle: Duration::from_secs(600),
+    stall: None,
+};
 
 /// Why there is no control socket.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +73,7 @@ impl Server {
     /// Makes the socket's directory and file; takes away what a dead daemon has left there. Must be
     /// called within a tokio runtime.
     pub fn bind(path: &Path, rights: Rights) -> Result<Self, BindError> {
-        let (listener, file) = SocketFile::bind(path, rights, None)?;
+        let (listener, file) = SocketFile::bind(path, rights)?;
         Ok(Self { listener: Listener { listener, file, trouble: None }, rights })
     }
 

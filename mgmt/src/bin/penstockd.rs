@@ -11,9 +11,8 @@ use mgmt::cli::daemon::{DaemonArguments, LogFormat};
 use mgmt::config::{self, Machine};
 use mgmt::events::Events;
 use mgmt::failover::guardian;
-use mgmt::health::check::script;
 use mgmt::log::{Format, Log};
-use mgmt::{files, rights, signals, supervisor};
+use mgmt::{files, launcher, rights, signals, supervisor};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Requests under way may take this long to finish when the daemon ends.
@@ -24,9 +23,9 @@ fn main() -> ExitCode {
     if guardian::become_guardian(&words) {
         return ExitCode::SUCCESS;
     }
-    if let Some(error) = script::become_script(&words) {
-        // Nobody reads more of it than its status, which is what shells give for it.
-        eprintln!("cannot become the script: {error}");
+    if let Some(why) = launcher::become_program(&words) {
+        // The status is what shells give for it.
+        eprintln!("cannot become the other program: {why}");
         return ExitCode::from(127);
     }
     let arguments = DaemonArguments::parse();

@@ -4,6 +4,7 @@
 //! offloads and the network's state are asked for. Whatever makes a start fail and can be foreseen is a problem here.
 
 mod backends;
+mod checks;
 mod cpu;
 mod kernel;
 mod memory;
@@ -188,7 +189,12 @@ pub fn examine(sight: &Sight, config: &Config, machine: &Machine, net: &NetState
     for interface in &config.interfaces {
         findings.extend(nic::examine(sight, interface, (config, machine), net));
     }
-    findings.extend(backends::examine(config, &own_addresses(net)));
+    let own = own_addresses(net);
+    findings.extend(backends::examine(config, &own));
+    findings.extend(checks::sources(config, &own, net));
+    if sight.is_real() {
+        findings.extend(checks::files(config));
+    }
     findings.extend(routing::examine(net, config));
     findings
 }

@@ -13,6 +13,7 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 
 use crate::config::{Service, Vrrp};
+use crate::launcher::{Launcher, NotBegun, begun};
 use crate::vrrp::Priority;
 use crate::vrrp::router::State;
 use output::Outputs;
@@ -23,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const WAITING: usize = 64;
 
 struct Call {
-    command: Command,
+    command: Result<Command, NotBegun>,
     script: String,
 }
 
@@ -33,6 +34,8 @@ pub struct Notifier {
     /// By what is told of, and its name.
     subjects: HashMap<(&'static str, String), Subject>,
     outputs: Outputs,
+    /// A script's disk may hang: the thread that calls it does not wait for it.
+    launcher: Launcher,
 }
 
 /// One subject: its calls are made one after the other.
@@ -79,6 +82,12 @@ impl Queue {
 }
 
 impl Notifier {
+    /// Scripts are started by the launcher.
+    #[must_use]
+    pub fn new(launcher: Launcher) -> Self {
+        Self { launcher, ..Self::default() }
+    }
+
     /// Has the script of a virtual router called, if it has one.
     pub fn tell_state(&mut self, config: &Vrrp, state: State, priority: Priority) {
         if let Some(script) = &config.notify {
@@ -94,10 +103,10 @@ impl Notifier {
     }
 
     fn tell(&mut self, script: &Path, what: &'static str, name: &str, news: &[&str]) {
-        let mut command = Command::new(script);
-        command.args([what, name]).args(news);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
-        let call = Call { command, script: format!("{} {what} {name} {}", script.display(), news.join(" ")) };
+        let call = Call {
+            command: self.command(script, [what, name].iter().chain(news)),
+            script: format!("{} {what} {name} {}", script.display(), news.join(" ")),
+        };
         self.subjects.retain(|_, subject| !locked(&subject.queue).has_ended);
         let outputs = &self.outputs;
         let subject = self.subjects.entry((what, name.to_owned())).or_insert_with(|| {
@@ -113,6 +122,16 @@ impl Notifier {
                 "notify script was not called: too many calls wait"
             );
         }
+    }
+
+    fn command<'w>(
+        &self,
+        script: &Path,
+        words: impl Iterator<Item = &'w &'w str>,
+    ) -> Result<Command, NotBegun> {
+        let mut command = self.launcher.command(None, script, words)?;
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        Ok(command)
     }
 
     /// Lets what waits be told, for a while.
@@ -135,10 +154,11 @@ async fn run(queue: Arc<Mutex<Queue>>, outputs: Outputs) {
             queue.has_ended = call.is_none();
             call
         };
-        let Some(Call { mut command, script }) = call else { return };
+        let Some(Call { command, script }) = call else { return };
         let status = async {
-            let mut child = outputs.spawn(&mut command, &script)?;
-            child.wait().await
+            let mut child = outputs.spawn(&mut command?, &script)?;
+            begun(&mut child).await?;
+            Ok::<_, NotBegun>(child.wait().await?)
         };
         match tokio::time::timeout(LIMIT, status).await {
             Ok(Ok(status)) if status.success() => {}

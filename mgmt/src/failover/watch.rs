@@ -9,8 +9,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::Tracking;
 use crate::config::health::Script;
-use crate::health::check::file::Watched;
-use crate::health::check::script::{Context, Launcher, Prepared};
+use crate::health::check::file::{Watched, is_shortage};
+use crate::health::check::script::{Context, Prepared};
+use crate::health::tracker::Verdict;
+use crate::launcher::Launcher;
 use crate::mailbox::Mailbox;
 use crate::vrrp::group::Condition;
 
@@ -122,8 +124,9 @@ async fn script_task(
     let (mut known, mut against) = (None, 0);
     loop {
         ticks.tick().await;
-        let passes = script.passes(timeout).await;
-        let found = if passes { Condition::Well } else { Condition::Failed };
+        let verdict = script.verdict(timeout).await;
+        let Some(found) = condition_by(verdict, known) else { continue };
+        let passes = found == Condition::Well;
         against = if known == Some(found) { 0 } else { against + 1 };
         let needed = if passes { rise } else { fall };
         // The first result counts whatever it is.
@@ -134,13 +137,24 @@ async fn script_task(
     }
 }
 
+/// What a run of a script means. What the node lacks says nothing of what is tracked, and keeps what is `known`; but a script
+/// that cannot be run as it is configured does not count as well before it was.
+fn condition_by(verdict: Verdict, known: Option<Condition>) -> Option<Condition> {
+    match verdict {
+        Verdict::Pass => Some(Condition::Well),
+        Verdict::Fail | Verdict::NoNews => Some(Condition::Failed),
+        Verdict::CannotRun if known.is_none() => Some(Condition::Failed),
+        Verdict::CannotRun | Verdict::NotRun => None,
+    }
+}
+
 async fn file_task(file: Watched, tracking: Tracking, every: Duration, sender: Arc<Found>) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut known = None;
     loop {
         ticks.tick().await;
-        let found = condition_of(&file).await;
+        let Some(found) = condition_of(&file).await else { continue };
         if known != Some(found) {
             known = Some(found);
             sender.put(tracking.clone(), found, last);
@@ -149,10 +163,19 @@ async fn file_task(file: Watched, tracking: Tracking, every: Duration, sender: A
 }
 
 /// Whether a file can be read and does not say `down`. One whose server hangs cannot be read.
-async fn condition_of(file: &Watched) -> Condition {
+async fn condition_of(file: &Watched) -> Option<Condition> {
     match tokio::time::timeout(LONGEST_READING, file.read()).await {
-        Ok(Ok(text)) if text.trim() != "down" => Condition::Well,
-        Ok(Ok(_) | Err(_)) | Err(_) => Condition::Failed,
+        Ok(read) => condition_read(read),
+        Err(_) => Some(Condition::Failed),
+    }
+}
+
+/// `None`: nothing is known of it, for want of descriptors or memory.
+fn condition_read(read: std::io::Result<String>) -> Option<Condition> {
+    match read {
+        Ok(text) if text.trim() != "down" => Some(Condition::Well),
+        Err(error) if is_shortage(&error) => None,
+        Ok(_) | Err(_) => Some(Condition::Failed),
     }
 }
 
@@ -164,6 +187,27 @@ mod tests {
 
     fn file(path: &Path) -> Tracking {
         Tracking::File { path: path.to_owned(), interval: Duration::from_millis(5) }
+    }
+
+    #[test]
+    fn what_the_node_lacks_keeps_what_is_known_of_tracked_scripts_and_files() {
+        use Condition::{Failed, Well};
+
+        for known in [None, Some(Well), Some(Failed)] {
+            assert_eq!(condition_by(Verdict::NotRun, known), None);
+            assert_eq!(condition_by(Verdict::Pass, known), Some(Well));
+            assert_eq!(condition_by(Verdict::Fail, known), Some(Failed));
+        }
+        assert_eq!(condition_by(Verdict::CannotRun, None), Some(Failed));
+        assert_eq!(condition_by(Verdict::CannotRun, Some(Well)), None);
+        let failed = |errno| condition_read(Err(std::io::Error::from_raw_os_error(errno)));
+        for errno in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::EAGAIN] {
+            assert_eq!(failed(errno), None, "{errno}");
+        }
+        for errno in [libc::ENOENT, libc::EACCES, libc::EIO, libc::EPERM] {
+            assert_eq!(failed(errno), Some(Failed), "{errno}");
+        }
+        assert_eq!(condition_read(Ok("down\n".to_owned())), Some(Failed));
     }
 
     #[tokio::test]

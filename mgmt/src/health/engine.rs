@@ -14,7 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Subject;
 use super::board::Board;
-use super::check::{Workshop, script};
+use super::check::Workshop;
 use super::fleet::Fleet;
 use super::job::{Ended, Job, News, Observation};
 use super::plan::Assignment;
@@ -23,6 +23,7 @@ use super::schedule::CheckId;
 use super::tracker::Outcome;
 use super::ways::Ways;
 use crate::bfd::board::Board as Sessions;
+use crate::launcher::Launcher;
 use crate::mailbox::Mailbox;
 use crate::pulse::{self, Beat, Watch};
 
@@ -51,11 +52,7 @@ impl Checks {
     ///
     /// # Errors
     /// The kernel gives no thread, or no descriptors for its event loop.
-    pub fn start(
-        launcher: script::Launcher,
-        sessions: Arc<Sessions>,
-        supervisor: Arc<Beat>,
-    ) -> io::Result<Self> {
+    pub fn start(launcher: Launcher, sessions: Arc<Sessions>, supervisor: Arc<Beat>) -> io::Result<Self> {
         let board = Arc::new(Board::default());
         let (plan, plans) = watch::channel(Vec::new());
         let (observed, beat) = (Arc::<Observed>::default(), Arc::<Beat>::default());
@@ -128,8 +125,9 @@ async fn run(
     mut plans: watch::Receiver<Vec<Assignment>>,
     observations: &Observed,
     (beat, mut supervisor): (Arc<Beat>, Watch),
-    (launcher, sessions): (script::Launcher, Arc<Sessions>),
+    (launcher, sessions): (Launcher, Arc<Sessions>),
 ) {
+    let mut workshop = Workshop::new(launcher, sessions);
     let mut running = JoinSet::new();
     // What is under way, so that a check that panics is known by more than its panic.
     let mut jobs = HashMap::new();
@@ -149,7 +147,7 @@ async fn run(
                     return;
                 }
                 let plan = plans.borrow_and_update().clone();
-                let mut workshop = Workshop::new(launcher.clone(), Arc::clone(&sessions));
+                workshop.begin();
                 fleet.follow(&plan, &mut workshop, crate::clock::now());
             }
             Some(done) = running.join_next_with_id() => {
@@ -257,7 +255,7 @@ fn tell(news: News) {
                 backend = subject.endpoint(),
                 checks,
                 why,
-                "health checks cannot run; their backends keep the state that they have"
+                "health checks cannot run; their backends keep the state that checks have found before"
             );
         }
         News::AllRun => tracing::info!(event = "health.checks-run-again", "health checks run again"),

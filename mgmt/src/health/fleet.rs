@@ -1,5 +1,6 @@
 //! All checks of all backends: what is due, and what follows from a result. No I/O and no clock.
 
+mod backend;
 mod lacking;
 mod observe;
 
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Subject;
-use super::board::{Board, Change, CheckReport, Report, Shared, lock};
+use super::board::{Board, CheckReport, Report, Shared, lock};
 use super::check::script::Context;
 use super::check::{Runner, Target, Workshop};
 use super::combine::{Combined, combine};
@@ -17,9 +18,10 @@ use super::plan::Assignment;
 use super::room::Room;
 use super::schedule::{CheckId, Schedule, first_due, next_due};
 use super::shortage::Shortage;
-use super::tracker::{Outcome, Tracker, Verdict};
+use super::tracker::{Outcome, Tracker};
 use super::ways::Ways;
 use crate::config::health::Check;
+use backend::fresh;
 
 #[derive(Debug)]
 struct Slot {
@@ -41,6 +43,8 @@ struct Backend {
     slots: Vec<usize>,
     report: Shared,
     combined: Combined,
+    /// Whether earlier checks of it have found it up.
+    was_up: bool,
 }
 
 /// See the module's head.
@@ -104,13 +108,11 @@ impl Fleet {
             self.backends.push(None);
         }
         let before = self.backends[number].take();
+        let was_up = before.as_ref().is_some_and(Backend::is_known_up);
         let mut old = before.as_ref().map_or_else(Vec::new, |backend| backend.slots.clone());
         let mut slots = Vec::with_capacity(assignment.health.checks.len());
         for (nth, check) in assignment.health.checks.iter().enumerate() {
             let target = assignment.target(check, &self.ways);
-            let context = Context { service: subject.service.clone() };
-            // Made anew even where the check is kept: its files may have changed.
-            let runner = Arc::new(workshop.runner(&check.kind, context));
             let same = |place: &usize| {
                 let slot = self.slots.get(*place).and_then(Option::as_ref);
                 slot.is_some_and(|slot| slot.check.kind == check.kind && *slot.target == target)
@@ -119,14 +121,18 @@ impl Fleet {
                 Some(kept) => {
                     let place = old.remove(kept);
                     if let Some(slot) = &mut self.slots[place] {
-                        (slot.runner, slot.nth, slot.backend) = (runner, nth, number);
+                        (slot.nth, slot.backend) = (nth, number);
                         // What is known of the server does not depend on how often it is asked.
                         slot.check = check.clone();
                         slot.tracker.follow(check.rules);
                     }
                     slots.push(place);
                 }
-                None => slots.push(self.add(number, nth, check, (runner, target), now)),
+                None => {
+                    let context = Context { service: subject.service.clone() };
+                    let runner = Arc::new(workshop.runner(&check.kind, context));
+                    slots.push(self.add((number, was_up), nth, check, (runner, target), now));
+                }
             }
         }
         old.into_iter().for_each(|place| self.remove(place));
@@ -136,7 +142,8 @@ impl Fleet {
         // Whoever reads the board may have assumed something else.
         self.board.tell(subject, combined.condition);
         self.numbers.insert(subject.clone(), number);
-        self.backends[number] = Some(Backend { assignment: assignment.clone(), slots, report, combined });
+        self.backends[number] =
+            Some(Backend { assignment: assignment.clone(), slots, report, combined, was_up });
     }
 
     /// What is known of the checks that were kept, and nothing of the others.
@@ -155,7 +162,7 @@ impl Fleet {
 
     fn add(
         &mut self,
-        backend: usize,
+        (backend, was_up): (usize, bool),
         nth: usize,
         check: &Check,
         (runner, target): (Arc<Runner>, Target),
@@ -169,7 +176,7 @@ impl Fleet {
         });
         let due = first_due(now, check.rules.warmup, generation);
         self.schedule(runner.is_process()).add(CheckId { place, generation }, due);
-        let tracker = Tracker::new(check.rules, now);
+        let tracker = Tracker::new(check.rules, now).of_known_backend(was_up);
         let (check, target) = (check.clone(), Arc::new(target));
         self.slots[place] =
             Some(Slot { generation, backend, check, tracker, runner, target, nth, did_not_run: false });
@@ -226,7 +233,7 @@ impl Fleet {
         // One that has left, and maybe another one in its place.
         let Some(slot) = slot.filter(|slot| slot.generation == id.generation) else { return Vec::new() };
         slot.tracker.on_result(now, &outcome);
-        let did_not_run = outcome.verdict == Verdict::NotRun;
+        let did_not_run = !outcome.verdict.has_run();
         let before = std::mem::replace(&mut slot.did_not_run, did_not_run);
         let pause = if did_not_run { slot.tracker.pause_after_not_run() } else { slot.tracker.pause() };
         let next = next_due(due, began, now, pause);
@@ -251,49 +258,6 @@ impl Fleet {
         }
         let report = CheckReport { at: Some(now), latency: Some(latency), ..report };
         backend.take_in(nth, report, outcome, before)
-    }
-}
-
-impl Backend {
-    /// Puts a result of its `nth` check where others see it.
-    fn take_in(&self, nth: usize, report: CheckReport, outcome: Outcome, before: Combined) -> Vec<News> {
-        let mut news = Vec::new();
-        let subject = || self.assignment.subject.clone();
-        let Outcome { verdict, said, warning, share: _, admin: _ } = outcome;
-        let mut shared = lock(&self.report);
-        (shared.passes, shared.is_assumed) = (self.combined.passes, self.combined.is_assumed);
-        if self.combined.passes != before.passes {
-            let (up, why) = (self.combined.passes, format!("{}: {said}", report.kind));
-            news.push(News::Changed { subject: subject(), up, why: why.clone() });
-            shared.remember(Change { at: report.at.unwrap_or(report.since), up, why });
-        }
-        if let Some(check) = shared.checks.get_mut(nth) {
-            if let Some(warning) = warning.as_deref().filter(|_| check.warning.is_none()) {
-                news.push(News::Warned { subject: subject(), warning: warning.to_owned() });
-            }
-            let not_run = check.not_run + u64::from(verdict == Verdict::NotRun);
-            let runs = check.runs + u64::from(verdict != Verdict::NotRun);
-            let failures = check.failures + u64::from(verdict == Verdict::Fail);
-            *check = CheckReport { said: Some(said), warning, runs, failures, not_run, ..report };
-        }
-        news
-    }
-}
-
-/// Of a check, with no result yet.
-fn fresh(slot: &Slot) -> CheckReport {
-    CheckReport {
-        kind: slot.check.kind.word(),
-        up: slot.tracker.is_up(),
-        contradictions: slot.tracker.contradictions(),
-        since: slot.tracker.since(),
-        said: None,
-        at: None,
-        latency: None,
-        warning: None,
-        runs: 0,
-        failures: 0,
-        not_run: 0,
     }
 }
 

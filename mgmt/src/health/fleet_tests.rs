@@ -249,6 +249,35 @@ fn before_the_first_result_the_nodes_lack_leaves_what_was_assumed() {
 }
 
 #[test]
+fn a_check_that_cannot_be_set_up_makes_no_backend_up_and_takes_none_down_that_was_found_up() {
+    for initial in ["up", "up-until-checked", "down-until-checked"] {
+        let text = format!(
+            "health = {{ check = \"tcp\", initial = \"{initial}\", fall = 1, rise = 1, warmup = \"0s\" }}"
+        );
+        let mut sim = Sim::new();
+        sim.follow(&text, &[11]);
+        sim.told();
+        sim.step(MILLI, Outcome::cannot_run("cannot read /nowhere/ca.pem: not found"));
+        let told = sim.told().pop().map(|(_, condition)| condition);
+        assert_eq!(told.unwrap_or_else(down), down(), "{initial}: nothing was ever found");
+        let due = sim.fleet.next().unwrap();
+        assert!(due - sim.now <= Duration::from_secs(1), "it is tried again");
+        sim.step(MILLI, Outcome::fail("connection refused"));
+        assert!(sim.told().is_empty(), "{initial}: a dead server");
+        sim.step(MILLI, Outcome::pass("connected"));
+        assert_eq!(sim.told(), [(11, Condition::default())], "{initial}");
+        // What was found holds, also where another check takes the place of the one that has found it.
+        sim.step(MILLI, Outcome::cannot_run("cannot read /nowhere/ca.pem: not found"));
+        assert!(sim.told().is_empty(), "{initial}");
+        for kind in ["ping", "udp"] {
+            sim.follow(&text.replace("tcp", kind).replace("down-until", "up-until"), &[11]);
+            sim.step(MILLI, Outcome::cannot_run("no address or port to send from"));
+            assert_eq!(sim.told(), [(11, Condition::default())], "{initial}, {kind}");
+        }
+    }
+}
+
+#[test]
 fn an_agents_state_weight_and_maintenance_are_three_things() {
     use crate::health::check::agent::heard;
 

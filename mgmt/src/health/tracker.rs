@@ -11,98 +11,16 @@
 //! A result that agrees with the state resets the count: with `retry` + 1 for `fall` and 1 for `rise` that is
 //! what Keepalived does, with `rise` and `fall` as they are what HAProxy does.
 
-use std::borrow::Cow;
+mod outcome;
+
 use std::time::{Duration, Instant};
+
+pub use outcome::{Admin, Outcome, Share, Verdict};
 
 use crate::config::health::{Initial, Rules};
 
 /// When a check that the node could not run is tried again, at the latest.
 const RUN_AGAIN: Duration = Duration::from_secs(1);
-
-/// What a check has found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// Whether it is a success.
-    pub verdict: Verdict,
-    /// What it wants the weight to be.
-    pub share: Share,
-    /// The administrative state that an agent asks for; `None`: the last one that it asked for holds.
-    pub admin: Option<Admin>,
-    /// In words: "connection refused".
-    pub said: Cow<'static, str>,
-    /// What will fail before long: "the certificate ends in 3 days".
-    pub warning: Option<Cow<'static, str>>,
-}
-
-impl Outcome {
-    /// A success.
-    #[must_use]
-    pub fn pass(said: impl Into<Cow<'static, str>>) -> Self {
-        Self { verdict: Verdict::Pass, share: Share::Unsaid, admin: None, said: said.into(), warning: None }
-    }
-
-    /// A failure.
-    #[must_use]
-    pub fn fail(said: impl Into<Cow<'static, str>>) -> Self {
-        Self { verdict: Verdict::Fail, share: Share::Unsaid, admin: None, said: said.into(), warning: None }
-    }
-
-    /// No result, because of the node itself: nothing is known of the backend, which keeps its state.
-    #[must_use]
-    pub fn not_run(why: impl std::fmt::Display) -> Self {
-        let said = format!("not checked, because of this node: {why}").into();
-        Self { verdict: Verdict::NotRun, share: Share::Unsaid, admin: None, said, warning: None }
-    }
-
-    /// Neither.
-    #[must_use]
-    pub fn no_news(said: impl Into<Cow<'static, str>>) -> Self {
-        Self { verdict: Verdict::NoNews, share: Share::Unsaid, admin: None, said: said.into(), warning: None }
-    }
-
-    /// The same, with a wish for the weight.
-    #[must_use]
-    pub fn with_share(self, share: Share) -> Self {
-        Self { share, ..self }
-    }
-}
-
-/// Success or failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// A success.
-    Pass,
-    /// A failure.
-    Fail,
-    /// Nothing that would change anything: an agent that is not there.
-    NoNews,
-    /// It could not be found out, because of the node: for want of descriptors, memory or ports.
-    NotRun,
-}
-
-/// An administrative state that an agent asks for, beside the weight and whether the backend is up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admin {
-    /// None.
-    Ready,
-    /// Weight 0, whatever weight the agent reports.
-    Drain,
-    /// Down, even where the agent reports that it is up.
-    Maintenance,
-}
-
-/// What a check wants the weight to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Share {
-    /// It does not say: what it said last holds.
-    Unsaid,
-    /// As configured.
-    Configured,
-    /// This.
-    Weight(u16),
-    /// So much of the configured one.
-    Percent(u16),
-}
 
 /// Where a check stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +53,11 @@ pub struct Tracker {
     admin: Admin,
     since: Instant,
     is_checked: bool,
+    has_run: bool,
+    /// It could not be set up, and has never run. Nothing would ever end an assumption that the server is well.
+    is_hindered: bool,
+    /// What it counts as then: what was known of the backend before.
+    without_run: bool,
 }
 
 impl Tracker {
@@ -155,7 +78,16 @@ impl Tracker {
             admin: Admin::Ready,
             since: now,
             is_checked: false,
+            has_run: false,
+            is_hindered: false,
+            without_run: false,
         }
+    }
+
+    /// The same, of a backend that other checks have found up.
+    #[must_use]
+    pub fn of_known_backend(self, is_up: bool) -> Self {
+        Self { without_run: is_up, ..self }
     }
 
     /// Goes on by other rules: what is known stays known, and counts go on.
@@ -172,11 +104,15 @@ impl Tracker {
         if let Some(admin) = outcome.admin {
             (self.admin, self.is_checked) = (admin, true);
         }
+        if outcome.verdict.has_run() {
+            (self.has_run, self.is_hindered) = (true, false);
+        }
         match outcome.verdict {
             Verdict::Pass => self.succeeded(),
             Verdict::Fail => self.failed(),
             Verdict::NoNews => self.tries = 0,
             Verdict::NotRun => {}
+            Verdict::CannotRun => self.is_hindered = !self.has_run,
         }
         if self.is_up() == was_up {
             return None;
@@ -221,6 +157,9 @@ impl Tracker {
 
     /// The same, with maintenance left out.
     fn is_found_up(&self) -> bool {
+        if self.is_hindered {
+            return self.without_run;
+        }
         match self.state {
             State::Unchecked { counts_as_up } => counts_as_up,
             State::Up { .. } => true,

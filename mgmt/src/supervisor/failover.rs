@@ -163,7 +163,7 @@ impl Supervisor {
 }
 
 pub(super) fn new_watch() -> Watch {
-    Watch::new(crate::health::check::script::Launcher::own())
+    Watch::new(crate::launcher::Launcher::own())
 }
 
 fn report(config: &Vrrp, incident: Incident) {

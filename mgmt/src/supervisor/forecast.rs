@@ -6,7 +6,7 @@ use dataplane::snapshot::{CAPACITY, Fate};
 use dataplane::types::Protocol;
 
 use super::Supervisor;
-use super::requests::must_run;
+use super::disk::Found;
 use crate::api::request::{ConfigText, Refusal};
 use crate::api::view;
 use crate::compile::{Facts, Tight, moved, tight};
@@ -19,9 +19,9 @@ const BYTES_PER_FLOW: u64 = 86;
 
 impl Supervisor {
     /// Answers whether the file is right, what it would change, and what that would mean. Nothing is changed.
-    pub(super) fn plan(&self, text: &ConfigText) -> Result<view::Planned, Refusal> {
+    pub(super) fn plan(&self, text: &ConfigText, checks: Found) -> Result<view::Planned, Refusal> {
         let (config, diagnostics) = self.read(text)?;
-        must_run(&text.name, &config)?;
+        checks?;
         let plan = plan::plan(&self.config, &config);
         let forecast = Some(self.forecast(&config, &plan));
         let config_generation = self.config_generation;

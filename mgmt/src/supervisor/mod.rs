@@ -81,7 +81,6 @@ use crate::net::{Change, Groups, NetError, Netlink, Resolver};
 use crate::pulse::Beat;
 use crate::systemd::Manager;
 use announce::Due;
-use disk::Done;
 use interfaces::Occasion;
 use watched::Watched;
 
@@ -226,14 +225,6 @@ impl Supervisor {
                     self.leave();
                 }
             }
-        }
-    }
-
-    async fn go_on(&mut self, done: Done) {
-        match done {
-            Done::Read(read) => self.reload_with(read).await,
-            Done::Saved(saved) => self.was_saved(*saved),
-            Done::Recorded(written) => transaction::recorded(&written),
         }
     }
 

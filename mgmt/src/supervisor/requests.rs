@@ -2,33 +2,64 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dataplane::SteeringError;
 use tokio::sync::oneshot;
 
 use super::Supervisor;
-use super::disk::Done;
+use super::disk::{Done, Found, May};
 use crate::api::request::{ConfigText, Refusal, Reply, Request};
 use crate::api::view;
 use crate::compile::{Served, is_behind_a_router, shared_addresses, tunnel_source};
-use crate::config::{self, Config, Diagnostic, Errors, Forwarding};
+use crate::config::{self, Config, Diagnostic, Errors, Forwarding, Machine, OwnAddresses};
 use crate::files;
-use crate::health::check::examine::{For, examine};
+use crate::health::check::examine::{For, examine, needs_files};
 use crate::history::Caller;
 use crate::net::own_addresses;
 
-/// Whether a configuration is refused because checks of it cannot run here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Checks {
-    /// It is: files of TLS cannot be used, or a script's user is missing.
-    MustRun,
-    /// It is not. A rollback is for emergencies, and such checks leave their backends as they are.
-    MayNotRun,
+/// A configuration, with what was found of its checks.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) text: ConfigText,
+    pub(super) found: Found,
+    pub(super) then: Then,
 }
 
-/// Refuses a configuration whose checks cannot run here.
-pub(super) fn must_run(name: &str, config: &Config) -> Result<(), Refusal> {
-    let findings = examine(config, For::ThisDaemon);
+/// What a configuration is examined for.
+#[derive(Debug)]
+pub(super) enum Then {
+    Check(Reply<view::Checked>),
+    Plan(Reply<view::Planned>),
+    Apply(Option<Duration>, Caller, Reply<view::Planned>),
+    /// By whom, and where the answer goes; the log, for SIGHUP.
+    Reload((Caller, &'static str), Option<Reply<view::Planned>>),
+}
+
+impl Then {
+    fn refuse(self, refusal: Refusal) {
+        match self {
+            Self::Check(to) => reply(to, Err(refusal)),
+            Self::Plan(to) | Self::Apply(_, _, to) => reply(to, Err(refusal)),
+            Self::Reload(_, to) => answer_reload(to, Err(refusal)),
+        }
+    }
+}
+
+/// Refuses a configuration whose checks cannot run here: files of TLS cannot be used, or a script's user is missing. Takes as
+/// long as their disks do. A text that is no configuration is refused elsewhere.
+fn must_run(
+    ConfigText { name, text }: &ConfigText,
+    (machine, own): (&Machine, &OwnAddresses),
+    may: May,
+) -> Found {
+    let Ok((config, _)) = config::load_str_on(name, text, machine, own) else { return Ok(()) };
+    if may == May::NotRead {
+        let hung =
+            "earlier examinations of files that checks name have not ended: their disk or server hangs";
+        return if needs_files(&config) { Err(Refusal::failed(hung)) } else { Ok(()) };
+    }
+    let findings = examine(&config, For::ThisDaemon);
     if findings.is_empty() { Ok(()) } else { Err(Refusal::invalid(name, Errors(findings))) }
 }
 
@@ -64,19 +95,16 @@ impl Supervisor {
                 let answer = self.capture(&query);
                 reply(to, answer);
             }
-            Request::Check(text, to) => reply(to, self.check(&text)),
-            Request::Plan(text, to) => reply(to, self.plan(&text)),
-            Request::Apply(text, confirm, caller, to) => {
-                let answer = self.apply(&text, confirm, (caller, "apply"), Checks::MustRun).await;
-                reply(to, answer);
-            }
+            Request::Check(text, to) => self.examine(text, Then::Check(to)),
+            Request::Plan(text, to) => self.examine(text, Then::Plan(to)),
+            Request::Apply(text, confirm, caller, to) => self.examine(text, Then::Apply(confirm, caller, to)),
             Request::Reload(caller, to) => self.reload(caller, Some(to)),
             Request::Confirm(caller, to) => reply(to, self.confirm(caller)),
             Request::Rollback(number, caller, to) => {
                 let answer = self.rollback(number, caller).await;
                 reply(to, answer);
             }
-            Request::History(to) => reply(to, Ok(self.history())),
+            Request::History(to) => self.answer_history(to),
             Request::Text(number, to) => reply(to, self.history_text(number)),
             Request::SetBackend(which, change, to) => self.set_backend(&which, change, to),
             Request::Persistence(service, to) => reply(to, self.persistence(service.as_deref())),
@@ -98,9 +126,35 @@ impl Supervisor {
         read.map_err(|errors| Refusal::invalid(name, errors))
     }
 
-    fn check(&self, text: &ConfigText) -> Result<view::Checked, Refusal> {
+    /// Has the files of a configuration's checks read before it goes on with it.
+    fn examine(&mut self, text: ConfigText, then: Then) {
+        if let Err(busy) = self.disk.has_room() {
+            return then.refuse(Refusal::failed(format!("{} is not examined: {busy}", text.name)));
+        }
+        let (machine, own) = (self.machine.clone(), own_addresses(self.netlink.state()));
+        let examined = text.clone();
+        let found = move |may| must_run(&examined, (&machine, &own), may);
+        self.disk.examine(found, |found| Examined { text, found, then });
+    }
+
+    pub(super) async fn examined(&mut self, Examined { text, found, then }: Examined) {
+        match then {
+            Then::Check(to) => reply(to, self.check(&text, found)),
+            Then::Plan(to) => reply(to, self.plan(&text, found)),
+            Then::Apply(confirm, caller, to) => {
+                let answer = self.apply(&text, confirm, (caller, "apply"), found).await;
+                reply(to, answer);
+            }
+            Then::Reload(by, to) => {
+                let answer = self.apply(&text, None, by, found).await;
+                answer_reload(to, answer);
+            }
+        }
+    }
+
+    fn check(&self, text: &ConfigText, checks: Found) -> Result<view::Checked, Refusal> {
         let (config, diagnostics) = self.read(text)?;
-        must_run(&text.name, &config)?;
+        checks?;
         let backends = config.services.iter().map(|service| service.backends.len()).sum();
         Ok(view::Checked { services: config.services.len(), backends, diagnostics })
     }
@@ -182,14 +236,13 @@ impl Supervisor {
         self.disk.run(move || Done::Read(Read { text: files::configuration(&file), by: (caller, how), to }));
     }
 
-    /// What was read is put in force.
-    pub(super) async fn reload_with(&mut self, Read { text, by, to }: Read) {
-        let name = self.file.display().to_string();
-        let answer = match text {
-            Ok(text) => self.apply(&ConfigText { name, text }, None, by, Checks::MustRun).await,
-            Err(errors) => Err(Refusal::invalid(&name, errors)),
-        };
-        answer_reload(to, answer);
+    /// What was read is put in force, once its checks are examined.
+    pub(super) fn examine_read(&mut self, Read { text, by, to }: Read) {
+        let (name, then) = (self.file.display().to_string(), Then::Reload(by, to));
+        match text {
+            Ok(text) => self.examine(ConfigText { name, text }, then),
+            Err(errors) => then.refuse(Refusal::invalid(&name, errors)),
+        }
     }
 }
 

@@ -22,9 +22,9 @@ use crate::config::{Config, Machine};
 use crate::events::Events;
 use crate::failover::Failover;
 use crate::failover::notify::Notifier;
-use crate::health::check::script::Launcher;
 use crate::health::engine::{self, Checks};
 use crate::inventory::Inventory;
+use crate::launcher::Launcher;
 use crate::log;
 use crate::net::bridges::refuse_foreign_ports;
 use crate::net::{BridgeError, Groups, Link, NetError, NetState, Netlink};
@@ -117,7 +117,7 @@ pub async fn start(
         vrrp_said: failover::Said::default(),
         bfd,
         watch: failover::new_watch(),
-        notifier: Notifier::default(),
+        notifier: Notifier::new(Launcher::own()),
         observed: observe::Observed::default(),
         side_way: side_way::SideWay::default(),
         compiler,

@@ -1,15 +1,18 @@
 //! A configuration as a transaction: put in force, confirmed or taken back, and remembered.
 
 use std::future;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::Supervisor;
-use super::disk::Done;
-use super::requests::{Checks, must_run};
-use crate::api::request::{ConfigText, Refusal};
+use super::disk::{Done, Found};
+use super::requests::reply;
+use crate::api::request::{ConfigText, Refusal, Reply};
 use crate::api::view;
 use crate::compile::conflicts;
 use crate::config::{self, Config};
+use crate::health::check::file::Watched;
 use crate::history::{Caller, Entry, History, Writing};
 
 /// What was put in force, and what waits to be confirmed.
@@ -21,7 +24,14 @@ pub(super) struct Transaction {
     /// The number of the one before.
     before: Option<u64>,
     pending: Option<Pending>,
+    /// Who has which name.
+    users: Arc<Watched>,
 }
+
+/// How long an answer waits for the names of users.
+const LOOK_UP: Duration = Duration::from_secs(2);
+/// What is read of them.
+const USERS: usize = 4 << 20;
 
 /// A configuration that is taken back unless it is confirmed.
 #[derive(Debug)]
@@ -41,7 +51,8 @@ impl Transaction {
         let is_same = last.is_some_and(|last| last.text == text);
         let (in_force, before) =
             (last.map_or(0, |last| last.number), latest.next().map(|entry| entry.number));
-        let mut transaction = Self { history, in_force, before, pending: None };
+        let users = Arc::new(Watched::up_to(Path::new("/etc/passwd"), USERS));
+        let mut transaction = Self { history, in_force, before, pending: None, users };
         if !is_same {
             let writing = transaction.record(Caller::default(), "start", ConfigText { name, text });
             recorded(&writing.write());
@@ -111,7 +122,7 @@ impl Supervisor {
         text: &ConfigText,
         confirm: Option<Duration>,
         (caller, how): (Caller, &str),
-        checks: Checks,
+        checks: Found,
     ) -> Result<view::Planned, Refusal> {
         self.transaction.refuse_while_pending()?;
         let mut planned = self.plan_without_forecast(text)?;
@@ -119,9 +130,7 @@ impl Supervisor {
             return Err(Refusal::needs_restart(&text.name, &planned.plan.needs_restart));
         }
         let (config, _) = self.read(text)?;
-        if checks == Checks::MustRun {
-            must_run(&text.name, &config)?;
-        }
+        checks?;
         let mut conflicts = conflicts(&config, self.netlink.state());
         conflicts.extend(self.hidden_tags(&config));
         if !conflicts.is_empty() {
@@ -193,7 +202,8 @@ impl Supervisor {
         let entry = self.transaction.history.get(number).ok_or_else(missing)?;
         let text = ConfigText { name: entry.name.clone(), text: entry.text.clone() };
         let how = format!("rollback to {number}");
-        self.apply(&text, None, (caller, &how), Checks::MayNotRun).await
+        // A rollback is for emergencies, and checks that cannot run leave their backends as they are.
+        self.apply(&text, None, (caller, &how), Ok(())).await
     }
 
     async fn put_back(&mut self, caller: Caller, why: &str) -> Result<view::Planned, Refusal> {
@@ -221,8 +231,20 @@ impl Supervisor {
         })
     }
 
-    pub(super) fn history(&self) -> Vec<view::Applied> {
-        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    /// With the names of users, if the disk has them soon.
+    pub(super) fn answer_history(&self, to: Reply<Vec<view::Applied>>) {
+        let (mut entries, users) = (self.history(), Arc::clone(&self.transaction.users));
+        tokio::spawn(async move {
+            let users = tokio::time::timeout(LOOK_UP, users.read()).await;
+            let users = users.ok().and_then(Result::ok).unwrap_or_default();
+            for entry in &mut entries {
+                entry.user = entry.uid.and_then(|uid| user_name(&users, uid));
+            }
+            reply(to, Ok(entries));
+        });
+    }
+
+    fn history(&self) -> Vec<view::Applied> {
         let Transaction { history, in_force, .. } = &self.transaction;
         let view = |entry: &Entry| {
             let is_in_force = entry.number == *in_force;
@@ -230,7 +252,7 @@ impl Supervisor {
                 number: entry.number,
                 at: humantime::format_rfc3339_seconds(entry.time()).to_string(),
                 uid: entry.by.uid,
-                user: entry.by.uid.and_then(|uid| user_name(&users, uid)),
+                user: None,
                 how: entry.how.clone(),
                 name: entry.name.clone(),
                 in_force: is_in_force,

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use dataplane::types::Port;
 use mgmt::config::health::Check;
 use mgmt::config::{Machine, load_str};
-use mgmt::health::check::script::{Context, Launcher};
+use mgmt::health::check::script::Context;
 use mgmt::health::check::{Runner, Target, Workshop};
 use mgmt::health::tracker::{Outcome, Verdict};
+use mgmt::launcher::Launcher;
 
 /// Beyond a check's own timeout, on a busy machine.
 const GRACE: Duration = Duration::from_millis(700);

@@ -39,9 +39,17 @@ fn a_status_decides() {
     assert_eq!(fails(&shell("exit 3", ""), 0), "exit status 3, wanted 0");
     assert_eq!(passes(&shell("exit 22", "dynamic = true"), 0), "exit status 22, weight 20");
     assert_eq!(fails(&shell("kill -9 $$", ""), 0), "ended by signal 9");
-    // Behind the launcher, which cannot say it better.
-    let said = fails("check = \"script\"\ncommand = [\"/nowhere/at-all\"]", 0);
-    assert!(["exit status 127, wanted 0", "cannot be started: not found"].contains(&&*said), "{said}");
+    // Not a status of the launcher's, which would be a weight.
+    for dynamic in [true, false] {
+        let keys = format!("check = \"script\"\ndynamic = {dynamic}\ncommand = [\"/nowhere/at-all\"]");
+        assert_eq!(fails(&keys, 0), "cannot be started: not found");
+    }
+}
+
+#[test]
+fn a_user_that_is_missing_is_the_nodes_fault() {
+    let outcome = check(&shell("exit 0", "user = \"no-such-user\""), 0);
+    assert_eq!(outcome.verdict, Verdict::CannotRun, "{outcome:?}");
 }
 
 #[test]

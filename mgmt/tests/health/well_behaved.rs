@@ -92,7 +92,7 @@ fn a_source_address_that_the_node_does_not_have_is_the_nodes_fault() {
         };
         let outcome = check(&format!("check = \"{kind}\"\nbind = \"192.0.2.1\"\n{keys}"), 1);
         let said = "not checked, because of this node: no address or port to send from";
-        assert_eq!((outcome.verdict, &*outcome.said), (Verdict::NotRun, said), "{kind}");
+        assert_eq!((outcome.verdict, &*outcome.said), (Verdict::CannotRun, said), "{kind}");
     }
 }
 
@@ -100,5 +100,5 @@ fn a_source_address_that_the_node_does_not_have_is_the_nodes_fault() {
 fn files_of_the_node_that_cannot_be_read_are_the_nodes_fault() {
     let outcome = check("check = \"https\"\nca = \"/nowhere/ca.pem\"", 1);
     let said = "not checked, because of this node: cannot read /nowhere/ca.pem: not found";
-    assert_eq!((outcome.verdict, &*outcome.said), (Verdict::NotRun, said));
+    assert_eq!((outcome.verdict, &*outcome.said), (Verdict::CannotRun, said));
 }

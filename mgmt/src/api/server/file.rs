@@ -31,6 +31,8 @@ pub(super) struct SocketFile {
     /// Device and number: another file in its place is another's.
     id: Option<(u64, u64)>,
     directory: Option<Directory>,
+    /// Whose it is beside its owner. Found at the start: later the disk of `/etc/group` may hang.
+    group: Option<u32>,
 }
 
 fn id(metadata: &Metadata) -> (u64, u64) {
@@ -38,11 +40,17 @@ fn id(metadata: &Metadata) -> (u64, u64) {
 }
 
 impl SocketFile {
-    /// Makes directory and file. `directory`: as it was before, if there was one.
-    pub(super) fn bind(
+    /// Makes directory and file.
+    pub(super) fn bind(path: &Path, rights: Rights) -> Result<(UnixListener, Self), BindError> {
+        let group = GROUPS.iter().find(|(whose, _)| *whose == rights);
+        Self::bind_for(path, rights, (None, group.and_then(|(_, name)| group_of(name))))
+    }
+
+    /// `directory`: as it was before, if there was one.
+    fn bind_for(
         path: &Path,
         rights: Rights,
-        directory: Option<Directory>,
+        (directory, group): (Option<Directory>, Option<u32>),
     ) -> Result<(UnixListener, Self), BindError> {
         let listen = |error| BindError::Listen { path: path.to_owned(), error };
         if let Some(dir) = path.parent() {
@@ -56,18 +64,17 @@ impl SocketFile {
             gid: metadata.gid(),
             mode: metadata.mode() & 0o7777,
         });
-        let file = Self { path: path.to_owned(), rights, id, directory };
+        let file = Self { path: path.to_owned(), rights, id, directory, group };
         // Connecting needs the right to write, which the usual umask leaves to the owner alone: the
         // file only ever opens up from here on.
         fs::set_permissions(path, Permissions::from_mode(MODE)).map_err(listen)?;
-        let group = GROUPS.iter().find(|(whose, _)| *whose == rights);
-        group.into_iter().for_each(|(_, name)| give_to_group(path, name));
+        group.into_iter().for_each(|group| give_to_group(path, group));
         Ok((listener, file))
     }
 
     /// The same once more, after it was removed.
     pub(super) fn bind_again(&self) -> Result<(UnixListener, Self), BindError> {
-        Self::bind(&self.path, self.rights, self.directory)
+        Self::bind_for(&self.path, self.rights, (self.directory, self.group))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -131,12 +138,14 @@ fn connect(path: &Path) -> io::Result<()> {
     socket.connect(&SockAddr::unix(path)?)
 }
 
-fn give_to_group(path: &Path, group: &str) {
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let Some(gid) = group_id(&groups, group) else { return };
-    if let Err(error) = chown(path, None, Some(gid)) {
-        tracing::warn!(%error, "the control socket stays closed to the group {group}");
+fn give_to_group(path: &Path, group: u32) {
+    if let Err(error) = chown(path, None, Some(group)) {
+        tracing::warn!(%error, group, "the control socket stays closed to its group");
     }
+}
+
+fn group_of(name: &str) -> Option<u32> {
+    group_id(&fs::read_to_string("/etc/group").unwrap_or_default(), name)
 }
 
 /// The number of a group, from the text of `/etc/group` (group(5)).

@@ -29,7 +29,7 @@ const MAX_LINE: usize = 1024;
 pub(super) async fn run(agent: &Agent, target: &Target) -> Result<Outcome, Outcome> {
     // An agent that is not there takes nothing back that it has said.
     let silent = |outcome: Outcome| match outcome.verdict {
-        Verdict::NotRun => outcome,
+        Verdict::NotRun | Verdict::CannotRun => outcome,
         Verdict::Pass | Verdict::Fail | Verdict::NoNews => {
             Outcome::no_news(format!("no agent: {}", outcome.said))
         }

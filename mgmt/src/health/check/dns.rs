@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::socket::{connect, datagrams, failed};
 use super::{Stage, Target};
 use crate::config::health::{Dns, Transport};
-use crate::health::tracker::{Outcome, Verdict};
+use crate::health::tracker::Outcome;
 
 /// The longest answer over TCP; over UDP none is longer either.
 const LARGEST: usize = 65_535;
@@ -97,7 +97,7 @@ async fn again(
     let outcome = tokio::time::timeout_at(deadline.into(), over_tcp(dns, query, target, &stage));
     match outcome.await {
         Ok(Ok(outcome)) => Ok(outcome),
-        Ok(Err(outcome)) if outcome.verdict == Verdict::NotRun => Err(outcome),
+        Ok(Err(outcome)) if !outcome.verdict.has_run() => Err(outcome),
         Ok(Err(outcome)) => Err(truncated(&outcome.said)),
         Err(_) => Err(truncated(&format!("timed out while {}", stage.0.get()))),
     }

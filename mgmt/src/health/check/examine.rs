@@ -2,14 +2,11 @@
 //! configuration is put in force, because a check that cannot run finds nothing out about its backend.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::Workshop;
-use super::script::{Context, Launcher, Prepared};
-use crate::bfd::board::Board;
-use crate::config::health::{Kind, Script, Tls};
+use super::script;
+use super::tls::{Files, Settings};
+use crate::config::health::{Check, Kind, Script};
 use crate::config::{Config, Diagnostic, Severity};
 
 /// Who asks.
@@ -21,10 +18,10 @@ pub enum For {
     AnyMachine,
 }
 
-/// One finding for each cause, with a service that has it.
+/// One finding for each cause, with a service that has it. Reads files, for as long as their disks take.
 #[must_use]
 pub fn examine(config: &Config, who: For) -> Vec<Diagnostic> {
-    let mut workshop = Workshop::new(Launcher::default(), Arc::new(Board::default()));
+    let mut settings = Settings::default();
     let (mut seen, mut known, mut findings) = (HashSet::new(), BTreeSet::new(), Vec::new());
     for service in &config.services {
         let mut last = None;
@@ -38,7 +35,7 @@ pub fn examine(config: &Config, who: For) -> Vec<Diagnostic> {
                 let Some(needs) = Needs::of(kind).filter(|needs| seen.insert(needs.clone())) else {
                     continue;
                 };
-                let Some((severity, why)) = workshop.hindrance(&needs, who) else { continue };
+                let Some((severity, why)) = needs.hindrance(&mut settings, who) else { continue };
                 if known.insert(why.clone()) {
                     let message = format!("service {}, check {}: {why}", service.name, kind.word());
                     findings.push(Diagnostic { severity, ..Diagnostic::error(message) });
@@ -49,11 +46,23 @@ pub fn examine(config: &Config, who: For) -> Vec<Diagnostic> {
     findings
 }
 
+/// Whether any check needs files, so that [`examine`] may take long.
+#[must_use]
+pub fn needs_files(config: &Config) -> bool {
+    let backends = config.services.iter().flat_map(|service| &service.backends);
+    let checks = backends.filter_map(|backend| backend.health.as_ref()).flat_map(|health| &health.checks);
+    let needs = |check: &Check| match Needs::of(&check.kind) {
+        Some(Needs::Tls(files)) => files.are_any(),
+        needs => needs.is_some(),
+    };
+    checks.into_iter().any(needs)
+}
+
 /// What a check needs of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Needs {
-    /// Whether certificates are verified, who is trusted, and what the check shows of itself.
-    Tls { verify: bool, ca: Option<PathBuf>, client: Option<(PathBuf, PathBuf)> },
+    /// Files of TLS.
+    Tls(Files),
     /// Whom a script runs as.
     User(Option<String>),
 }
@@ -66,27 +75,21 @@ impl Needs {
             Kind::Script(script) => return Some(Self::User(script.user.clone())),
             _ => None,
         };
-        let Tls { verify, ca, client, sni: _, warn_before: _ } = &**tls?;
-        Some(Self::Tls { verify: *verify, ca: ca.clone(), client: client.clone() })
+        Some(Self::Tls(Files::from(&**tls?)))
     }
-}
 
-impl Workshop {
-    fn hindrance(&mut self, needs: &Needs, who: For) -> Option<(Severity, String)> {
-        match needs {
-            Needs::Tls { verify, ca, client } => {
-                let (verify, ca, client) = (*verify, ca.clone(), client.clone());
-                let tls = Tls { verify, ca, client, sni: None, warn_before: Duration::ZERO };
-                let unusable = self.tls.client(&Arc::new(tls)).err()?;
+    fn hindrance(&self, settings: &mut Settings, who: For) -> Option<(Severity, String)> {
+        match self {
+            Self::Tls(files) => {
+                let unusable = settings.config(files).err()?;
                 let is_elsewhere = who == For::AnyMachine && unusable.is_out_of_reach;
                 Some((if is_elsewhere { Severity::Warning } else { Severity::Error }, unusable.why))
             }
             // Another machine has other users.
-            Needs::User(_) if who == For::AnyMachine => None,
-            Needs::User(user) => {
+            Self::User(_) if who == For::AnyMachine => None,
+            Self::User(user) => {
                 let script = Script { command: Vec::new(), dynamic: false, user: user.clone() };
-                let why = Prepared::new(&script, &Launcher::default(), Context::default()).err()?;
-                Some((Severity::Error, why))
+                Some((Severity::Error, script::hindrance(&script)?))
             }
         }
     }
@@ -97,15 +100,18 @@ mod tests {
     use super::*;
     use crate::config::{Machine, load_str};
 
-    fn findings(checks: &str, who: For) -> Vec<(Severity, String)> {
+    fn config(checks: &str) -> Config {
         let text = format!(
             "[[interface]]\nname = \"eth0\"\n[[service]]\nname = \"web\"\naddress = \"10.0.0.100\"\nport = 80\n\
              mode = \"router\"\n{checks}\n[[service.backend]]\naddress = \"10.0.1.11\"\n\
              [[service.backend]]\naddress = \"10.0.1.12\"\n"
         );
         let machine = Machine { cores: 2, hostname: "lb".to_owned(), ..Machine::default() };
-        let (config, _) = load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}"));
-        examine(&config, who).into_iter().map(|finding| (finding.severity, finding.message)).collect()
+        load_str("lb.toml", &text, &machine).unwrap_or_else(|errors| panic!("{errors}")).0
+    }
+
+    fn findings(checks: &str, who: For) -> Vec<(Severity, String)> {
+        examine(&config(checks), who).into_iter().map(|finding| (finding.severity, finding.message)).collect()
     }
 
     #[test]
@@ -123,6 +129,14 @@ mod tests {
             let [(Severity::Error, why)] = &findings(&empty, who)[..] else { panic!("{who:?}") };
             assert!(why.contains("empty.pem has no certificate"), "{why}");
         }
+        for (checks, needs) in [
+            (absent, true),
+            ("health = { check = \"https\" }", true),
+            ("health = { check = \"tcp\" }", false),
+        ] {
+            assert_eq!(needs_files(&config(checks)), needs, "{checks}");
+        }
+        assert!(!needs_files(&config("health = { check = \"https\", verify = false }")));
         let without = empty.replace("true", "false");
         assert_eq!(findings(&without, For::ThisDaemon), [], "no TLS is wanted");
         let script = "health = { check = \"script\", command = [\"/bin/true\"], user = \"no-such-user\" }";

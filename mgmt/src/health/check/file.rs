@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::socket::{of_the_node, words};
-use crate::files;
+use super::socket::{of_the_node, shortage, words};
+use crate::files::{self, aside};
 use crate::health::tracker::{Outcome, Share};
 
 /// More is not read.
@@ -13,10 +13,13 @@ const MAX: usize = 64;
 
 /// A file that is not there, or not to be read, is a failure: it is how an operator may report that a backend is down.
 fn cannot_read(error: &std::io::Error) -> Outcome {
-    match of_the_node(error) {
-        Some(why) => Outcome::not_run(why),
-        None => Outcome::fail(format!("cannot read the file: {}", words(error))),
-    }
+    of_the_node(error).unwrap_or_else(|| Outcome::fail(format!("cannot read the file: {}", words(error))))
+}
+
+/// Whether the node lacks what it needs to read any file.
+#[must_use]
+pub fn is_shortage(error: &std::io::Error) -> bool {
+    shortage(error).is_some()
 }
 
 /// A file that is read again and again. Files may be on a network: each reading has a thread of its own, and there is
@@ -24,6 +27,8 @@ fn cannot_read(error: &std::io::Error) -> Outcome {
 #[derive(Debug)]
 pub struct Watched {
     path: PathBuf,
+    /// Bytes that are read of it.
+    most: usize,
     is_under_way: Arc<AtomicBool>,
 }
 
@@ -31,7 +36,13 @@ impl Watched {
     /// Reads nothing yet.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), is_under_way: Arc::default() }
+        Self::up_to(path, MAX)
+    }
+
+    /// The same, of a longer file.
+    #[must_use]
+    pub fn up_to(path: &Path, most: usize) -> Self {
+        Self { path: path.to_owned(), most, is_under_way: Arc::default() }
     }
 
     /// The text as far as it matters.
@@ -42,13 +53,14 @@ impl Watched {
         if self.is_under_way.swap(true, Ordering::Relaxed) {
             return Err(std::io::Error::other("the last reading has not ended: its disk or server hangs"));
         }
-        let (path, ends) = (self.path.clone(), Arc::clone(&self.is_under_way));
+        let (path, most, ends) = (self.path.clone(), self.most, Arc::clone(&self.is_under_way));
         let reading = move || {
-            let read = files::read(&path, MAX);
+            let read = files::read(&path, most);
             ends.store(false, Ordering::Relaxed);
             read
         };
-        let bytes = tokio::task::spawn_blocking(reading).await.map_err(std::io::Error::other)??;
+        let bytes = aside("file", reading).inspect_err(|_| self.is_under_way.store(false, Ordering::Relaxed));
+        let bytes = bytes?.await.map_err(std::io::Error::other)??;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }

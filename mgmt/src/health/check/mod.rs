@@ -26,6 +26,7 @@ use super::tracker::Outcome;
 use super::ways::Way;
 use crate::bfd::board::Board;
 use crate::config::health::{Agent, Bind, Dns, Http, Kind, Smtp, Udp};
+use crate::launcher::Launcher;
 
 /// Whom a check asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,9 @@ impl Target {
         SocketAddr::new(self.address, self.port.0)
     }
 }
+
+const CONNECTING: &str = "connecting";
+const READING: &str = "reading its files";
 
 /// What a check is at, for who asks why it took too long.
 #[derive(Debug)]
@@ -68,11 +72,11 @@ pub enum Runner {
     /// See [`ping`].
     Ping,
     /// See [`http`].
-    Http(Arc<Http>, Option<tls::Client>),
+    Http(Arc<Http>, Option<tls::Shelved>),
     /// See [`script`].
     Script(Arc<script::Prepared>),
     /// See [`smtp`].
-    Smtp(Arc<Smtp>, Option<tls::Client>),
+    Smtp(Arc<Smtp>, Option<tls::Shelved>),
     /// See [`dns`].
     Dns(Arc<Dns>),
     /// See [`udp`].
@@ -83,7 +87,7 @@ pub enum Runner {
     Agent(Arc<Agent>),
     /// See [`bfd`].
     Bfd(Arc<bfd::Watcher>),
-    /// It cannot run, for this reason: a file of it cannot be read.
+    /// It cannot run, for this reason: a right is missing.
     Broken(Arc<str>),
 }
 
@@ -91,40 +95,38 @@ pub enum Runner {
 #[derive(Debug, Default)]
 pub struct Workshop {
     /// The settings of TLS, each made once for all backends.
-    tls: tls::Settings,
-    /// How programs are started as another user.
-    launcher: script::Launcher,
+    tls: tls::Store,
+    /// How programs are started.
+    launcher: Launcher,
     /// Where sessions of BFD are known.
     sessions: Arc<Board>,
 }
 
 impl Workshop {
-    /// `launcher`: see [`script::Launcher`]. `sessions`: where those of BFD are known.
+    /// `sessions`: where those of BFD are known.
     #[must_use]
-    pub fn new(launcher: script::Launcher, sessions: Arc<Board>) -> Self {
-        Self { tls: tls::Settings::default(), launcher, sessions }
+    pub fn new(launcher: Launcher, sessions: Arc<Board>) -> Self {
+        Self { tls: tls::Store::default(), launcher, sessions }
     }
 
-    /// Makes a check ready to run. Reads the files that it names.
+    /// Files that checks name may be others from now on.
+    pub fn begin(&mut self) {
+        self.tls.begin();
+    }
+
+    /// Makes a check ready to run. Waits for nothing: files that it names are read when it runs.
     pub fn runner(&mut self, kind: &Kind, script: script::Context) -> Runner {
-        let broken = |why: String| Runner::Broken(why.into());
         let mut client = |tls| self.tls.client(tls);
         match kind {
             Kind::Tcp => Runner::Tcp,
             Kind::Ping => Runner::Ping,
             Kind::Http(http) => Runner::Http(Arc::clone(http), None),
-            Kind::Https(http, tls) => match client(tls) {
-                Ok(tls) => Runner::Http(Arc::clone(http), Some(tls)),
-                Err(why) => broken(why.to_string()),
-            },
+            Kind::Https(http, tls) => Runner::Http(Arc::clone(http), Some(client(tls))),
             Kind::Script(written) => match script::Prepared::new(written, &self.launcher, script) {
                 Ok(prepared) => Runner::Script(Arc::new(prepared)),
-                Err(why) => broken(why),
+                Err(why) => Runner::Broken(why.into()),
             },
-            Kind::Smtp(smtp) => match smtp.starttls.as_ref().map(client).transpose() {
-                Ok(tls) => Runner::Smtp(Arc::clone(smtp), tls),
-                Err(why) => broken(why.to_string()),
-            },
+            Kind::Smtp(smtp) => Runner::Smtp(Arc::clone(smtp), smtp.starttls.as_ref().map(client)),
             Kind::Dns(dns) => Runner::Dns(Arc::clone(dns)),
             Kind::Udp(udp) => Runner::Udp(Arc::clone(udp)),
             Kind::File(path) => Runner::File(Arc::new(file::Watched::new(path))),
@@ -136,6 +138,15 @@ impl Workshop {
     }
 }
 
+/// TLS as a check has it, once its files are read.
+async fn client(tls: Option<&tls::Shelved>, stage: &Stage) -> Result<Option<tls::Client>, Outcome> {
+    let Some(tls) = tls else { return Ok(None) };
+    stage.is(READING);
+    let client = tls.client().await?;
+    stage.is(CONNECTING);
+    Ok(Some(client))
+}
+
 impl Runner {
     /// Whether it starts a process.
     #[must_use]
@@ -145,7 +156,7 @@ impl Runner {
 
     /// Runs it once. Dropped at its deadline, which closes what it has opened.
     pub async fn run(&self, target: &Target, timeout: Duration) -> Outcome {
-        let stage = Stage::at("connecting");
+        let stage = Stage::at(CONNECTING);
         match tokio::time::timeout(timeout, self.once(target, timeout, &stage)).await {
             Ok(Ok(outcome) | Err(outcome)) => outcome,
             Err(_) => self.too_long(stage.0.get(), timeout),
@@ -156,21 +167,28 @@ impl Runner {
         match self {
             Self::Tcp => tcp::run(target).await,
             Self::Ping => ping::run(target).await,
-            Self::Http(http, tls) => http::run(http, tls.as_ref(), target, stage).await,
+            Self::Http(http, tls) => {
+                http::run(http, client(tls.as_ref(), stage).await?.as_ref(), target, stage).await
+            }
             Self::Script(script) => Ok(script.run(target, timeout).await),
-            Self::Smtp(smtp, tls) => smtp::run(smtp, tls.as_ref(), target, stage).await,
+            Self::Smtp(smtp, tls) => {
+                smtp::run(smtp, client(tls.as_ref(), stage).await?.as_ref(), target, stage).await
+            }
             Self::Dns(dns) => dns::run(dns, target, timeout, stage).await,
             Self::Udp(udp) => udp::run(udp, target, timeout).await,
             Self::File(file) => file::run(file).await,
             Self::Agent(agent) => agent::run(agent, target).await,
             Self::Bfd(watcher) => Ok(watcher.run(target).await),
-            Self::Broken(why) => Err(Outcome::not_run(why)),
+            Self::Broken(why) => Err(Outcome::cannot_run(why)),
         }
     }
 
     fn too_long(&self, stage: &'static str, timeout: Duration) -> Outcome {
         let time = humantime::format_duration(timeout);
         match self {
+            _ if stage == READING => Outcome::cannot_run(format!(
+                "its files of TLS were not read within {time}: their disk or server hangs"
+            )),
             Self::Ping => Outcome::fail(format!("no echo reply within {time}")),
             Self::Script(_) => Outcome::fail(format!("killed after {time}")),
             Self::File(_) => Outcome::fail(format!("the file was not read within {time}")),

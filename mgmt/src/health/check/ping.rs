@@ -7,7 +7,7 @@ use socket2::{Protocol, Type};
 use tokio::net::UdpSocket;
 
 use super::Target;
-use super::socket::{failed, open};
+use super::socket::{failed, not_opened, open};
 use crate::health::tracker::Outcome;
 use crate::net::frame::checksum;
 
@@ -26,7 +26,7 @@ pub(super) async fn run(target: &Target) -> Result<Outcome, Outcome> {
         // To tokio, a raw socket is as good as one for datagrams: both send and receive whole packets.
         UdpSocket::from_std(open(target, Type::RAW, protocol)?.into())
     };
-    let socket = socket().map_err(failed)?;
+    let socket = socket().map_err(|error| not_opened(target, error))?;
     // Connected: the kernel hands over what comes from this host alone.
     socket.connect((target.address, 0)).await.map_err(failed)?;
     socket.send(&request(target.address, number)).await.map_err(failed)?;

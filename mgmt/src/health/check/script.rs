@@ -1,14 +1,8 @@
 //! A program ends with status 0. It is started without a shell, in a process group of its own, as an
-//! unprivileged user; at its deadline the whole group is killed.
-//!
-//! The daemon holds much memory, of which `fork` would copy the page tables, and the frames of AF_XDP with
-//! them. `posix_spawn` does not, but cannot change the user: so the daemon's own program is started,
-//! which changes the user and becomes the script ([`become_script`]).
+//! unprivileged user, by the [`Launcher`]; at its deadline the whole group is killed.
 
-use std::ffi::OsString;
 use std::net::IpAddr;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -20,24 +14,11 @@ use super::Target;
 use super::socket::{of_the_node, words};
 use crate::config::health::Script;
 use crate::health::tracker::{Outcome, Share, Verdict};
+use crate::launcher::{Launcher, NotBegun, begun, user_is_there};
 
-/// The daemon's hidden argument, followed by `UID:GID`, the program and its arguments.
-pub const BECOME: &str = "--become";
 /// Whoever nobody else is.
 const UNPRIVILEGED: &str = "nobody";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// The program that can [`become_script`]; without one, as in tests, `fork` has to do.
-#[derive(Debug, Clone, Default)]
-pub struct Launcher(pub Option<PathBuf>);
-
-impl Launcher {
-    /// The program that this is, under whatever name it was started.
-    #[must_use]
-    pub fn own() -> Self {
-        Self(Some(PathBuf::from("/proc/self/exe")))
-    }
-}
 
 /// What a script may want to know of its check.
 #[derive(Debug, Clone, Default)]
@@ -51,40 +32,44 @@ pub struct Context {
 pub struct Prepared {
     command: Vec<String>,
     dynamic: bool,
-    user: Option<User>,
-    launcher: Option<PathBuf>,
+    user: Option<String>,
+    launcher: Launcher,
     context: Context,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct User {
-    uid: u32,
-    gid: u32,
+/// Whom a script runs as, by name; `None`: as the daemon, which is not root.
+fn user(script: &Script) -> Result<Option<String>, String> {
+    let is_root = rustix::process::geteuid().is_root();
+    match (&script.user, is_root) {
+        (None, false) => Ok(None),
+        (Some(name), false) => Err(format!("only root can run a script as {name}")),
+        (name, true) => Ok(Some(name.as_deref().unwrap_or(UNPRIVILEGED).to_owned())),
+    }
+}
+
+/// What keeps a script from running here. Reads `/etc/passwd`.
+pub(super) fn hindrance(script: &Script) -> Option<String> {
+    let is_there = |user: Option<String>| user.as_deref().map_or(Ok(()), user_is_there);
+    user(script).and_then(is_there).err()
 }
 
 impl Prepared {
-    /// Looks the user up.
+    /// The user is looked up at each run, by the process that becomes the script: a disk that hangs must not stop a
+    /// thread of the daemon.
     pub fn new(script: &Script, launcher: &Launcher, context: Context) -> Result<Self, String> {
-        let is_root = rustix::process::geteuid().is_root();
-        let user = match (&script.user, is_root) {
-            (None, false) => None,
-            (Some(name), false) => return Err(format!("only root can run a script as {name}")),
-            (name, true) => Some(look_up(name.as_deref().unwrap_or(UNPRIVILEGED))?),
-        };
         let (command, dynamic) = (script.command.clone(), script.dynamic);
-        Ok(Self { command, dynamic, user, launcher: launcher.0.clone(), context })
+        Ok(Self { command, dynamic, user: user(script)?, launcher: launcher.clone(), context })
     }
 
     pub(super) async fn run(&self, target: &Target, timeout: Duration) -> Outcome {
-        let child = self.command(target, timeout).and_then(|mut command| command.spawn());
-        let mut group = match child {
-            Ok(child) => Group(child),
-            Err(error) => {
-                return match of_the_node(&error) {
-                    Some(why) => Outcome::not_run(why),
-                    None => Outcome::fail(format!("cannot be started: {}", words(&error))),
-                };
-            }
+        let started = async {
+            let mut group = Group(self.command(target, timeout)?.spawn()?);
+            begun(&mut group.0).await?;
+            Ok::<_, NotBegun>(group)
+        };
+        let mut group = match started.await {
+            Ok(group) => group,
+            Err(why) => return not_begun(&why),
         };
         match group.0.wait().await {
             Ok(status) => self.ended(status),
@@ -92,38 +77,23 @@ impl Prepared {
         }
     }
 
-    /// Whether it ends with status 0 in time, outside of any check.
-    pub async fn passes(&self, timeout: Duration) -> bool {
+    /// What it finds outside of any check.
+    pub async fn verdict(&self, timeout: Duration) -> Verdict {
         let nobody = Target { address: IpAddr::from([0; 4]), port: Port(0), bind: None, way: None };
         let outcome = tokio::time::timeout(timeout, self.run(&nobody, timeout)).await;
-        outcome.is_ok_and(|outcome| outcome.verdict == Verdict::Pass)
+        outcome.map_or(Verdict::Fail, |outcome| outcome.verdict)
     }
 
-    fn command(&self, target: &Target, timeout: Duration) -> std::io::Result<Command> {
-        let (program, arguments) = self.command.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
-        let mut command = match (&self.launcher, self.user) {
-            (Some(launcher), Some(User { uid, gid })) => {
-                let mut command = Command::new(launcher);
-                command.arg(BECOME).arg(format!("{uid}:{gid}")).arg(program).args(arguments);
-                command
-            }
-            (None, Some(User { uid, gid })) => {
-                let mut command = Command::new(program);
-                command.args(arguments).uid(uid).gid(gid);
-                command
-            }
-            (Some(_) | None, None) => {
-                let mut command = Command::new(program);
-                command.args(arguments);
-                command
-            }
-        };
+    fn command(&self, target: &Target, timeout: Duration) -> Result<Command, NotBegun> {
+        let nothing = || std::io::Error::from(std::io::ErrorKind::InvalidInput);
+        let (program, arguments) = self.command.split_first().ok_or_else(nothing)?;
+        let mut command = self.launcher.command(self.user.as_deref(), program, arguments)?;
         command.env_clear().env("PATH", PATH);
         command.env("PENSTOCK_SERVICE", &self.context.service);
         command.env("PENSTOCK_ADDRESS", target.address.to_string());
         command.env("PENSTOCK_PORT", target.port.to_string());
         command.env("PENSTOCK_TIMEOUT", timeout.as_secs_f64().to_string());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         command.process_group(0);
         Ok(command)
     }
@@ -157,25 +127,14 @@ impl Drop for Group {
     }
 }
 
-fn look_up(name: &str) -> Result<User, String> {
-    let text = std::fs::read_to_string("/etc/passwd").map_err(|error| format!("/etc/passwd: {error}"))?;
-    user_in(&text, name).ok_or_else(|| format!("there is no user {name:?} in /etc/passwd"))
-}
-
-fn user_in(passwd: &str, name: &str) -> Option<User> {
-    let line = passwd.lines().find(|line| line.split(':').next() == Some(name))?;
-    let mut numbers = line.split(':').skip(2).map(str::parse);
-    Some(User { uid: numbers.next()?.ok()?, gid: numbers.next()?.ok()? })
-}
-
-/// Becomes the script if the arguments, the program's own name left out, ask for that; comes back where it cannot.
-#[must_use]
-pub fn become_script(arguments: &[OsString]) -> Option<std::io::Error> {
-    let [asked, user, program, arguments @ ..] = arguments else { return None };
-    let (uid, gid) = user.to_str().filter(|_| asked == BECOME)?.split_once(':')?;
-    let (uid, gid) = (uid.parse().ok()?, gid.parse().ok()?);
-    // Gives the groups of whoever started it away, too.
-    Some(std::process::Command::new(program).args(arguments).uid(uid).gid(gid).exec())
+/// Why a script did not begin: by what the node lacks, or by the script itself.
+fn not_begun(why: &NotBegun) -> Outcome {
+    match why {
+        NotBegun::Kernel(error) => of_the_node(error)
+            .unwrap_or_else(|| Outcome::fail(format!("cannot be started: {}", words(error)))),
+        NotBegun::User(why) => Outcome::cannot_run(why),
+        NotBegun::Launcher => Outcome::not_run(why),
+    }
 }
 
 #[cfg(test)]
@@ -184,7 +143,7 @@ mod tests {
 
     fn prepared(dynamic: bool) -> Prepared {
         let context = Context::default();
-        Prepared { command: Vec::new(), dynamic, user: None, launcher: None, context }
+        Prepared { command: Vec::new(), dynamic, user: None, launcher: Launcher::default(), context }
     }
 
     #[test]
@@ -203,17 +162,15 @@ mod tests {
     }
 
     #[test]
-    fn users_are_found_by_their_whole_name() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nnobody2:x:7:8::/:\nnobody:x:65534:65533::/:\n";
-        assert_eq!(user_in(passwd, "nobody"), Some(User { uid: 65534, gid: 65533 }));
-        assert_eq!(user_in(passwd, "no"), None);
-    }
-
-    #[test]
-    fn only_its_own_words_make_the_daemon_another_program() {
-        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert!(become_script(&words("--config penstock.toml")).is_none());
-        assert!(become_script(&words("--become nobody /bin/true")).is_none());
-        assert!(become_script(&words("--become 0:0 /nowhere/at-all")).is_some());
+    fn a_lack_of_processes_is_no_word_of_the_script() {
+        let verdict = |errno| not_begun(&std::io::Error::from_raw_os_error(errno).into()).verdict;
+        for errno in [libc::EAGAIN, libc::ENFILE, libc::EMFILE, libc::ENOMEM] {
+            assert_eq!(verdict(errno), Verdict::NotRun, "{errno}");
+        }
+        for errno in [libc::ENOENT, libc::EACCES, libc::ENOEXEC] {
+            assert_eq!(verdict(errno), Verdict::Fail, "{errno}");
+        }
+        assert_eq!(not_begun(&NotBegun::User(String::new())).verdict, Verdict::CannotRun);
+        assert_eq!(not_begun(&NotBegun::Launcher).verdict, Verdict::NotRun);
     }
 }

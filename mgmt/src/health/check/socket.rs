@@ -13,6 +13,8 @@ use crate::config::health::Bind;
 use crate::health::tracker::Outcome;
 use crate::health::ways::{MARK, Way, own_address};
 
+const NO_ADDRESS: &str = "no address or port to send from";
+
 /// A connection to the target. Closing it sends a reset: a box that checks thousands of servers would
 /// otherwise fill its own table, and theirs, with ended connections that linger.
 pub(super) async fn connect(target: &Target) -> Result<TcpStream, Outcome> {
@@ -21,14 +23,14 @@ pub(super) async fn connect(target: &Target) -> Result<TcpStream, Outcome> {
         socket.set_linger(Some(Duration::ZERO))?;
         Ok(TcpSocket::from_std_stream(socket.into()))
     };
-    let socket = open().map_err(failed)?;
+    let socket = open().map_err(|error| not_opened(target, error))?;
     socket.connect(target.socket_address()).await.map_err(failed)
 }
 
 /// A socket whose datagrams go to the target, and that hears from nobody else.
 pub(super) async fn datagrams(target: &Target) -> Result<UdpSocket, Outcome> {
     let open = || UdpSocket::from_std(open(target, Type::DGRAM, Protocol::UDP)?.into());
-    let socket = open().map_err(failed)?;
+    let socket = open().map_err(|error| not_opened(target, error))?;
     socket.connect(target.socket_address()).await.map_err(failed)?;
     Ok(socket)
 }
@@ -62,18 +64,37 @@ fn take(way: &Way, socket: &Socket, protocol: Protocol, vip: IpAddr) -> io::Resu
 
 /// What follows from an error of a socket, or of a file or a process that a check needs.
 pub(super) fn failed(error: io::Error) -> Outcome {
-    match of_the_node(&error) {
-        Some(why) => Outcome::not_run(why),
-        None => Outcome::fail(words(&error)),
+    of_the_node(&error).unwrap_or_else(|| Outcome::fail(words(&error)))
+}
+
+/// What follows from a socket that cannot be had. An address that the node lacks is no lack of ports.
+pub(super) fn not_opened(target: &Target, error: io::Error) -> Outcome {
+    match (&target.bind, error.raw_os_error()) {
+        (Some(Bind::Address(_)), Some(libc::EADDRNOTAVAIL)) => Outcome::cannot_run(NO_ADDRESS),
+        _ => failed(error),
     }
 }
 
-/// Why an error is the node's own and says nothing of the backend. A client's packets are forwarded nevertheless: they
+/// The outcome where an error is the node's own and says nothing of the backend. A client's packets are forwarded nevertheless: they
 /// need nothing that is missing.
 ///
 /// `ENETUNREACH`, `EHOSTUNREACH` and `ENETDOWN` are not among them. Without a route or a link the workers cannot reach the
 /// backend either, and flows must go elsewhere. ICMP errors from afar have these numbers, too, and `EACCES`.
-pub(super) fn of_the_node(error: &io::Error) -> Option<&'static str> {
+pub(super) fn of_the_node(error: &io::Error) -> Option<Outcome> {
+    if let Some(why) = shortage(error) {
+        return Some(Outcome::not_run(why));
+    }
+    Some(Outcome::cannot_run(match error.raw_os_error()? {
+        libc::ENODEV => "the interface to send from is missing",
+        // Netfilter's answer to what leaves and is dropped.
+        libc::EPERM => "a packet filter or a missing right forbids it",
+        libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT => "the kernel lacks the address family or the protocol",
+        _ => return None,
+    }))
+}
+
+/// What the node is short of, where that is what an error means. It passes by itself.
+pub(super) fn shortage(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {
         libc::EMFILE => "penstockd has too many open files (raise LimitNOFILE)",
         libc::ENFILE => "the system has too many open files (raise fs.file-max)",
@@ -81,14 +102,10 @@ pub(super) fn of_the_node(error: &io::Error) -> Option<&'static str> {
         libc::ENOMEM => "out of memory",
         // Of connect(2), and of fork and execve under RLIMIT_NPROC or a limit of the control group.
         libc::EAGAIN => "no free port or process",
-        libc::EADDRNOTAVAIL => "no address or port to send from",
+        libc::EADDRNOTAVAIL => NO_ADDRESS,
         libc::EADDRINUSE => "no free port at the address to send from",
-        libc::ENODEV => "the interface to send from is missing",
-        // Netfilter's answer to what leaves and is dropped.
-        libc::EPERM => "a packet filter or a missing right forbids it",
         // Epoll, with fs.epoll.max_user_watches.
         libc::ENOSPC => "no room to watch another socket",
-        libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT => "the kernel lacks the address family or the protocol",
         _ => return None,
     })
 }
@@ -144,12 +161,12 @@ mod tests {
             libc::EAGAIN,
             libc::EADDRNOTAVAIL,
             libc::EADDRINUSE,
-            libc::ENODEV,
-            libc::EPERM,
             libc::ENOSPC,
-            libc::EAFNOSUPPORT,
         ] {
             assert_eq!(verdict(errno), Verdict::NotRun, "{errno}");
+        }
+        for errno in [libc::ENODEV, libc::EPERM, libc::EAFNOSUPPORT] {
+            assert_eq!(verdict(errno), Verdict::CannotRun, "{errno}");
         }
         for errno in [
             libc::ECONNREFUSED,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Fleet;
 use crate::health::job::News;
-use crate::health::tracker::{Outcome, Verdict};
+use crate::health::tracker::Outcome;
 
 impl Fleet {
     /// What a result means for that; `before`: the run before came to nothing, too.
@@ -15,7 +15,7 @@ impl Fleet {
         before: bool,
         now: Instant,
     ) -> Option<News> {
-        if outcome.verdict != Verdict::NotRun {
+        if outcome.verdict.has_run() {
             return self.shortage.ran(before).then_some(News::AllRun);
         }
         let checks = self.shortage.did_not_run(before, now)?;

@@ -3,6 +3,7 @@
 mod certificate;
 mod files;
 mod provider;
+mod store;
 mod verifier;
 mod words;
 
@@ -21,9 +22,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::socket;
-use crate::config::health::Tls;
 use crate::health::tracker::Outcome;
 pub use files::Unusable;
+pub(super) use store::Store;
+pub use store::{Files, Shelved};
 use verifier::{Anything, Trusted, authorities};
 pub(super) use words::words_of;
 
@@ -35,25 +37,15 @@ pub struct Client {
     warn_before: Duration,
 }
 
-/// Settings that were made already, and the certificates that the system trusts: to read those for each of ten
-/// thousand backends would take a while.
+/// What settings are made with: the certificates that the system trusts, which take a while to read.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    made: Vec<(Arc<Tls>, Result<Client, Unusable>)>,
     system: Option<Arc<RootCertStore>>,
 }
 
 impl Settings {
-    pub(super) fn client(&mut self, tls: &Arc<Tls>) -> Result<Client, Unusable> {
-        if let Some((_, client)) = self.made.iter().find(|(other, _)| other == tls) {
-            return client.clone();
-        }
-        let client = self.make(tls);
-        self.made.push((Arc::clone(tls), client.clone()));
-        client
-    }
-
-    fn make(&mut self, tls: &Tls) -> Result<Client, Unusable> {
+    /// Reads files, for as long as their disk takes.
+    pub(super) fn config(&mut self, tls: &Files) -> Result<Arc<ClientConfig>, Unusable> {
         let unusable = |why: String| Unusable { is_out_of_reach: false, why };
         let (provider, verifier): (_, Arc<dyn ServerCertVerifier>) = match tls.verify {
             true => (&provider::VERIFYING, Arc::new(self.trusted(tls.ca.as_deref())?)),
@@ -71,7 +63,7 @@ impl Settings {
         };
         // A resumed session shows no certificate: one that has ended would go unnoticed.
         config.resumption = Resumption::disabled();
-        Ok(Client { config: Arc::new(config), sni: tls.sni.clone(), warn_before: tls.warn_before })
+        Ok(Arc::new(config))
     }
 
     fn trusted(&mut self, ca: Option<&Path>) -> Result<Trusted, Unusable> {
