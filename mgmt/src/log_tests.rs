@@ -24,14 +24,20 @@ fn start(queue: &Arc<Queue>, out: impl Into<std::os::fd::OwnedFd>) -> (Writer, A
 
 /// The reader of a test gives up instead of waiting for a line that never comes.
 fn read_until(stream: &mut UnixStream, end: &str) -> String {
+    let mut text = String::new();
+    read_while(stream, &mut text, |text| !text.contains(end));
+    text
+}
+
+/// Adds to `text`, of which a line may come in two pieces, while that is asked for.
+fn read_while(stream: &mut UnixStream, text: &mut String, is_needed: impl Fn(&str) -> bool) {
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let (mut text, mut buffer) = (String::new(), vec![0; 64 << 10]);
-    while !text.contains(end) {
+    let mut buffer = vec![0; 64 << 10];
+    while is_needed(text) {
         let length = stream.read(&mut buffer).expect("more of the log");
-        assert!(length > 0, "the log ended without {end:?}");
+        assert!(length > 0, "the log ended after {:?}", text.lines().last());
         text.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
     }
-    text
 }
 
 /// The sum of all reports of lost lines.
@@ -56,9 +62,7 @@ fn a_reader_that_stalls_delays_no_line_and_learns_how_many_it_has_missed() {
     assert!(read.starts_with("line 0 x"), "the oldest lines are kept");
     queue.put(b"and on\n");
     read += &read_until(&mut theirs, "and on\n");
-    while reported(&read) < lost {
-        read += &read_until(&mut theirs, "log lines were lost");
-    }
+    read_while(&mut theirs, &mut read, |read| reported(read) < lost);
     assert_eq!(reported(&read), lost);
     let kept = read.lines().filter(|line| line.starts_with("line ")).count() as u64;
     assert_eq!(kept + lost, 3 * LINES as u64);
