@@ -83,6 +83,8 @@ pub(crate) const FRAGMENTS_READY: usize = BATCH;
 
 /// Next hops without a known MAC address that one worker remembers, and keeps packets for.
 pub(crate) const UNRESOLVED: usize = 1024;
+/// Of these, next hops that no packet waits for, of flows that have begun.
+pub(crate) const UNRESOLVED_EXPECTED: usize = UNRESOLVED / 2;
 /// Packets that wait for one of them: a new one replaces the oldest.
 pub(crate) const UNRESOLVED_PER_NEXT_HOP: usize = 8;
 /// Packets that wait beside the first one of each next hop.

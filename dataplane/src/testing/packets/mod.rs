@@ -5,6 +5,7 @@ mod case;
 mod check;
 mod clashes;
 mod control;
+mod crowds;
 mod dsr;
 mod endings;
 mod foretold;
