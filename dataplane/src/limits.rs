@@ -53,6 +53,8 @@ pub const DESTINATIONS: usize = 1024;
 /// Control frames that wait between workers and the management thread, in each direction.
 /// Full: the frame is dropped and counted, nobody waits.
 pub const PUNT_QUEUE: usize = 1024;
+/// Of these, reports of neighbours and stations, which are repeated: frames have the rest for themselves.
+pub(crate) const PUNT_REPORTS: usize = PUNT_QUEUE / 2;
 
 /// Frames that one worker remembers of each reason for a drop, their beginnings, and how many of them it may take
 /// from one millisecond.

@@ -1,14 +1,16 @@
-//! More next hops than a worker remembers: what waits keeps its place.
+//! More next hops than a worker remembers: what waits keeps its place, and control frames theirs.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::way::Way;
 use super::*;
-use crate::limits::{BATCH, UNRESOLVED, UNRESOLVED_PACKETS};
+use crate::Punt;
+use crate::limits::{BATCH, PUNT_QUEUE, UNRESOLVED, UNRESOLVED_PACKETS};
 use crate::snapshot::{NextHop, Snapshot};
 use crate::testing::offer::How;
 use crate::tick::Tick;
+use crate::types::Mac;
 
 const START: Tick = Tick(1_000_000);
 
@@ -125,4 +127,53 @@ fn packets_that_wait_have_the_room_of_those_that_may_come() {
     rig.at(after(1001), None);
     assert_eq!(rig.dropped(DropReason::NeighbourMissing), 0);
     assert!(leaves(&mut rig, after(1002), 9000) && leaves(&mut rig, after(1002), 10_023));
+}
+
+fn control_frames_find_room(rig: &mut Rig) {
+    let vrrp = to_vip(Mode::Router, false).protocol(112).build();
+    for _ in 0..PUNT_QUEUE / 2 / BATCH {
+        batch(rig, after(2), ETH0, std::iter::repeat_n(vrrp.clone(), BATCH));
+    }
+    assert_eq!(rig.dropped(DropReason::PuntQueueFull), 0);
+    let frames = std::iter::from_fn(|| rig.punts.receive()).filter(|punt| matches!(punt, Punt::Frame(_)));
+    assert_eq!(frames.count(), PUNT_QUEUE / 2);
+}
+
+#[test]
+fn reports_of_next_hops_leave_room_for_control_frames() {
+    let mut rig = rig();
+    for first in all().step_by(BATCH) {
+        batch(&mut rig, START, ETH1, (first..first + 64).map(waits_for));
+    }
+    control_frames_find_room(&mut rig);
+    // What found no room is reported now.
+    let mut reported = 0;
+    for _ in 0..PUNT_QUEUE / BATCH {
+        rig.at(after(3), None);
+        reported += std::iter::from_fn(|| rig.punts.receive()).count();
+    }
+    assert_eq!(reported, UNRESOLVED - PUNT_QUEUE / 2);
+}
+
+#[test]
+fn reports_of_stations_and_moved_neighbours_leave_room_for_control_frames() {
+    let way = Way { how: How::Bridge, client_v6: false, server_v6: false };
+    let mut rig = Rig::new(way.snapshot());
+    let count = u16::try_from(PUNT_QUEUE).unwrap() + 8;
+    for number in 0..count {
+        let [high, low] = number.to_be_bytes();
+        let mut frame = way.ask().tcp(41_000, 80, ACK).build();
+        frame[6..12].copy_from_slice(&Mac([2, 0, 0, 9, high, low]).0);
+        rig.at(after(1), Some((ETH0, &frame)));
+    }
+    control_frames_find_room(&mut rig);
+
+    let way = Way { how: How::Router, client_v6: false, server_v6: false };
+    let mut rig = Rig::with_flows(way.snapshot(), 4096);
+    for number in 0..count {
+        let mut frame = way.ask().tcp(20_000 + number, 80, SYN).build();
+        frame[6..12].copy_from_slice(&[2, 0, 0, 0, 7, 7]);
+        rig.at(Tick(START.0 - 100_000 + u32::from(number) * 50), Some((ETH0, &frame)));
+    }
+    control_frames_find_room(&mut rig);
 }
