@@ -77,9 +77,16 @@ fn resumed(
     ethernet::redirect(packet.frame.bytes_mut(), next_hop.mac);
     let Some(bridge) = interface.bridge else { return Ok(next_hop.interface) };
     let (ethernet, payload) = Ethernet::new_checked(packet.frame.bytes())?;
-    // With the node's own source it comes from the node, and may go back to where its sender is.
-    let ingress = Some(packet.ingress).filter(|_| ethernet.source() != interface.mac);
+    let source = ethernet.source();
     let packet_length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+    let mut ports = context.snapshot.ports_of(bridge).filter_map(|port| context.snapshot.interface(port));
+    let is_own = ports.any(|port| port.mac == source);
+    if is_own {
+        // It has the MAC of the first port: behind which one its neighbour is was not known.
+        ethernet::readdress(packet.frame.bytes_mut(), &next_hop.mac, &interface.mac);
+    }
+    // What comes from the node may go back to where its sender is.
+    let ingress = Some(packet.ingress).filter(|_| !is_own);
     let headers = Headers { packet_length, ..Headers::NONE };
     behind_a_port(packet, context, &headers, (bridge, next_hop.mac), ingress)
 }

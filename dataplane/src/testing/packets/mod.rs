@@ -20,6 +20,7 @@ mod recorded;
 mod retire;
 mod router;
 mod shares;
+mod stations;
 mod tenure;
 mod trace;
 mod waits;
