@@ -11,7 +11,9 @@ use super::{Growth, Way, behind_a_port, bridge_of, fits, is_of_one_bridge};
 use crate::snapshot::{Backend, Forwarding, NextHop, Query};
 use crate::types::InterfaceId;
 use crate::unresolved::Missing;
-use crate::wire::ethernet::{self, Ethernet};
+use crate::wire::ethernet::{self, Ethernet, Payload, ethertype};
+use crate::wire::ipv4::Ipv4;
+use crate::wire::ipv6::{self, Ipv6};
 
 /// The way by a next hop whose MAC address is not known: the packet takes it like any other, and then waits where
 /// it would leave.
@@ -76,9 +78,7 @@ fn resumed(
     let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
     ethernet::redirect(packet.frame.bytes_mut(), next_hop.mac);
     let Some(bridge) = interface.bridge else { return Ok(next_hop.interface) };
-    let (ethernet, payload) = Ethernet::new_checked(packet.frame.bytes())?;
-    let source = ethernet.source();
-    let packet_length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+    let source = Ethernet::new_checked(packet.frame.bytes())?.0.source();
     let mut ports = context.snapshot.ports_of(bridge).filter_map(|port| context.snapshot.interface(port));
     let is_own = ports.any(|port| port.mac == source);
     if is_own {
@@ -87,6 +87,20 @@ fn resumed(
     }
     // What comes from the node may go back to where its sender is.
     let ingress = Some(packet.ingress).filter(|_| !is_own);
-    let headers = Headers { packet_length, ..Headers::NONE };
+    let headers = Headers { packet_length: packet_length(packet.frame.bytes())?, ..Headers::NONE };
     behind_a_port(packet, context, &headers, (bridge, next_hop.mac), ingress)
+}
+
+/// Length of the IP packet, without tags before it and padding behind it.
+fn packet_length(frame: &[u8]) -> Result<u16, DropReason> {
+    let Payload { ethertype, offset, .. } = ethernet::payload(frame)?;
+    let packet = frame.get(offset..).unwrap_or_default();
+    match ethertype {
+        ethertype::IPV4 => Ok(Ipv4::new_quoted(packet)?.0.total_length()),
+        ethertype::IPV6 => {
+            let fixed = u16::try_from(ipv6::LENGTH).unwrap_or(u16::MAX);
+            Ok(Ipv6::new_quoted(packet)?.0.payload_length().saturating_add(fixed))
+        }
+        _ => Ok(u16::try_from(packet.len()).unwrap_or(u16::MAX)),
+    }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::way::{BACKEND, Way, ways};
 use super::*;
 use crate::snapshot::{Fib, NextHop, Route, Snapshot};
-use crate::testing::offer::INLINE;
+use crate::testing::offer::{How, INLINE};
 use crate::testing::rig::{BRIDGE, ETH2, backend_address};
-use Protocol::Tcp;
+use crate::types::Mac;
+use Protocol::{Tcp, Udp};
 
 /// A network whose interfaces are the ports of one bridge that the node has addresses on.
 #[derive(Debug, Clone, Copy)]
@@ -105,6 +106,50 @@ fn what_has_waited_for_a_neighbour_on_a_bridge_leaves_as_where_it_is_known() {
             assert_eq!(waiting.receive(by, &[reply]), [], "{name}");
             network.resolve(&way, &mut waiting);
             assert_eq!(outline(waiting.receive(by, &[])), outline(expected), "{name}, the reply");
+        }
+    }
+}
+
+/// The MTU is that of the packet, whatever tags stand before it and whatever padding behind it.
+#[test]
+fn a_tagged_packet_as_long_as_the_mtu_waits_for_a_station_and_leaves() {
+    let tags: [&[(u16, u16)]; 3] = [&[], &[(0x8100, 77)], &[(0x88a8, 5), (0x8100, 77)]];
+    for (v6, tags) in [false, true].into_iter().flat_map(|v6| tags.map(|tags| (v6, tags))) {
+        for (length, is_learned) in [(1500, true), (1500, false), (1501, true), (1501, false)] {
+            let way = Way { how: How::Bridge, client_v6: v6, server_v6: v6 };
+            let mut snapshot = way.snapshot();
+            snapshot.interfaces[0].mtu = 9000;
+            snapshot.backends.iter_mut().flatten().for_each(|backend| backend.next_hop = None);
+            if !is_learned {
+                Arc::make_mut(&mut snapshot.stations).remove(&(INLINE, backend_mac(BACKEND)));
+            }
+            snapshot.interfaces[1].mtu = 9000;
+            let mut rig = Rig::new(snapshot);
+            let text = vec![7; length - if v6 { 48 } else { 28 }];
+            let datagram = |b: Build, s, d| b.udp(s, d).payload(&text).tags(tags);
+            let row = way.inward("a long datagram", Udp, Moves::OPENS, datagram);
+            let mut padded = row.frame.clone();
+            padded.extend([0; 4]);
+            assert_eq!(rig.receive(row.ingress, &[row.frame, padded]), [], "{tags:?}");
+            let mut next = Snapshot::clone(&rig.publisher.current());
+            let mac: Mac = backend_mac(BACKEND);
+            let hop = NextHop { interface: ETH1, mac };
+            next.fib = Arc::new(next.fib.amended([(ETH1, backend_address(BACKEND, v6), Some(hop))]));
+            next.interfaces[1].mtu = 1500;
+            next.generation += 1;
+            rig.publisher.publish(next);
+            let sent: Vec<_> = rig.receive(ETH0, &[]).into_iter().map(|(by, _)| by).collect();
+            let expected: &[InterfaceId] = match (length, is_learned) {
+                (1500, true) => &[ETH1, ETH1],
+                (1500, false) => &[ETH1, ETH2, ETH1, ETH2],
+                _ => &[],
+            };
+            let mut sent = sent;
+            sent.sort_unstable();
+            let mut expected = expected.to_vec();
+            expected.sort_unstable();
+            assert_eq!(sent, expected, "{length} {tags:?}");
+            assert_eq!(rig.dropped(DropReason::TooLong), if length == 1500 { 0 } else { 2 }, "{tags:?}");
         }
     }
 }
