@@ -20,9 +20,11 @@ pub struct Route {
 /// Where a route leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Nowhere through the data plane's interfaces: to the node itself, out of a foreign interface,
-    /// blackhole, unreachable or prohibit. It hides less specific routes.
+    /// Nowhere: blackhole, unreachable or prohibit. It hides less specific routes, and ends the look-up.
     Nowhere,
+    /// To the node itself or out of a foreign interface. It hides less specific routes, and is a route like any
+    /// other for a rule that suppresses short prefixes.
+    Foreign,
     /// The look-up goes on with the next rule (`throw` in ip-route(8)).
     Throw,
     /// To one next hop.
@@ -73,6 +75,7 @@ pub(super) type Towards = (InterfaceId, Option<IpAddr>);
 #[derive(Debug, Clone, Copy)]
 enum Lead {
     Nowhere,
+    Foreign,
     Throw,
     One(Towards),
     /// The place of the next hops in `Table::spreads`.
@@ -83,6 +86,7 @@ enum Lead {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found<'t> {
     Nowhere,
+    Foreign,
     Throw,
     One(Towards),
     Many(&'t Spread),
@@ -95,7 +99,7 @@ impl Found<'_> {
         match self {
             Self::One(towards) => Some(towards),
             Self::Many(spread) => spread.pick(hash),
-            Self::Nowhere | Self::Throw => None,
+            Self::Nowhere | Self::Foreign | Self::Throw => None,
         }
     }
 }
@@ -120,6 +124,7 @@ impl Table {
             .target
         {
             Target::Nowhere => Lead::Nowhere,
+            Target::Foreign => Lead::Foreign,
             Target::Throw => Lead::Throw,
             Target::One(path) => Lead::One((path.interface, path.gateway)),
             Target::Many(paths) => {
@@ -135,6 +140,7 @@ impl Table {
         self.lengths.iter().find_map(|(length, routes)| {
             let found = match *routes.get(&masked(destination, *length))? {
                 Lead::Nowhere => Found::Nowhere,
+                Lead::Foreign => Found::Foreign,
                 Lead::Throw => Found::Throw,
                 Lead::One(towards) => Found::One(towards),
                 Lead::Many(place) => self.spreads.get(place).map_or(Found::Nowhere, Found::Many),
@@ -148,7 +154,7 @@ impl Table {
         let single =
             self.lengths.iter().flat_map(|(_, routes)| routes.values()).filter_map(|lead| match lead {
                 Lead::One((interface, gateway)) => Some((*interface, (*gateway)?)),
-                Lead::Nowhere | Lead::Throw | Lead::Many(_) => None,
+                Lead::Nowhere | Lead::Foreign | Lead::Throw | Lead::Many(_) => None,
             });
         let many = self.spreads.iter().flat_map(|spread| &spread.all.0);
         single.chain(many.filter_map(|share| Some((share.towards.0, share.towards.1?))))

@@ -253,6 +253,29 @@ fn a_rule_refuses_or_suppresses_short_prefixes() {
     assert_eq!(path_of(&fib, &from_vip("10.0.0.7")).as_deref(), Some("10.0.0.7"));
 }
 
+/// As ip-rule(8) of a node whose main table has the default route of management.
+#[test]
+fn suppression_skips_foreign_routes_and_no_errors() {
+    let specific = Rule { action: RuleAction::LookUp { table: MAIN, suppress: Some(24) }, ..look_up(MAIN) };
+    let by = |target: Target, prefix: (&str, u8), destination: &str| {
+        let v4 = vec![look_up(LOCAL), specific, look_up(UPLINK)];
+        let routes = [
+            (MAIN, Route { target, ..route(prefix.0, prefix.1, None, None) }),
+            (UPLINK, route("0.0.0.0", 0, Some(ETH1), Some(R2))),
+        ];
+        path_of(&Fib::with_rules(Rules { v4, v6: Vec::new() }, routes, []), &from_vip(destination))
+    };
+    let (default, long) = (("0.0.0.0", 0), ("192.0.2.0", 25));
+    for short in [default, ("192.0.2.0", 24)] {
+        assert_eq!(by(Target::Foreign, short, "192.0.2.1").as_deref(), Some(R2));
+        assert_eq!(by(Target::Throw, short, "192.0.2.1").as_deref(), Some(R2));
+        assert_eq!(by(Target::Nowhere, short, "192.0.2.1"), None, "an error is final");
+    }
+    assert_eq!(by(Target::Foreign, long, "192.0.2.1"), None, "a longer prefix counts");
+    assert_eq!(by(Target::Foreign, long, "192.0.2.129").as_deref(), Some(R2));
+    assert_eq!(by(Target::Nowhere, long, "192.0.2.1"), None);
+}
+
 #[test]
 fn a_table_may_spread_and_the_other_family_has_rules_of_its_own() {
     let v4 = vec![Rule { from: prefix("10.0.0.100/32"), ..look_up(1) }];
