@@ -3,10 +3,26 @@
 use std::net::IpAddr;
 
 use super::Missing;
+use crate::limits::UNRESOLVED;
 use crate::mem::KeyedHash;
+use crate::snapshot::NextHop;
+use crate::types::{InterfaceId, Mac};
 
 /// No slot.
 pub(super) const NONE: u16 = u16::MAX;
+
+/// The next hops that packets leave by which wait, by slot.
+pub(super) static NEXT_HOPS: [NextHop; UNRESOLVED] = {
+    let mut all = [NextHop { interface: InterfaceId::NOWHERE, mac: Mac([0; 6]) }; UNRESOLVED];
+    let mut slot = 0;
+    while slot < UNRESOLVED {
+        #[expect(clippy::cast_possible_truncation, reason = "limits.rs says that it fits")]
+        let number = slot as u16;
+        all[slot].interface = InterfaceId::unresolved(number);
+        slot += 1;
+    }
+    all
+};
 
 /// What a next hop is remembered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,7 @@
 //! Its slot is the first that makes way, and it displaces no next hop that packets wait for.
 
 mod index;
+mod reports;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -20,12 +21,12 @@ use std::net::IpAddr;
 use crate::io::Frame;
 use crate::limits::{
     BATCH, SPARES, UNRESOLVED, UNRESOLVED_EXPECTED, UNRESOLVED_MORE, UNRESOLVED_PACKETS,
-    UNRESOLVED_PER_NEXT_HOP, UNRESOLVED_REPORTS,
+    UNRESOLVED_PER_NEXT_HOP,
 };
 use crate::snapshot::{Neighbours, NextHop};
 use crate::tick::Tick;
-use crate::types::{InterfaceId, Mac};
-use index::{Index, Kind, NONE};
+use crate::types::InterfaceId;
+use index::{Index, Kind, NEXT_HOPS, NONE};
 
 /// How long a packet waits at most, in milliseconds. The kernel gives up after three requests, a second apart.
 pub(crate) const DEADLINE: u32 = 2000;
@@ -33,8 +34,6 @@ pub(crate) const DEADLINE: u32 = 2000;
 pub(crate) const REPLACEABLE: u32 = 100;
 /// When management is asked once more, in milliseconds: the first report may have found no room.
 pub(crate) const ASK_AGAIN: u32 = 500;
-/// Milliseconds between two reports of neighbours that seem to have moved.
-const MOVED_EVERY: u32 = 10;
 /// Next hops that the packets of one batch, and the copies that are made of them, want.
 const MOST_WANTED: usize = BATCH + SPARES;
 const KINDS: [Kind; 2] = [Kind::Waiting, Kind::Expected];
@@ -85,19 +84,6 @@ pub(crate) struct Unresolved {
     moved: Option<Missing>,
     moved_at: Tick,
 }
-
-/// The next hops that packets leave by which wait, by slot.
-static NEXT_HOPS: [NextHop; UNRESOLVED] = {
-    let mut all = [NextHop { interface: InterfaceId::NOWHERE, mac: Mac([0; 6]) }; UNRESOLVED];
-    let mut slot = 0;
-    while slot < UNRESOLVED {
-        #[expect(clippy::cast_possible_truncation, reason = "limits.rs says that it fits")]
-        let number = slot as u16;
-        all[slot].interface = InterfaceId::unresolved(number);
-        slot += 1;
-    }
-    all
-};
 
 impl Unresolved {
     pub(crate) fn new() -> Self {
@@ -150,7 +136,7 @@ impl Unresolved {
     }
 
     /// Remembers a next hop that packets will leave by, if there is room beside those that packets wait for.
-    pub(crate) fn expect(&mut self, missing: Missing, now: Tick) {
+    pub(crate) fn foresee(&mut self, missing: Missing, now: Tick) {
         if self.find(missing).is_some() {
             return;
         }
@@ -293,41 +279,6 @@ impl Unresolved {
         }
         self.index.remove(number, slot.missing);
         None
-    }
-
-    /// Reports next hops that management has not been asked for, those that packets wait for first: `send` says
-    /// whether there was room. Those without room are reported the next time.
-    pub(crate) fn report(&mut self, mut send: impl FnMut(Missing) -> bool) {
-        self.end_batch();
-        let mut room = UNRESOLVED_REPORTS;
-        for kind in KINDS {
-            // New ones are at the end.
-            let mut number = self.index.newest(kind);
-            while self.unreported[kind as usize] > 0
-                && let Some(missed) = self.slots.get_mut(usize::from(number))
-            {
-                if !missed.is_reported {
-                    if room == 0 || !send(missed.missing) {
-                        return;
-                    }
-                    missed.is_reported = true;
-                    self.unreported[kind as usize] -= 1;
-                    room -= 1;
-                }
-                number = self.index.older(number);
-            }
-        }
-    }
-
-    /// Notes that a neighbour has sent from another MAC address than the one that is known.
-    pub(crate) fn note_moved(&mut self, neighbour: Missing, now: Tick) {
-        if now.millis_since(self.moved_at) >= MOVED_EVERY {
-            (self.moved, self.moved_at) = (Some(neighbour), now);
-        }
-    }
-
-    pub(crate) fn take_moved(&mut self) -> Option<Missing> {
-        self.moved.take()
     }
 }
 

@@ -1,7 +1,9 @@
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
 
+use super::reports::MOVED_EVERY;
 use super::*;
+use crate::types::Mac;
 use crate::xdp::Umem;
 
 const ETH0: InterfaceId = InterfaceId(0);
@@ -166,17 +168,17 @@ fn what_is_only_expected_makes_way_for_packets_and_displaces_none() {
     let mut held = Held1::new();
     let (all, half) = (u32::try_from(UNRESOLVED).unwrap(), u32::try_from(UNRESOLVED_EXPECTED).unwrap());
     for number in 0..all {
-        held.unresolved.expect(missing(number), Tick(0));
+        held.unresolved.foresee(missing(number), Tick(0));
     }
     assert!(
         held.unresolved.find(missing(half - 1)).is_some() && held.unresolved.find(missing(half)).is_none()
     );
-    held.unresolved.expect(missing(half), Tick(REPLACEABLE));
+    held.unresolved.foresee(missing(half), Tick(REPLACEABLE));
     assert!(held.unresolved.find(missing(0)).is_none(), "the oldest has been reported for long");
     for number in all..2 * all {
         assert_eq!(held.hold(number, 7, Tick(REPLACEABLE)), (true, None), "however young the others are");
     }
-    held.unresolved.expect(missing(1), Tick(DEADLINE));
+    held.unresolved.foresee(missing(1), Tick(DEADLINE));
     assert!(held.unresolved.find(missing(1)).is_none(), "there is no room");
     assert_eq!(held.given_up(Tick(DEADLINE)), []);
     assert_eq!(held.given_up(Tick(DEADLINE + REPLACEABLE)).len(), UNRESOLVED);
@@ -187,8 +189,8 @@ fn what_is_only_expected_makes_way_for_packets_and_displaces_none() {
 #[test]
 fn time_begins_with_the_first_packet() {
     let mut held = Held1::new();
-    held.unresolved.expect(missing(1), Tick(0));
-    held.unresolved.expect(missing(2), Tick(0));
+    held.unresolved.foresee(missing(1), Tick(0));
+    held.unresolved.foresee(missing(2), Tick(0));
     held.hold(1, 10, Tick(DEADLINE - 1));
     assert_eq!(held.given_up(Tick(DEADLINE)), []);
     assert!(held.unresolved.find(missing(2)).is_none(), "nothing waits");
@@ -199,10 +201,10 @@ fn time_begins_with_the_first_packet() {
 #[test]
 fn what_packets_wait_for_is_reported_before_what_is_expected() {
     let mut held = Held1::new();
-    held.unresolved.expect(missing(1), Tick(0));
+    held.unresolved.foresee(missing(1), Tick(0));
     held.hold(2, 20, Tick(0));
-    held.unresolved.expect(missing(3), Tick(0));
-    held.unresolved.expect(missing(4), Tick(0));
+    held.unresolved.foresee(missing(3), Tick(0));
+    held.unresolved.foresee(missing(4), Tick(0));
     held.hold(4, 40, Tick(0));
     assert_eq!(held.reported(2), [missing(4), missing(2)]);
     assert_eq!(held.reported(9), [missing(3), missing(1)]);

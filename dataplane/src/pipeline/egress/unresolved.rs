@@ -50,7 +50,7 @@ pub(in super::super) fn expect_replies(
     let Some((interface, address)) = fib.neighbour_for(&query) else { return };
     let missing = Missing { interface, address };
     match fib.neighbours().get(interface, address) {
-        None => context.unresolved.expect(missing, context.now),
+        None => context.unresolved.foresee(missing, context.now),
         Some(known) if address == client => {
             let is_here = packet.ingress == interface || is_of_one_bridge(context, packet.ingress, interface);
             let source = packet.frame.bytes().get(6..12).and_then(|bytes| bytes.first_chunk());
