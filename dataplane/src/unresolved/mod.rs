@@ -83,6 +83,15 @@ pub(crate) struct Unresolved {
     given_up: VecDeque<Held>,
     moved: Option<Missing>,
     moved_at: Tick,
+    /// A route of a snapshot whose router is known: the routers of most clients are few.
+    pub(crate) known: Option<KnownRouter>,
+}
+
+/// The generation of a snapshot, and where a route of its is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownRouter {
+    pub(crate) generation: u64,
+    pub(crate) route: usize,
 }
 
 impl Unresolved {
@@ -108,6 +117,7 @@ impl Unresolved {
             given_up: VecDeque::with_capacity(UNRESOLVED_PACKETS + BATCH * UNRESOLVED_PER_NEXT_HOP),
             moved: None,
             moved_at: Tick::default(),
+            known: None,
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::verdict::{DropReason, Verdict};
 use super::{Growth, Way, behind_a_port, bridge_of, fits, is_of_one_bridge};
 use crate::snapshot::{Backend, Forwarding, NextHop, Query};
 use crate::types::InterfaceId;
-use crate::unresolved::Missing;
+use crate::unresolved::{KnownRouter, Missing};
 use crate::wire::ethernet::{self, Ethernet, Payload, ethertype};
 use crate::wire::ipv4::Ipv4;
 use crate::wire::ipv6::{self, Ipv6};
@@ -47,7 +47,14 @@ pub(in super::super) fn expect_replies(
     }
     let fib = &context.snapshot.fib;
     let query = Query { source: Some(virtual_ip), ..Query::towards(client) };
-    let Some((interface, address)) = fib.neighbour_for(&query) else { return };
+    let Some(towards) = fib.towards(&query) else { return };
+    let route =
+        KnownRouter { generation: context.snapshot.generation, route: std::ptr::from_ref(towards).addr() };
+    let (interface, gateway) = *towards;
+    if context.unresolved.known == Some(route) && gateway != Some(client) {
+        return;
+    }
+    let address = gateway.unwrap_or(client);
     let missing = Missing { interface, address };
     match fib.neighbours().get(interface, address) {
         None => context.unresolved.foresee(missing, context.now),
@@ -58,7 +65,7 @@ pub(in super::super) fn expect_replies(
                 context.unresolved.note_moved(missing, context.now);
             }
         }
-        Some(_) => {}
+        Some(_) => context.unresolved.known = Some(route),
     }
 }
 

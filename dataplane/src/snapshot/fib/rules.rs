@@ -99,7 +99,7 @@ impl Family {
 
     /// The path of a packet.
     #[inline(always)]
-    pub(super) fn find(&self, query: &Query) -> Option<Towards> {
+    pub(super) fn find(&self, query: &Query) -> Option<&Towards> {
         if self.rules.is_empty() {
             self.only(query.destination)?.towards(query.hash)
         } else {

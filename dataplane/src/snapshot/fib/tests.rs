@@ -290,3 +290,41 @@ fn a_table_may_spread_and_the_other_family_has_rules_of_its_own() {
     assert_eq!(fib.neighbour_for(&Query::towards(ip("192.0.2.1"))), None, "no rule is left");
     assert_eq!(fib.neighbour_towards(ip("2001:db8::1")), Some((ETH0, ip("fe80::1"))));
 }
+
+/// A table of many lengths and prefixes says what a list of them says.
+#[test]
+fn the_longest_of_many_prefixes_is_found_whatever_else_is_there() {
+    let mut random = 7_u64;
+    let mut below = |n: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u8::try_from((random >> 33) % n).unwrap()
+    };
+    for lengths in [&[0, 8, 16, 24, 31, 32][..], &[0, 16, 64, 65, 112, 127, 128]] {
+        let is_v4 = lengths.ends_with(&[32]);
+        let mut address = || {
+            let [a, b, c] = [below(8), below(4), below(4)];
+            if is_v4 {
+                IpAddr::from([10, a, b, c])
+            } else {
+                IpAddr::from([0xfd, 0, 0, 0, 0, 0, 0, a, b << 6, 0, 0, 0, 0, 0, b, c])
+            }
+        };
+        let addresses: Vec<IpAddr> = (0..400).map(|_| address()).collect();
+        let route = |(n, address): (usize, &IpAddr)| {
+            let prefix = Prefix::new(*address, lengths[n % lengths.len()]).unwrap();
+            (prefix, IpAddr::from([192, 0, 2, u8::try_from(n).unwrap()]))
+        };
+        let routes: Vec<(Prefix, IpAddr)> = addresses[..120].iter().enumerate().map(route).collect();
+        let by = |(prefix, gateway): &(Prefix, IpAddr)| {
+            Route::single(prefix.address(), prefix.length(), Some(ETH0), Some(*gateway))
+        };
+        let fib = Fib::new(routes.iter().map(by), []);
+        for address in addresses {
+            // Of one prefix the first stays.
+            let matching = routes.iter().rev().filter(|(prefix, _)| prefix.contains(address));
+            let longest = matching.max_by_key(|(prefix, _)| prefix.length());
+            let expected = longest.map(|(_, gateway)| (ETH0, *gateway));
+            assert_eq!(fib.neighbour_towards(address), expected, "{address}");
+        }
+    }
+}
