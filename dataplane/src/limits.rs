@@ -17,6 +17,8 @@ pub const MAX_BACKENDS: usize = 1 << 18;
 /// Control frames that wait between workers and the management thread, in each direction.
 /// Full: the frame is dropped and counted, nobody waits.
 pub const PUNT_QUEUE: usize = 1024;
+/// Of these, reports of neighbours and stations, which are repeated: frames have the rest for themselves.
+pub(crate) const PUNT_REPORTS: usize = PUNT_QUEUE / 2;
 
 /// Frames that one worker remembers of each reason for a drop, their beginnings, and how many of them it may take
 /// from one millisecond.
@@ -44,6 +46,8 @@ pub(crate) const FRAGMENTS_READY: usize = BATCH;
 
 /// Next hops without a known MAC address that one worker remembers, and keeps packets for.
 pub(crate) const UNRESOLVED: usize = 1024;
+/// Of these, next hops that no packet waits for, of flows that have begun.
+pub(crate) const UNRESOLVED_EXPECTED: usize = UNRESOLVED / 2;
 /// Packets that wait for one of them: a new one replaces the oldest.
 pub(crate) const UNRESOLVED_PER_NEXT_HOP: usize = 8;
 /// Packets that wait beside the first one of each next hop.

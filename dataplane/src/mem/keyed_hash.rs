@@ -1,5 +1,5 @@
-//! The flow table's hash: keyed with a secret of the process, so that nobody outside can choose
-//! packets that meet in one bucket.
+//! The hash of the flow table and of what is looked up per flow: keyed with a secret of the process, so that
+//! nobody outside can choose packets that meet in one bucket.
 //!
 //! With AES instructions: the blocks are absorbed by AES rounds under secret round keys, as aHash
 //! does. Elsewhere: products of 64 x 64 bits folded to 64, as wyhash does. Neither is a
@@ -11,6 +11,12 @@ use std::hash::{BuildHasher, RandomState};
 #[derive(Debug, Clone)]
 pub(crate) struct KeyedHash {
     keys: [u128; 3],
+}
+
+impl Default for KeyedHash {
+    fn default() -> Self {
+        Self::random()
+    }
 }
 
 impl KeyedHash {

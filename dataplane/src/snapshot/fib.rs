@@ -2,9 +2,11 @@
 //!
 //! The return path of router mode needs a next hop for whatever client it meets.
 
+mod prefixes;
 mod routes;
 mod rules;
 
+use routes::Towards;
 pub use routes::{Path, Route, Target};
 pub use rules::{Ingress, Interfaces, Rule, RuleAction};
 
@@ -115,11 +117,17 @@ impl Fib {
         &self.neighbours
     }
 
+    /// The interface and the router of a packet's path, where they are among the routes.
+    #[inline]
+    pub(crate) fn towards(&self, query: &Query) -> Option<&Towards> {
+        self.family(query.destination).find(query)
+    }
+
     /// The interface and the neighbour that a packet is handed to.
     #[must_use]
     pub fn neighbour_for(&self, query: &Query) -> Option<(InterfaceId, IpAddr)> {
-        let (interface, gateway) = self.family(query.destination).find(query)?;
-        Some((interface, gateway.unwrap_or(query.destination)))
+        let (interface, gateway) = self.towards(query)?;
+        Some((*interface, gateway.unwrap_or(query.destination)))
     }
 
     /// The same for a packet of the node itself to `destination`; of several next hops the first.

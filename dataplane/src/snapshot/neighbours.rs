@@ -3,65 +3,118 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use super::backend::NextHop;
+use crate::mem::KeyedHash;
 use crate::types::InterfaceId;
 
 /// A neighbour with a known MAC address.
 #[derive(Debug)]
 struct Neighbour {
+    id: Id,
     next_hop: NextHop,
     /// A worker has sent a packet by it since management last looked. Workers set it, management clears it. It
     /// orders no other memory.
     used: AtomicBool,
 }
 
+/// An interface and an address, in words that are compared and hashed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Id {
+    address: u128,
+    /// The interface, and whether the address is of IPv4.
+    rest: u32,
+}
+
+/// Beyond the numbers of interfaces.
+const IS_V4: u32 = 1 << 16;
+
+impl Id {
+    #[inline(always)]
+    fn new(InterfaceId(interface): InterfaceId, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(v4) => Self { address: v4.to_bits().into(), rest: u32::from(interface) | IS_V4 },
+            IpAddr::V6(v6) => Self { address: v6.to_bits(), rest: interface.into() },
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "as they were put in")]
+    fn parts(self) -> (InterfaceId, IpAddr) {
+        let address = match self.rest & IS_V4 {
+            0 => IpAddr::from(self.address.to_be_bytes()),
+            _ => IpAddr::from((self.address as u32).to_be_bytes()),
+        };
+        (InterfaceId(self.rest as u16), address)
+    }
+
+    #[inline(always)]
+    fn hash(self, hash: &KeyedHash) -> u64 {
+        hash.one(self.address ^ u128::from(self.rest) << 64)
+    }
+}
+
 impl Neighbour {
-    fn new(next_hop: NextHop) -> Self {
-        Self { next_hop, used: AtomicBool::new(false) }
+    fn new(id: Id, next_hop: NextHop) -> Self {
+        Self { id, next_hop, used: AtomicBool::new(false) }
     }
 }
 
 impl Clone for Neighbour {
     fn clone(&self) -> Self {
-        Self { next_hop: self.next_hop, used: AtomicBool::new(self.used.load(Ordering::Relaxed)) }
+        Self { used: AtomicBool::new(self.used.load(Ordering::Relaxed)), ..Self::new(self.id, self.next_hop) }
     }
 }
 
-/// Neighbours by interface and address.
+/// Neighbours by interface and address. Keyed, as hosts choose their addresses.
 #[derive(Debug, Clone, Default)]
-pub struct Neighbours(HashMap<(InterfaceId, IpAddr), Neighbour>);
+pub struct Neighbours {
+    all: HashTable<Neighbour>,
+    hash: KeyedHash,
+}
 
 impl Neighbours {
     pub(super) fn new(all: impl IntoIterator<Item = (InterfaceId, IpAddr, NextHop)>) -> Self {
-        let entry = |(interface, address, hop)| ((interface, address), Neighbour::new(hop));
-        Self(all.into_iter().map(entry).collect())
+        let mut neighbours = Self::default();
+        neighbours.amend(all.into_iter().map(|(interface, address, hop)| (interface, address, Some(hop))));
+        neighbours
     }
 
     pub(super) fn amend(
         &mut self,
         changes: impl IntoIterator<Item = (InterfaceId, IpAddr, Option<NextHop>)>,
     ) {
+        let Self { all, hash } = self;
         for (interface, address, hop) in changes {
-            match hop {
-                Some(hop) => _ = self.0.insert((interface, address), Neighbour::new(hop)),
-                None => _ = self.0.remove(&(interface, address)),
+            let id = Id::new(interface, address);
+            let entry = all.entry(id.hash(hash), |neighbour| neighbour.id == id, |n| n.id.hash(hash));
+            match (entry, hop) {
+                (Entry::Occupied(mut known), Some(hop)) => *known.get_mut() = Neighbour::new(id, hop),
+                (Entry::Occupied(known), None) => _ = known.remove(),
+                (Entry::Vacant(place), Some(hop)) => _ = place.insert(Neighbour::new(id, hop)),
+                (Entry::Vacant(_), None) => {}
             }
         }
     }
 
+    #[inline(always)]
+    fn find(&self, id: Id) -> Option<&Neighbour> {
+        self.all.find(id.hash(&self.hash), |neighbour| neighbour.id == id)
+    }
+
     /// The next hop of a neighbour.
     #[must_use]
+    #[inline]
     pub fn get(&self, interface: InterfaceId, address: IpAddr) -> Option<&NextHop> {
-        self.0.get(&(interface, address)).map(|neighbour| &neighbour.next_hop)
+        self.find(Id::new(interface, address)).map(|neighbour| &neighbour.next_hop)
     }
 
     /// The same for a packet that leaves by it. The flag is in the cache line that the MAC address is in, and is
     /// written once for each time that management clears it.
     #[inline]
     pub(super) fn take(&self, interface: InterfaceId, address: IpAddr) -> Option<&NextHop> {
-        let neighbour = self.0.get(&(interface, address))?;
+        let neighbour = self.find(Id::new(interface, address))?;
         if !neighbour.used.load(Ordering::Relaxed) {
             neighbour.used.store(true, Ordering::Relaxed);
         }
@@ -70,17 +123,17 @@ impl Neighbours {
 
     /// The neighbours that workers have sent by since the last call.
     pub fn take_used(&self) -> impl Iterator<Item = (InterfaceId, IpAddr)> {
-        let used = self.0.iter().filter(|(_, neighbour)| {
+        let used = self.all.iter().filter(|neighbour| {
             neighbour.used.load(Ordering::Relaxed) && neighbour.used.swap(false, Ordering::Relaxed)
         });
-        used.map(|(id, _)| *id)
+        used.map(|neighbour| neighbour.id.parts())
     }
 
     /// Takes over from the neighbours that are to be replaced which of them were used.
     pub fn inherit(&self, before: &Self) {
-        for (id, neighbour) in &before.0 {
+        for neighbour in &before.all {
             if neighbour.used.load(Ordering::Relaxed)
-                && let Some(own) = self.0.get(id)
+                && let Some(own) = self.find(neighbour.id)
             {
                 own.used.store(true, Ordering::Relaxed);
             }

@@ -8,20 +8,24 @@
 //! The memory is allocated at start. A next hop keeps its newest packets and displaces none of another one. When
 //! there are too many next hops, one that has not answered for [`REPLACEABLE`] is given up for a new one: a live
 //! neighbour answers within that time, so a flood to addresses that no host has does not keep others out.
+//!
+//! A next hop that is expected only (a flow has begun, its replies will need it) is remembered to be reported once.
+//! Its slot is the first that makes way, and it displaces no next hop that packets wait for.
 
 mod index;
+mod reports;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use crate::io::Frame;
 use crate::limits::{
-    BATCH, UNRESOLVED, UNRESOLVED_MORE, UNRESOLVED_PACKETS, UNRESOLVED_PER_NEXT_HOP, UNRESOLVED_REPORTS,
+    BATCH, SPARES, UNRESOLVED, UNRESOLVED_EXPECTED, UNRESOLVED_MORE, UNRESOLVED_PACKETS,
+    UNRESOLVED_PER_NEXT_HOP,
 };
 use crate::snapshot::{Neighbours, NextHop};
-use crate::types::Tick;
-use crate::types::{InterfaceId, Mac};
-use index::{Index, NONE};
+use crate::types::{InterfaceId, Tick};
+use index::{Index, Kind, NEXT_HOPS, NONE};
 
 /// How long a packet waits at most, in milliseconds. The kernel gives up after three requests, a second apart.
 pub(crate) const DEADLINE: u32 = 2000;
@@ -29,8 +33,9 @@ pub(crate) const DEADLINE: u32 = 2000;
 pub(crate) const REPLACEABLE: u32 = 100;
 /// When management is asked once more, in milliseconds: the first report may have found no room.
 pub(crate) const ASK_AGAIN: u32 = 500;
-/// Milliseconds between two reports of neighbours that seem to have moved.
-const MOVED_EVERY: u32 = 10;
+/// Next hops that the packets of one batch, and the copies that are made of them, want.
+const MOST_WANTED: usize = BATCH + SPARES;
+const KINDS: [Kind; 2] = [Kind::Waiting, Kind::Expected];
 
 /// A neighbour whose MAC address is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,9 +55,11 @@ pub(crate) struct Held {
 #[derive(Debug)]
 struct Slot {
     missing: Missing,
+    /// When it was first expected, or its first packet began to wait.
     since: Tick,
-    /// When a packet last asked for it: what is about to be held for it is in a batch.
+    /// When a packet last asked for it, and in which batch: that packet may not be held yet.
     wanted: Tick,
+    batch: u32,
     is_reported: bool,
     packets: VecDeque<Held>,
 }
@@ -64,8 +71,10 @@ pub(crate) struct Unresolved {
     index: Index,
     /// Packets beyond the first of each next hop.
     more: usize,
-    /// Next hops that management has not been asked for.
-    unreported: usize,
+    /// Next hops of each kind that management has not been asked for.
+    unreported: [usize; 2],
+    /// The number of the batch at hand. Number 0 is of no batch until it comes round again.
+    batch: u32,
     asked: Tick,
     /// The generation of the snapshot that was last looked at.
     generation: u64,
@@ -73,20 +82,16 @@ pub(crate) struct Unresolved {
     given_up: VecDeque<Held>,
     moved: Option<Missing>,
     moved_at: Tick,
+    /// A route of a snapshot whose router is known: the routers of most clients are few.
+    pub(crate) known: Option<KnownRouter>,
 }
 
-/// The next hops that packets leave by which wait, by slot.
-static NEXT_HOPS: [NextHop; UNRESOLVED] = {
-    let mut all = [NextHop { interface: InterfaceId::NOWHERE, mac: Mac([0; 6]) }; UNRESOLVED];
-    let mut slot = 0;
-    while slot < UNRESOLVED {
-        #[expect(clippy::cast_possible_truncation, reason = "limits.rs says that it fits")]
-        let number = slot as u16;
-        all[slot].interface = InterfaceId::unresolved(number);
-        slot += 1;
-    }
-    all
-};
+/// The generation of a snapshot, and where a route of its is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KnownRouter {
+    pub(crate) generation: u64,
+    pub(crate) route: usize,
+}
 
 impl Unresolved {
     pub(crate) fn new() -> Self {
@@ -95,6 +100,7 @@ impl Unresolved {
             missing: nowhere,
             since: Tick::default(),
             wanted: Tick::default(),
+            batch: 0,
             is_reported: true,
             packets: VecDeque::with_capacity(UNRESOLVED_PER_NEXT_HOP),
         };
@@ -102,13 +108,15 @@ impl Unresolved {
             slots: std::iter::repeat_with(slot).take(UNRESOLVED).collect(),
             index: Index::new(UNRESOLVED),
             more: 0,
-            unreported: 0,
+            unreported: [0; 2],
+            batch: 1,
             asked: Tick::default(),
             generation: u64::MAX,
             ready: VecDeque::with_capacity(UNRESOLVED_PACKETS),
             given_up: VecDeque::with_capacity(UNRESOLVED_PACKETS + BATCH * UNRESOLVED_PER_NEXT_HOP),
             moved: None,
             moved_at: Tick::default(),
+            known: None,
         }
     }
 
@@ -120,12 +128,33 @@ impl Unresolved {
 
     /// The way of a packet to such a next hop, which is remembered from now on. `None`: there are too many.
     pub(crate) fn want(&mut self, missing: Missing, now: Tick) -> Option<&'static NextHop> {
-        let slot = match self.find(missing) {
-            Some(slot) => slot,
-            None => self.begin(missing, now)?,
+        let number = match self.find(missing) {
+            Some(number) => number,
+            None => {
+                if self.index.is_full() {
+                    let replaced = self.replaceable(Kind::Expected, now, 0);
+                    let replaced = replaced.or_else(|| self.replaceable(Kind::Waiting, now, REPLACEABLE))?;
+                    self.give_up(replaced);
+                }
+                self.begin(missing, now)?
+            }
         };
-        self.slots.get_mut(usize::from(slot))?.wanted = now;
-        NEXT_HOPS.get(usize::from(slot))
+        let slot = self.slots.get_mut(usize::from(number))?;
+        (slot.wanted, slot.batch) = (now, self.batch);
+        NEXT_HOPS.get(usize::from(number))
+    }
+
+    /// Remembers a next hop that packets will leave by, if there is room beside those that packets wait for.
+    pub(crate) fn foresee(&mut self, missing: Missing, now: Tick) {
+        if self.find(missing).is_some() {
+            return;
+        }
+        if self.index.is_full() || self.index.count(Kind::Expected) >= UNRESOLVED_EXPECTED {
+            // The age is the pace of the reports.
+            let Some(replaced) = self.replaceable(Kind::Expected, now, REPLACEABLE) else { return };
+            self.give_up(replaced);
+        }
+        self.begin(missing, now);
     }
 
     fn find(&self, missing: Missing) -> Option<u16> {
@@ -133,25 +162,33 @@ impl Unresolved {
         self.index.find(missing, is_it)
     }
 
-    fn begin(&mut self, missing: Missing, now: Tick) -> Option<u16> {
-        if self.index.is_full() {
-            let oldest = self.slots.get(usize::from(self.index.oldest()))?;
-            // The packet of this batch that wants it is not held yet.
-            if now.millis_since(oldest.since) < REPLACEABLE || oldest.wanted == now {
+    /// The oldest slot of a kind and an age that no packet of the batch at hand is to be held in.
+    fn replaceable(&self, kind: Kind, now: Tick, age: u32) -> Option<u16> {
+        let mut number = self.index.oldest(kind);
+        for _ in 0..=MOST_WANTED {
+            let slot = self.slots.get(usize::from(number))?;
+            if now.millis_since(slot.since) < age {
                 return None;
             }
-            self.give_up(self.index.oldest());
+            if slot.batch != self.batch {
+                return Some(number);
+            }
+            number = self.index.newer(number);
         }
-        let number = self.index.insert(missing)?;
+        None
+    }
+
+    fn begin(&mut self, missing: Missing, now: Tick) -> Option<u16> {
+        let number = self.index.insert(missing, Kind::Expected)?;
         let slot = self.slots.get_mut(usize::from(number))?;
         (slot.missing, slot.since, slot.is_reported) = (missing, now, false);
-        self.unreported += 1;
+        self.unreported[Kind::Expected as usize] += 1;
         Some(number)
     }
 
-    /// Keeps a packet whose egress is the next hop in `slot`. What has to make way for it comes back.
-    pub(crate) fn hold(&mut self, slot: u16, held: Held) -> Option<Held> {
-        let Some(slot) = self.slots.get_mut(usize::from(slot)) else { return Some(held) };
+    /// Keeps a packet whose egress is the next hop in slot `number`. What has to make way for it comes back.
+    pub(crate) fn hold(&mut self, number: u16, held: Held) -> Option<Held> {
+        let Some(slot) = self.slots.get_mut(usize::from(number)) else { return Some(held) };
         let is_first = slot.packets.is_empty();
         let has_room = slot.packets.len() < UNRESOLVED_PER_NEXT_HOP && self.more < UNRESOLVED_MORE;
         let replaced = if is_first || has_room { None } else { slot.packets.pop_front() };
@@ -159,6 +196,15 @@ impl Unresolved {
             self.more += 1;
         }
         slot.packets.push_back(held);
+        if is_first {
+            // Its time begins now: the packet waits as long as any.
+            slot.since = slot.wanted;
+            if !slot.is_reported {
+                self.unreported[Kind::Expected as usize] -= 1;
+                self.unreported[Kind::Waiting as usize] += 1;
+            }
+            self.index.turn(number, Kind::Waiting);
+        }
         replaced
     }
 
@@ -168,17 +214,19 @@ impl Unresolved {
         if std::mem::replace(&mut self.generation, generation) == generation {
             return;
         }
-        let mut slot = self.index.oldest();
-        while slot != NONE {
-            let next = self.index.newer(slot);
-            let missing = self.slots.get(usize::from(slot)).map(|slot| slot.missing);
-            let known = missing.and_then(|missing| neighbours.get(missing.interface, missing.address));
-            if let Some(next_hop) = known {
-                while let Some(held) = self.end(slot) {
-                    self.ready.push_back((*next_hop, held));
+        for kind in KINDS {
+            let mut slot = self.index.oldest(kind);
+            while slot != NONE {
+                let next = self.index.newer(slot);
+                let missing = self.slots.get(usize::from(slot)).map(|slot| slot.missing);
+                let known = missing.and_then(|missing| neighbours.get(missing.interface, missing.address));
+                if let Some(next_hop) = known {
+                    while let Some(held) = self.end(slot) {
+                        self.ready.push_back((*next_hop, held));
+                    }
                 }
+                slot = next;
             }
-            slot = next;
         }
     }
 
@@ -189,22 +237,30 @@ impl Unresolved {
 
     /// Gives up the next hops that have not answered in time, and asks once more for the others.
     pub(crate) fn pass_time(&mut self, now: Tick) {
-        while let Some(oldest) = self.slots.get(usize::from(self.index.oldest()))
-            && now.millis_since(oldest.since) >= DEADLINE
-        {
-            self.give_up(self.index.oldest());
+        self.end_batch();
+        for kind in KINDS {
+            while let Some(oldest) = self.slots.get(usize::from(self.index.oldest(kind)))
+                && now.millis_since(oldest.since) >= DEADLINE
+            {
+                self.give_up(self.index.oldest(kind));
+            }
         }
         if now.millis_since(self.asked) >= ASK_AGAIN {
             self.asked = now;
-            let mut slot = self.index.oldest();
+            let mut slot = self.index.oldest(Kind::Waiting);
             while let Some(missed) = self.slots.get_mut(usize::from(slot)) {
-                let is_waited_for = !missed.packets.is_empty() && now.millis_since(missed.since) >= ASK_AGAIN;
-                if is_waited_for && std::mem::replace(&mut missed.is_reported, false) {
-                    self.unreported += 1;
+                let is_due = now.millis_since(missed.since) >= ASK_AGAIN;
+                if is_due && std::mem::replace(&mut missed.is_reported, false) {
+                    self.unreported[Kind::Waiting as usize] += 1;
                 }
                 slot = self.index.newer(slot);
             }
         }
+    }
+
+    /// What was wanted until now is held, or has found another end.
+    fn end_batch(&mut self) {
+        self.batch = self.batch.wrapping_add(1);
     }
 
     /// A packet that waits no longer.
@@ -228,44 +284,10 @@ impl Unresolved {
             return Some(held);
         }
         if !std::mem::replace(&mut slot.is_reported, true) {
-            self.unreported -= 1;
+            self.unreported[self.index.kind(number) as usize] -= 1;
         }
         self.index.remove(number, slot.missing);
         None
-    }
-
-    /// Reports next hops that management has not been asked for: `send` says whether there was room. Those without
-    /// room are reported the next time.
-    pub(crate) fn report(&mut self, mut send: impl FnMut(Missing) -> bool) {
-        let mut slot = self.index.newest();
-        for _ in 0..UNRESOLVED_REPORTS {
-            // New ones are at the end.
-            while self.unreported > 0
-                && let Some(seen) = self.slots.get(usize::from(slot))
-                && seen.is_reported
-            {
-                slot = self.index.older(slot);
-            }
-            let Some(missed) = self.slots.get_mut(usize::from(slot)).filter(|s| !s.is_reported) else {
-                return;
-            };
-            if !send(missed.missing) {
-                return;
-            }
-            missed.is_reported = true;
-            self.unreported -= 1;
-        }
-    }
-
-    /// Notes that a neighbour has sent from another MAC address than the one that is known.
-    pub(crate) fn note_moved(&mut self, neighbour: Missing, now: Tick) {
-        if now.millis_since(self.moved_at) >= MOVED_EVERY {
-            (self.moved, self.moved_at) = (Some(neighbour), now);
-        }
-    }
-
-    pub(crate) fn take_moved(&mut self) -> Option<Missing> {
-        self.moved.take()
     }
 }
 

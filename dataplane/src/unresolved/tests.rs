@@ -1,7 +1,9 @@
 use std::cell::RefCell;
 use std::net::Ipv4Addr;
 
+use super::reports::MOVED_EVERY;
 use super::*;
+use crate::types::Mac;
 use crate::xdp::Umem;
 
 const ETH0: InterfaceId = InterfaceId(0);
@@ -20,8 +22,9 @@ impl Held1 {
         Self { unresolved: Unresolved::new(), umem: Umem::new(UNRESOLVED_PACKETS + 1).unwrap() }
     }
 
-    /// A packet to a next hop, marked with a number; whether it waits, and what made way for it.
+    /// A batch of one packet to a next hop, marked with a number; whether it waits, and what made way for it.
     fn hold(&mut self, number: u32, mark: u8, now: Tick) -> (bool, Option<u8>) {
+        self.unresolved.end_batch();
         let Some(next_hop) = self.unresolved.want(missing(number), now) else { return (false, None) };
         let slot = next_hop.interface.unresolved_slot().unwrap();
         let frame = Frame::copied(self.umem.take().unwrap(), &[mark]);
@@ -133,10 +136,82 @@ fn a_next_hop_that_has_not_answered_makes_way_for_a_new_one() {
     assert_eq!(held.given_up(Tick(REPLACEABLE)), [1]);
     assert_eq!(held.ready(1, &[0]), []);
     assert_eq!(held.ready(2, &[all]), [(u8::try_from(all % 256).unwrap(), 2)]);
-    // The packet of the batch at hand is not held yet: its next hop stays.
-    held.hold(all, 2, Tick(REPLACEABLE));
-    held.unresolved.want(missing(1), Tick(REPLACEABLE + 1)).unwrap();
-    assert!(held.unresolved.want(missing(all + 1), Tick(REPLACEABLE + 1)).is_none());
+}
+
+/// The packets of the batch at hand are not held yet: their next hops stay.
+#[test]
+fn the_oldest_next_hop_that_no_packet_of_the_batch_wants_makes_way() {
+    let mut held = Held1::new();
+    let all = u32::try_from(UNRESOLVED).unwrap();
+    for number in 0..all {
+        held.hold(number, u8::from(number != 3), Tick(0));
+    }
+    held.unresolved.end_batch();
+    for number in [1, 0, 2] {
+        held.unresolved.want(missing(number), Tick(REPLACEABLE)).unwrap();
+    }
+    held.unresolved.want(missing(all), Tick(REPLACEABLE)).unwrap();
+    assert_eq!(held.given_up(Tick(REPLACEABLE)), [0], "number 3");
+    // As many as one batch wants are stepped over.
+    held.hold(3, 1, Tick(REPLACEABLE));
+    held.unresolved.end_batch();
+    let many = u32::try_from(MOST_WANTED).unwrap();
+    for number in (0..=many).filter(|n| *n != 3) {
+        held.unresolved.want(missing(number), Tick(REPLACEABLE)).unwrap();
+    }
+    assert!(held.unresolved.want(missing(all + 1), Tick(REPLACEABLE)).is_some());
+    assert!(held.unresolved.find(missing(many + 1)).is_none());
+}
+
+#[test]
+fn what_is_only_expected_makes_way_for_packets_and_displaces_none() {
+    let mut held = Held1::new();
+    let (all, half) = (u32::try_from(UNRESOLVED).unwrap(), u32::try_from(UNRESOLVED_EXPECTED).unwrap());
+    for number in 0..all {
+        held.unresolved.foresee(missing(number), Tick(0));
+    }
+    assert!(
+        held.unresolved.find(missing(half - 1)).is_some() && held.unresolved.find(missing(half)).is_none()
+    );
+    held.unresolved.foresee(missing(half), Tick(REPLACEABLE));
+    assert!(held.unresolved.find(missing(0)).is_none(), "the oldest has been reported for long");
+    for number in all..2 * all {
+        assert_eq!(held.hold(number, 7, Tick(REPLACEABLE)), (true, None), "however young the others are");
+    }
+    held.unresolved.foresee(missing(1), Tick(DEADLINE));
+    assert!(held.unresolved.find(missing(1)).is_none(), "there is no room");
+    assert_eq!(held.given_up(Tick(DEADLINE)), []);
+    assert_eq!(held.given_up(Tick(DEADLINE + REPLACEABLE)).len(), UNRESOLVED);
+    assert!(held.unresolved.is_idle());
+}
+
+/// A packet waits its whole time, whenever its next hop was first expected.
+#[test]
+fn time_begins_with_the_first_packet() {
+    let mut held = Held1::new();
+    held.unresolved.foresee(missing(1), Tick(0));
+    held.unresolved.foresee(missing(2), Tick(0));
+    held.hold(1, 10, Tick(DEADLINE - 1));
+    assert_eq!(held.given_up(Tick(DEADLINE)), []);
+    assert!(held.unresolved.find(missing(2)).is_none(), "nothing waits");
+    assert_eq!(held.given_up(Tick(2 * DEADLINE - 2)), []);
+    assert_eq!(held.given_up(Tick(2 * DEADLINE - 1)), [10]);
+}
+
+#[test]
+fn what_packets_wait_for_is_reported_before_what_is_expected() {
+    let mut held = Held1::new();
+    held.unresolved.foresee(missing(1), Tick(0));
+    held.hold(2, 20, Tick(0));
+    held.unresolved.foresee(missing(3), Tick(0));
+    held.unresolved.foresee(missing(4), Tick(0));
+    held.hold(4, 40, Tick(0));
+    assert_eq!(held.reported(2), [missing(4), missing(2)]);
+    assert_eq!(held.reported(9), [missing(3), missing(1)]);
+    held.hold(3, 30, Tick(1));
+    assert_eq!(held.reported(9), [], "once for each");
+    assert_eq!(held.ready(1, &[1, 2, 3, 4]).len(), 3);
+    assert!(held.unresolved.is_idle());
 }
 
 #[test]
@@ -175,30 +250,44 @@ fn moved_neighbours_are_reported_at_a_pace() {
 #[test]
 fn the_index_finds_what_is_in_it() {
     let mut index = Index::new(64);
-    let mut within: Vec<(u16, u32)> = Vec::new();
+    let mut within: [Vec<(u16, u32)>; 2] = Default::default();
     let mut random = 1_u32;
     for _ in 0..20_000 {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let number = random >> 24;
-        match within.iter().position(|(_, n)| *n == number) {
-            Some(place) => {
-                let (slot, _) = within.remove(place);
-                index.remove(slot, missing(number));
+        let (number, kind) = (random >> 24, KINDS[usize::from(random & 0x8000 != 0)]);
+        let place = within
+            .iter()
+            .enumerate()
+            .find_map(|(kind, slots)| Some((kind, slots.iter().position(|(_, n)| *n == number)?)));
+        match place {
+            Some((before, place)) => {
+                let (slot, _) = within[before].remove(place);
+                if random & 0x1_0000 == 0 {
+                    index.remove(slot, missing(number));
+                } else {
+                    index.turn(slot, kind);
+                    within[kind as usize].push((slot, number));
+                }
             }
-            None => match index.insert(missing(number)) {
-                Some(slot) => within.push((slot, number)),
-                None => assert_eq!(within.len(), 64),
+            None => match index.insert(missing(number), kind) {
+                Some(slot) => within[kind as usize].push((slot, number)),
+                None => assert_eq!(within.iter().map(Vec::len).sum::<usize>(), 64),
             },
         }
-        for (slot, number) in &within {
-            assert_eq!(index.find(missing(*number), |s| s == *slot), Some(*slot));
+        for kind in KINDS {
+            for (slot, number) in &within[kind as usize] {
+                assert_eq!(index.find(missing(*number), |s| s == *slot), Some(*slot));
+                assert_eq!(index.kind(*slot), kind);
+            }
+            let mut ages = Vec::new();
+            let mut slot = index.oldest(kind);
+            while slot != NONE {
+                ages.push(slot);
+                slot = index.newer(slot);
+            }
+            assert_eq!(ages.last().copied().unwrap_or(NONE), index.newest(kind));
+            assert_eq!(ages, within[kind as usize].iter().map(|(slot, _)| *slot).collect::<Vec<_>>());
+            assert_eq!(index.count(kind), ages.len());
         }
-        let mut ages = Vec::new();
-        let mut slot = index.oldest();
-        while slot != NONE {
-            ages.push(slot);
-            slot = index.newer(slot);
-        }
-        assert_eq!(ages, within.iter().map(|(slot, _)| *slot).collect::<Vec<_>>());
     }
 }

@@ -267,7 +267,7 @@ impl<I: PacketIo> Worker<I> {
             self.report_neighbours();
         }
         if let Some(Station { interface, mac }) = station {
-            self.punted |= self.links.punts.send(Punt::Station { interface, mac });
+            self.punted |= self.links.punts.report(Punt::Station { interface, mac });
         }
         if std::mem::take(&mut self.punted) {
             self.links.punt_event.wake();

@@ -86,12 +86,14 @@ impl<I: PacketIo> Worker<I> {
         let (unresolved, punts) = (&mut self.own.unresolved, &self.links.punts);
         let mut has_sent = false;
         unresolved.report(|Missing { interface, address }| {
-            let sent = punts.send(Punt::NeighbourMissing { interface, address });
+            let sent = punts.report(Punt::NeighbourMissing { interface, address });
             has_sent |= sent;
             sent
         });
-        if let Some(Missing { interface, address }) = unresolved.take_moved() {
-            has_sent |= punts.send(Punt::NeighbourMoved { interface, address });
+        if punts.takes_reports()
+            && let Some(Missing { interface, address }) = unresolved.take_moved()
+        {
+            has_sent |= punts.report(Punt::NeighbourMoved { interface, address });
         }
         self.punted |= has_sent;
     }

@@ -172,12 +172,13 @@ fn lead(target: &Target, names: &Names<'_>) -> snapshot::Target {
     };
     match target {
         Target::Throw => snapshot::Target::Throw,
-        Target::Nowhere | Target::Object(_) => snapshot::Target::Nowhere,
-        Target::One(hop) => path(hop).map_or(snapshot::Target::Nowhere, snapshot::Target::One),
+        Target::Nowhere => snapshot::Target::Nowhere,
+        Target::Own | Target::Object(_) => snapshot::Target::Foreign,
+        Target::One(hop) => path(hop).map_or(snapshot::Target::Foreign, snapshot::Target::One),
         Target::Many(hops) => {
             let paths: Vec<Path> = hops.iter().filter_map(path).collect();
             match paths[..] {
-                [] => snapshot::Target::Nowhere,
+                [] => snapshot::Target::Foreign,
                 [path] => snapshot::Target::One(path),
                 _ => snapshot::Target::Many(paths),
             }

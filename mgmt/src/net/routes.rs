@@ -44,8 +44,10 @@ pub struct RouteHop {
 /// Where a route leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Nowhere: blackhole, unreachable, prohibit; or to the node itself.
+    /// Nowhere: blackhole, unreachable, prohibit.
     Nowhere,
+    /// To the node itself, or a route that leads no packet of the data plane on.
+    Own,
     /// The look-up goes on with the next rule.
     Throw,
     /// To a nexthop object whose next hops the kernel does not report (`nexthop_compat_mode = 0`).
@@ -87,7 +89,7 @@ impl Target {
     #[must_use]
     pub fn hops(&self) -> &[RouteHop] {
         match self {
-            Self::Nowhere | Self::Throw | Self::Object(_) => &[],
+            Self::Nowhere | Self::Own | Self::Throw | Self::Object(_) => &[],
             Self::One(hop) => std::slice::from_ref(hop),
             Self::Many(hops) => hops,
         }
@@ -128,7 +130,16 @@ impl Route {
             (RouteType::Unicast, None, Some(hop), _) => Target::One(hop),
             (RouteType::Unicast, None, None, Some(object)) => Target::Object(object),
             (RouteType::Throw, ..) => Target::Throw,
-            _ => Target::Nowhere,
+            // The kernel's look-up fails with an error (`fib_props`), which no rule suppresses.
+            (
+                RouteType::BlackHole
+                | RouteType::Unreachable
+                | RouteType::Prohibit
+                | RouteType::Nat
+                | RouteType::ExternalResolve,
+                ..,
+            ) => Target::Nowhere,
+            _ => Target::Own,
         };
         let hops = target.hops();
         // As the kernel decides it; of routers that advertise themselves it uses one.

@@ -75,7 +75,7 @@ fn state(rules: impl IntoIterator<Item = PolicyRule>) -> NetState {
         state.apply(Event::Rule(rule));
     }
     for route in [
-        route(TABLE_LOCAL, "10.0.0.1/32", Target::Nowhere),
+        route(TABLE_LOCAL, "10.0.0.1/32", Target::Own),
         route(TABLE_MAIN, "0.0.0.0/0", Target::One(hop(7, "10.0.0.254"))),
         route(UPLINK, "0.0.0.0/0", Target::One(hop(8, "10.0.1.254"))),
     ] {
@@ -178,6 +178,35 @@ fn a_table_of_management_for_the_node_s_own_packets_is_not_the_data_plane_s() {
     }]);
     strict.apply(Event::Route(route(7, "0.0.0.0/0", Target::One(hop(30, "10.3.0.254"))), false));
     assert_eq!(of_vip(&strict), None, "an operator's rule out of a foreign interface is not bypassed");
+}
+
+/// `ip rule add lookup main suppress_prefixlength 0`: main's specific routes first, its default not.
+#[test]
+fn a_suppressed_default_leads_to_the_next_rule_whatever_its_interface() {
+    let specific =
+        PolicyRule { action: Action::LookUp { table: TABLE_MAIN, suppress: Some(0) }, ..rule(400, 0) };
+    let with = |target: Target, prefix: &str| {
+        let mut state = state([specific.clone(), rule(500, UPLINK)]);
+        state.apply(Event::RouteGone(route(TABLE_MAIN, "0.0.0.0/0", Target::One(hop(7, "10.0.0.254")))));
+        state.apply(Event::Route(route(TABLE_MAIN, prefix, target), false));
+        of_vip(&state)
+    };
+    let foreign = hop(30, "10.3.0.254");
+    let other = RouteHop { gateway: Some(ip("10.3.0.253")), ..foreign };
+    let leads = [
+        Target::One(hop(7, "10.0.0.254")),
+        Target::One(foreign),
+        Target::Many(vec![foreign, other]),
+        Target::Object(3),
+        Target::Own,
+        Target::Throw,
+    ];
+    for target in leads {
+        let name = format!("{target:?}");
+        assert_eq!(with(target, "0.0.0.0/0").as_deref(), Some("10.0.1.254"), "{name}");
+    }
+    assert_eq!(with(Target::Nowhere, "0.0.0.0/0"), None, "an error is final");
+    assert_eq!(with(Target::One(foreign), "192.0.2.0/24"), None, "a specific route is not suppressed");
 }
 
 #[test]

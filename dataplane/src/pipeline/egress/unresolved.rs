@@ -9,9 +9,11 @@ use crate::packet::Headers;
 use crate::packet::Packet;
 use crate::snapshot::{Backend, Forwarding, NextHop, Query};
 use crate::types::InterfaceId;
-use crate::unresolved::Missing;
+use crate::unresolved::{KnownRouter, Missing};
 use crate::verdict::{DropReason, Verdict};
-use crate::wire::ethernet::{self, Ethernet};
+use crate::wire::ethernet::{self, Ethernet, Payload, ethertype};
+use crate::wire::ipv4::Ipv4;
+use crate::wire::ipv6::{self, Ipv6};
 
 /// The way by a next hop whose MAC address is not known: the packet takes it like any other, and then waits where
 /// it would leave.
@@ -45,10 +47,17 @@ pub(in super::super) fn expect_replies(
     }
     let fib = &context.snapshot.fib;
     let query = Query { source: Some(virtual_ip), ..Query::towards(client) };
-    let Some((interface, address)) = fib.neighbour_for(&query) else { return };
+    let Some(towards) = fib.towards(&query) else { return };
+    let route =
+        KnownRouter { generation: context.snapshot.generation, route: std::ptr::from_ref(towards).addr() };
+    let (interface, gateway) = *towards;
+    if context.unresolved.known == Some(route) && gateway != Some(client) {
+        return;
+    }
+    let address = gateway.unwrap_or(client);
     let missing = Missing { interface, address };
     match fib.neighbours().get(interface, address) {
-        None => _ = context.unresolved.want(missing, context.now),
+        None => context.unresolved.foresee(missing, context.now),
         Some(known) if address == client => {
             let is_here = packet.ingress == interface || is_of_one_bridge(context, packet.ingress, interface);
             let source = packet.frame.bytes().get(6..12).and_then(|bytes| bytes.first_chunk());
@@ -56,7 +65,7 @@ pub(in super::super) fn expect_replies(
                 context.unresolved.note_moved(missing, context.now);
             }
         }
-        Some(_) => {}
+        Some(_) => context.unresolved.known = Some(route),
     }
 }
 
@@ -76,10 +85,29 @@ fn resumed(
     let interface = context.snapshot.interface(next_hop.interface).ok_or(DropReason::InterfaceGone)?;
     ethernet::redirect(packet.frame.bytes_mut(), next_hop.mac);
     let Some(bridge) = interface.bridge else { return Ok(next_hop.interface) };
-    let (ethernet, payload) = Ethernet::new_checked(packet.frame.bytes())?;
-    // With the node's own source it comes from the node, and may go back to where its sender is.
-    let ingress = Some(packet.ingress).filter(|_| ethernet.source() != interface.mac);
-    let packet_length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
-    let headers = Headers { packet_length, ..Headers::NONE };
+    let source = Ethernet::new_checked(packet.frame.bytes())?.0.source();
+    let mut ports = context.snapshot.ports_of(bridge).filter_map(|port| context.snapshot.interface(port));
+    let is_own = ports.any(|port| port.mac == source);
+    if is_own {
+        // It has the MAC of the first port: behind which one its neighbour is was not known.
+        ethernet::readdress(packet.frame.bytes_mut(), &next_hop.mac, &interface.mac);
+    }
+    // What comes from the node may go back to where its sender is.
+    let ingress = Some(packet.ingress).filter(|_| !is_own);
+    let headers = Headers { packet_length: packet_length(packet.frame.bytes())?, ..Headers::NONE };
     behind_a_port(packet, context, &headers, (bridge, next_hop.mac), ingress)
+}
+
+/// Length of the IP packet, without tags before it and padding behind it.
+fn packet_length(frame: &[u8]) -> Result<u16, DropReason> {
+    let Payload { ethertype, offset, .. } = ethernet::payload(frame)?;
+    let packet = frame.get(offset..).unwrap_or_default();
+    match ethertype {
+        ethertype::IPV4 => Ok(Ipv4::new_quoted(packet)?.0.total_length()),
+        ethertype::IPV6 => {
+            let fixed = u16::try_from(ipv6::LENGTH).unwrap_or(u16::MAX);
+            Ok(Ipv6::new_quoted(packet)?.0.payload_length().saturating_add(fixed))
+        }
+        _ => Ok(u16::try_from(packet.len()).unwrap_or(u16::MAX)),
+    }
 }

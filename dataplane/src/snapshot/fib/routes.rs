@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hashbrown::HashMap;
-
+use super::prefixes::Prefixes;
+use crate::mem::KeyedHash;
 use crate::types::InterfaceId;
 
 /// A route of the kernel, as the data plane can use it.
@@ -20,9 +20,11 @@ pub struct Route {
 /// Where a route leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Nowhere through the data plane's interfaces: to the node itself, out of a foreign interface,
-    /// blackhole, unreachable or prohibit. It hides less specific routes.
+    /// Nowhere: blackhole, unreachable or prohibit. It hides less specific routes, and ends the look-up.
     Nowhere,
+    /// To the node itself or out of a foreign interface. It hides less specific routes, and is a route like any
+    /// other for a rule that suppresses short prefixes.
+    Foreign,
     /// The look-up goes on with the next rule (`throw` in ip-route(8)).
     Throw,
     /// To one next hop.
@@ -67,12 +69,13 @@ impl Route {
 }
 
 /// The interface and the router of a packet's path.
-pub(super) type Towards = (InterfaceId, Option<IpAddr>);
+pub(crate) type Towards = (InterfaceId, Option<IpAddr>);
 
 /// A [`Target`] in a table.
 #[derive(Debug, Clone, Copy)]
 enum Lead {
     Nowhere,
+    Foreign,
     Throw,
     One(Towards),
     /// The place of the next hops in `Table::spreads`.
@@ -83,19 +86,20 @@ enum Lead {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found<'t> {
     Nowhere,
+    Foreign,
     Throw,
-    One(Towards),
+    One(&'t Towards),
     Many(&'t Spread),
 }
 
-impl Found<'_> {
+impl<'t> Found<'t> {
     /// Where a flow of that hash goes.
     #[inline(always)]
-    pub(super) fn towards(self, hash: u64) -> Option<Towards> {
+    pub(super) fn towards(self, hash: u64) -> Option<&'t Towards> {
         match self {
             Self::One(towards) => Some(towards),
             Self::Many(spread) => spread.pick(hash),
-            Self::Nowhere | Self::Throw => None,
+            Self::Nowhere | Self::Foreign | Self::Throw => None,
         }
     }
 }
@@ -104,52 +108,58 @@ impl Found<'_> {
 /// lengths, so a look-up is a few hash probes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Table {
-    lengths: Vec<(u8, HashMap<u128, Lead>)>,
+    lengths: Vec<Prefixes<Lead>>,
     spreads: Vec<Spread>,
+    hash: KeyedHash,
 }
 
 impl Table {
     /// Of two routes for one prefix the first stays. `answers`: whether a router's MAC is known.
     pub(super) fn insert(&mut self, route: Route, answers: impl Fn(InterfaceId, IpAddr) -> bool) {
-        let place = self.lengths.partition_point(|(length, _)| *length > route.length);
-        if self.lengths.get(place).is_none_or(|(length, _)| *length != route.length) {
-            self.lengths.insert(place, (route.length, HashMap::new()));
+        let place = self.lengths.partition_point(|prefixes| prefixes.length > route.length);
+        if self.lengths.get(place).is_none_or(|prefixes| prefixes.length != route.length) {
+            self.lengths.insert(place, Prefixes::new(route.length));
         }
-        let spreads = &mut self.spreads;
-        self.lengths[place].1.entry(masked(bits(route.prefix), route.length)).or_insert_with(|| match route
-            .target
-        {
+        let prefixes = &mut self.lengths[place];
+        let prefix = bits(route.prefix) & prefixes.mask;
+        if prefixes.find(prefix, &self.hash).is_some() {
+            return;
+        }
+        let lead = match route.target {
             Target::Nowhere => Lead::Nowhere,
+            Target::Foreign => Lead::Foreign,
             Target::Throw => Lead::Throw,
             Target::One(path) => Lead::One((path.interface, path.gateway)),
             Target::Many(paths) => {
-                spreads.push(Spread::new(paths, answers));
-                Lead::Many(spreads.len() - 1)
+                self.spreads.push(Spread::new(paths, answers));
+                Lead::Many(self.spreads.len() - 1)
             }
-        });
+        };
+        prefixes.insert(prefix, lead, &self.hash);
     }
 
     /// The longest prefix that has the destination, and its length.
     #[inline(always)]
     pub(super) fn find(&self, destination: u128) -> Option<(u8, Found<'_>)> {
-        self.lengths.iter().find_map(|(length, routes)| {
-            let found = match *routes.get(&masked(destination, *length))? {
+        self.lengths.iter().find_map(|prefixes| {
+            let found = match prefixes.find(destination & prefixes.mask, &self.hash)? {
                 Lead::Nowhere => Found::Nowhere,
+                Lead::Foreign => Found::Foreign,
                 Lead::Throw => Found::Throw,
                 Lead::One(towards) => Found::One(towards),
-                Lead::Many(place) => self.spreads.get(place).map_or(Found::Nowhere, Found::Many),
+                Lead::Many(place) => self.spreads.get(*place).map_or(Found::Nowhere, Found::Many),
             };
-            Some((*length, found))
+            Some((prefixes.length, found))
         })
     }
 
     /// The routers that routes lead to.
     pub(super) fn gateways(&self) -> impl Iterator<Item = (InterfaceId, IpAddr)> {
-        let single =
-            self.lengths.iter().flat_map(|(_, routes)| routes.values()).filter_map(|lead| match lead {
-                Lead::One((interface, gateway)) => Some((*interface, (*gateway)?)),
-                Lead::Nowhere | Lead::Throw | Lead::Many(_) => None,
-            });
+        let leads = self.lengths.iter().flat_map(Prefixes::values);
+        let single = leads.filter_map(|lead| match lead {
+            Lead::One((interface, gateway)) => Some((*interface, (*gateway)?)),
+            Lead::Nowhere | Lead::Foreign | Lead::Throw | Lead::Many(_) => None,
+        });
         let many = self.spreads.iter().flat_map(|spread| &spread.all.0);
         single.chain(many.filter_map(|share| Some((share.towards.0, share.towards.1?))))
     }
@@ -179,11 +189,11 @@ impl Spread {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the two halves of the hash")]
-    fn pick(&self, hash: u64) -> Option<Towards> {
+    fn pick(&self, hash: u64) -> Option<&Towards> {
         let chosen = self.all.at(hash as u32)?;
         let chosen =
             if chosen.is_usable { chosen } else { self.usable.at((hash >> 32) as u32).unwrap_or(chosen) };
-        Some(chosen.towards)
+        Some(&chosen.towards)
     }
 }
 
@@ -222,9 +232,4 @@ pub(super) fn bits(address: IpAddr) -> u128 {
         IpAddr::V4(v4) => u128::from(Ipv4Addr::to_bits(v4)) << 96,
         IpAddr::V6(v6) => Ipv6Addr::to_bits(v6),
     }
-}
-
-#[inline(always)]
-fn masked(bits: u128, length: u8) -> u128 {
-    bits & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0)
 }

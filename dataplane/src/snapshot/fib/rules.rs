@@ -60,7 +60,8 @@ pub enum RuleAction {
     LookUp {
         /// The number of the table, by which its routes were handed over.
         table: usize,
-        /// Routes of prefixes that are no longer than this do not count.
+        /// Routes of prefixes that are no longer than this do not count: the next rule is asked. Those that
+        /// lead nowhere count.
         suppress: Option<u8>,
     },
     /// They have no route: blackhole, unreachable, prohibit.
@@ -98,7 +99,7 @@ impl Family {
 
     /// The path of a packet.
     #[inline(always)]
-    pub(super) fn find(&self, query: &Query) -> Option<Towards> {
+    pub(super) fn find(&self, query: &Query) -> Option<&Towards> {
         if self.rules.is_empty() {
             self.only(query.destination)?.towards(query.hash)
         } else {
@@ -118,13 +119,11 @@ impl Family {
         for rule in self.rules.iter().filter(|rule| rule.applies(query)) {
             let RuleAction::LookUp { table, suppress } = rule.action else { return None };
             match self.tables.get(table).and_then(|table| table.find(destination)) {
+                None | Some((_, Found::Throw)) => {}
+                // The kernel suppresses routes, not errors (`fib_rules_lookup`).
                 Some((_, Found::Nowhere)) => return None,
-                Some((length, found @ (Found::One(_) | Found::Many(_))))
-                    if suppress.is_none_or(|longest| length > longest) =>
-                {
-                    return Some(found);
-                }
-                _ => {}
+                Some((length, _)) if suppress.is_some_and(|longest| length <= longest) => {}
+                Some((_, found)) => return Some(found),
             }
         }
         None

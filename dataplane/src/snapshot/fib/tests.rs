@@ -253,6 +253,29 @@ fn a_rule_refuses_or_suppresses_short_prefixes() {
     assert_eq!(path_of(&fib, &from_vip("10.0.0.7")).as_deref(), Some("10.0.0.7"));
 }
 
+/// As ip-rule(8) of a node whose main table has the default route of management.
+#[test]
+fn suppression_skips_foreign_routes_and_no_errors() {
+    let specific = Rule { action: RuleAction::LookUp { table: MAIN, suppress: Some(24) }, ..look_up(MAIN) };
+    let by = |target: Target, prefix: (&str, u8), destination: &str| {
+        let v4 = vec![look_up(LOCAL), specific, look_up(UPLINK)];
+        let routes = [
+            (MAIN, Route { target, ..route(prefix.0, prefix.1, None, None) }),
+            (UPLINK, route("0.0.0.0", 0, Some(ETH1), Some(R2))),
+        ];
+        path_of(&Fib::with_rules(Rules { v4, v6: Vec::new() }, routes, []), &from_vip(destination))
+    };
+    let (default, long) = (("0.0.0.0", 0), ("192.0.2.0", 25));
+    for short in [default, ("192.0.2.0", 24)] {
+        assert_eq!(by(Target::Foreign, short, "192.0.2.1").as_deref(), Some(R2));
+        assert_eq!(by(Target::Throw, short, "192.0.2.1").as_deref(), Some(R2));
+        assert_eq!(by(Target::Nowhere, short, "192.0.2.1"), None, "an error is final");
+    }
+    assert_eq!(by(Target::Foreign, long, "192.0.2.1"), None, "a longer prefix counts");
+    assert_eq!(by(Target::Foreign, long, "192.0.2.129").as_deref(), Some(R2));
+    assert_eq!(by(Target::Nowhere, long, "192.0.2.1"), None);
+}
+
 #[test]
 fn a_table_may_spread_and_the_other_family_has_rules_of_its_own() {
     let v4 = vec![Rule { from: prefix("10.0.0.100/32"), ..look_up(1) }];
@@ -266,4 +289,42 @@ fn a_table_may_spread_and_the_other_family_has_rules_of_its_own() {
     assert!((1800..2200).contains(&first), "{first}");
     assert_eq!(fib.neighbour_for(&Query::towards(ip("192.0.2.1"))), None, "no rule is left");
     assert_eq!(fib.neighbour_towards(ip("2001:db8::1")), Some((ETH0, ip("fe80::1"))));
+}
+
+/// A table of many lengths and prefixes says what a list of them says.
+#[test]
+fn the_longest_of_many_prefixes_is_found_whatever_else_is_there() {
+    let mut random = 7_u64;
+    let mut below = |n: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u8::try_from((random >> 33) % n).unwrap()
+    };
+    for lengths in [&[0, 8, 16, 24, 31, 32][..], &[0, 16, 64, 65, 112, 127, 128]] {
+        let is_v4 = lengths.ends_with(&[32]);
+        let mut address = || {
+            let [a, b, c] = [below(8), below(4), below(4)];
+            if is_v4 {
+                IpAddr::from([10, a, b, c])
+            } else {
+                IpAddr::from([0xfd, 0, 0, 0, 0, 0, 0, a, b << 6, 0, 0, 0, 0, 0, b, c])
+            }
+        };
+        let addresses: Vec<IpAddr> = (0..400).map(|_| address()).collect();
+        let route = |(n, address): (usize, &IpAddr)| {
+            let prefix = Prefix::new(*address, lengths[n % lengths.len()]).unwrap();
+            (prefix, IpAddr::from([192, 0, 2, u8::try_from(n).unwrap()]))
+        };
+        let routes: Vec<(Prefix, IpAddr)> = addresses[..120].iter().enumerate().map(route).collect();
+        let by = |(prefix, gateway): &(Prefix, IpAddr)| {
+            Route::single(prefix.address(), prefix.length(), Some(ETH0), Some(*gateway))
+        };
+        let fib = Fib::new(routes.iter().map(by), []);
+        for address in addresses {
+            // Of one prefix the first stays.
+            let matching = routes.iter().rev().filter(|(prefix, _)| prefix.contains(address));
+            let longest = matching.max_by_key(|(prefix, _)| prefix.length());
+            let expected = longest.map(|(_, gateway)| (ETH0, *gateway));
+            assert_eq!(fib.neighbour_towards(address), expected, "{address}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::way::{BACKEND, CLIENT_PORT, Way, network, one_arm, ways};
 use super::*;
 use crate::Punt;
 use crate::limits::{UNRESOLVED, UNRESOLVED_PACKETS, UNRESOLVED_PER_NEXT_HOP};
-use crate::snapshot::{ClientAddress, NextHop, Snapshot};
+use crate::snapshot::{ClientAddress, Fib, NextHop, Route, Snapshot};
 use crate::testing::offer::{How, INLINE};
 use crate::testing::rig::backend_address;
 use crate::types::Mac;
@@ -329,4 +329,45 @@ fn neighbours_that_packets_leave_by_are_marked() {
     check(&mut rig, "a reply", row.ingress, &row.frame, &row.expect);
     assert_eq!(used(&rig), [(ETH0, clients()[0])]);
     assert_eq!(used(&rig), []);
+}
+
+/// That a router is known is remembered for as long as a snapshot, and for what goes by that route alone.
+#[test]
+fn a_router_that_is_not_known_any_more_is_asked_for_with_the_next_flow() {
+    const ROUTERS: [&str; 2] = ["10.0.0.1", "10.0.0.9"];
+    let way = Way { how: How::Router, client_v6: false, server_v6: false };
+    let route = |prefix: &str, length, gateway: Option<&str>| {
+        let gateway = gateway.map(|address| address.parse().unwrap());
+        Route::single(prefix.parse().unwrap(), length, Some(ETH0), gateway)
+    };
+    let routes = [
+        route("0.0.0.0", 0, Some(ROUTERS[0])),
+        route("198.51.100.0", 24, Some(ROUTERS[1])),
+        route("10.0.0.0", 24, None),
+    ];
+    let hop = NextHop { interface: ETH0, mac: CLIENT };
+    let mut snapshot = way.snapshot();
+    let known = ROUTERS.map(|address| (ETH0, address.parse().unwrap(), hop));
+    snapshot.fib = Arc::new(Fib::new(routes, known));
+    let mut rig = Rig::new(snapshot);
+    let mut port = 20_000;
+    let mut asked = |rig: &mut Rig, client: &str| {
+        port += 1;
+        rig.receive(ETH0, &[way.ask().source(client).tcp(port, 80, SYN).build()]);
+        std::iter::from_fn(|| rig.punts.receive())
+            .map(|punt| match punt {
+                Punt::NeighbourMissing { address, .. } => address.to_string(),
+                other => panic!("{other:?}"),
+            })
+            .collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        assert!(asked(&mut rig, "192.0.2.1").is_empty() && asked(&mut rig, "198.51.100.1").is_empty());
+    }
+    resolve(&mut rig, &[(ETH0, ROUTERS[1].parse().unwrap(), None)]);
+    assert!(asked(&mut rig, "192.0.2.1").is_empty());
+    assert_eq!(asked(&mut rig, "198.51.100.1"), [ROUTERS[1]]);
+    assert_eq!(asked(&mut rig, "10.0.0.2"), ["10.0.0.2"]);
+    resolve(&mut rig, &[(ETH0, ROUTERS[0].parse().unwrap(), None)]);
+    assert_eq!(asked(&mut rig, "192.0.2.2"), [ROUTERS[0]]);
 }
