@@ -8,6 +8,7 @@ mod capture;
 mod check;
 mod client;
 pub mod daemon;
+pub mod decap;
 mod doctor;
 mod events;
 mod import;
