@@ -1,4 +1,4 @@
-//! The reference pages of the manual that are written from the code.
+//! The reference pages of the manual that are written from the code, and the examples in it.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{Arg, Command, CommandFactory};
 use dataplane::DropReason;
 use mgmt::cli::{Cli, daemon::DaemonArguments, decap::DecapArguments};
-use mgmt::config;
+use mgmt::config::{self, Machine};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const COMMAND: &str = "UPDATE_DOCS=1 cargo test -p penstock-mgmt --test docs";
@@ -177,4 +177,27 @@ fn limits() {
     let introduction = "Bounds that are compiled in. The ranges of configuration keys are in \
         [Configuration](configuration.md).";
     holds("limits.md", "Limits", introduction, &body);
+}
+
+/// The fenced TOML blocks of a page.
+fn toml_blocks(page: &str) -> Vec<&str> {
+    page.split("\n```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("\n```").map(|(block, _)| block))
+        .collect()
+}
+
+#[test]
+fn complete_configurations_in_the_documents_are_accepted() {
+    let machine = Machine { cores: 4, hostname: "lb1".to_owned(), ..Machine::default() };
+    let mut count = 0;
+    for page in ["README.md", "docs/src/tutorials/first-pair.md", "docs/src/tutorials/one-node.md"] {
+        let text = std::fs::read_to_string(Path::new(ROOT).join(page)).unwrap();
+        for block in toml_blocks(&text).iter().filter(|block| block.contains("[[interface]]")) {
+            let loaded = config::load_str(page, block, &machine);
+            assert!(loaded.is_ok(), "{}", loaded.unwrap_err());
+            count += 1;
+        }
+    }
+    assert!(count >= 3, "only {count} configurations found");
 }
