@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# sentence: the README's page from clone to a pair is true: its file starts two boxes, one of which answers, and a failover by hand takes new connections to the other one
+# sentence: the tutorial of a first pair is true: its file starts two nodes, one of which answers, and a failover by hand takes new connections to the other one
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source-path=SCRIPTDIR source=vrrp.sh
 . "$E2E/vrrp.sh"
 
-# from_readme: the first file of the page.
-from_readme() {
+# from_tutorial: the configuration of the page.
+from_tutorial() {
   # shellcheck disable=SC2016 # Markdown's
-  sed -n '/^## From clone to a pair$/,/^## Building$/p' "$ROOT/README.md" | sed -n '/^```toml$/,/^```$/p' | sed '/^```/d'
+  sed -n '/^```toml$/,/^```$/p' "$ROOT/docs/src/tutorials/first-pair.md" | sed '/^```/d'
 }
 
 # as_box NAMESPACE NAME PRIORITY: the file with what its comments tell to change, and the lab's places.
 as_box() {
   mkdir -p "$LAB_DIR/run-$1"
-  from_readme | sed -e "s/^name = \"lb1\"/name = \"$2\"\nrun_dir = \"${LAB_DIR//\//\\/}\/run-$1\"\nstate_dir = \"${LAB_DIR//\//\\/}\/state-$1\"/" \
+  from_tutorial | sed -e "s/^name = \"lb1\"/name = \"$2\"\nrun_dir = \"${LAB_DIR//\//\\/}\/run-$1\"\nstate_dir = \"${LAB_DIR//\//\\/}\/state-$1\"/" \
     -e "s/^priority = 200/priority = $3/" >"$LAB_DIR/$1.toml"
   printf '\n[dataplane]\ncores = [0]\nflows = 65_536\n' >>"$LAB_DIR/$1.toml"
 }

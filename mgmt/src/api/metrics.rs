@@ -10,6 +10,30 @@ use super::view::{Backend, BackendState, Check, Service, SnatPool, Stats, Status
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// A metric: what Prometheus calls a family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetricFamily {
+    /// With the prefix `penstock_`.
+    pub name: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: String,
+    /// A sentence.
+    pub help: String,
+}
+
+/// Every metric, in the order of the page.
+#[must_use]
+pub fn metric_families() -> Vec<MetricFamily> {
+    let page = render(&Status::default(), &[], &Stats::default(), &[]);
+    let lines: Vec<_> = page.lines().collect();
+    let family = |pair: &[&str]| {
+        let (name, help) = pair.first()?.strip_prefix("# HELP ")?.split_once(' ')?;
+        let kind = pair.last()?.strip_prefix("# TYPE ")?.strip_prefix(name)?.trim_start();
+        Some(MetricFamily { name: name.to_owned(), kind: kind.to_owned(), help: help.to_owned() })
+    };
+    lines.windows(2).filter_map(family).collect()
+}
+
 /// All metrics.
 pub(super) fn render(status: &Status, services: &[Service], stats: &Stats, routers: &[Vrrp]) -> String {
     let mut page = Page(String::new());

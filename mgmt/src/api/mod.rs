@@ -35,6 +35,7 @@ use tokio::sync::mpsc;
 
 use crate::config::MAX_FILE;
 pub use caller::Rights;
+pub use metrics::{MetricFamily, metric_families};
 use request::Request;
 
 /// The routes. `config` verbs take the file's text as their body, and `?name=FILE` to call it by in

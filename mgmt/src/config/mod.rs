@@ -40,7 +40,7 @@ pub use choice::{Backup, Choice, Drain, Persistence, Quorum, Then};
 pub use diagnostic::{Diagnostic, Errors, Place, Severity};
 pub use machine::Machine;
 pub use own::OwnAddresses;
-pub use reference::reference;
+pub use reference::{reference, reference_page};
 pub use service::{Access, Backend, Forwarding, Ping, Service, Tunnel, backend_name, endpoint};
 pub use vrrp::{MacMode, PeerWatch, Track, Tracking, Vrrp};
 

@@ -4,9 +4,12 @@
 mod checks;
 mod keys;
 mod node;
+mod page;
 mod vrrp;
 
 use std::fmt::Write;
+
+pub use page::reference_page;
 
 /// A table of the file.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{layers, licences, tidy};
+use crate::{docs, layers, licences, tidy};
 
 /// What a failed step means for those after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,9 +28,10 @@ const STEPS: &[Step] = &[
     Step { name: "format", run: |root| cargo(root, "fmt --all --check") },
     Step { name: "tidy", run: tidy::run },
     Step { name: "layers", run: layers::run },
+    Step { name: "documents", run: docs::run },
     Step { name: "lints", run: |root| cargo(root, "clippy --workspace --all-targets -- -D warnings") },
     Step { name: "tests", run: tests },
-    Step { name: "docs", run: docs },
+    Step { name: "rustdoc", run: rustdoc },
     Step { name: "licences", run: licences::run },
     Step { name: "cargo deny", run: deny },
 ];
@@ -78,7 +79,7 @@ fn without_root(command: &str) -> String {
     NEEDS_ROOT.iter().fold(command.to_owned(), |command, tests| format!("{command} --skip {tests}"))
 }
 
-fn docs(root: &Path) -> bool {
+fn rustdoc(root: &Path) -> bool {
     // Private items too: most links are between the modules' heads, and those are private. The readers
     // are this project's developers, so public pages may link to private ones.
     let arguments = "doc --workspace --no-deps --document-private-items --quiet";
@@ -104,7 +105,7 @@ fn command(root: &Path, arguments: &str) -> Command {
     command
 }
 
-fn succeeds(command: &mut Command) -> bool {
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     match command.status() {
         Ok(status) => status.success(),
         Err(error) => {

@@ -1,6 +1,7 @@
 //! The developers' loop, as `cargo xtask VERB`. See [`USAGE`].
 
 mod check;
+mod docs;
 mod layers;
 mod licences;
 mod tidy;
@@ -9,8 +10,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cargo xtask check [--keep-going]   format, tidy, lints, tests, docs and licences, in this order
+usage: cargo xtask check [--keep-going]   format, tidy, documents, lints, tests, rustdoc and licences, in this order
        cargo xtask tidy                   the architecture's invariants
+       cargo xtask docs                   links of the documents, pages of the manual; builds it with mdbook
        cargo xtask layers                 the data plane's modules and their arrows
        cargo xtask licences               licences and origins of all packages, by deny.toml
 
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         ["check"] => check::run(root, check::OnFailure::Stop),
         ["check", "--keep-going"] => check::run(root, check::OnFailure::KeepGoing),
         ["tidy"] => tidy::run(root),
+        ["docs"] => docs::run(root),
         ["layers"] => layers::run(root),
         ["licences"] => licences::run(root),
         ["help" | "--help" | "-h"] => {

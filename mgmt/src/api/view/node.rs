@@ -7,7 +7,7 @@ use dataplane::{FrameStats, VlanTags, XdpAttachment};
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/status`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Status {
     /// The node's name.
     pub node: String,
@@ -94,7 +94,7 @@ pub struct Worker {
 }
 
 /// The flow table, as in `GET /v1/status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FlowTable {
     /// Flows in it.
     pub active: u64,
@@ -196,7 +196,7 @@ pub struct Neighbour {
 }
 
 /// `GET /v1/stats`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stats {
     /// Of all workers, and what the steering program gave to Linux.
     pub frames: Frames,
@@ -216,7 +216,7 @@ pub struct Stats {
 
 /// Where frames went: received = forwarded + to Linux + to management + dropped, those in flight
 /// aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Frames {
     /// Came in by a service interface.
     pub received: u64,

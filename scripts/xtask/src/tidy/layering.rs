@@ -11,7 +11,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("dataplane/afxdp", &["penstock-types", "penstock-wire"]),
     ("dataplane", &["penstock-types", "penstock-wire", "penstock-schedulers", "penstock-afxdp"]),
     ("mgmt/decap", &["penstock-types", "penstock-afxdp"]),
-    ("mgmt", &["penstock-dataplane"]),
+    ("mgmt", &["penstock-dataplane", "penstock-decap"]),
     ("benches", &["penstock-dataplane", "penstock-mgmt"]),
     ("scripts/xtask", &[]),
 ];
