@@ -167,11 +167,13 @@ fn limits_of(source: &str, values: &[(&str, String)]) -> String {
 
 #[test]
 fn limits() {
-    let dataplane = values!(dataplane::limits: BATCH RING CHUNK HEADROOM MAX_FRAME MAX_MTU MAX_QUEUES MAX_INTERFACES
-        MAX_WORKERS MAX_BACKENDS PUNT_QUEUE SHOTS SOURCE_SETS);
+    let afxdp =
+        values!(dataplane::limits: BATCH RING CHUNK HEADROOM MAX_FRAME MAX_MTU MAX_QUEUES MAX_INTERFACES);
+    let dataplane = values!(dataplane::limits: MAX_WORKERS MAX_BACKENDS PUNT_QUEUE SHOTS SOURCE_SETS);
     let schedulers = values!(dataplane::schedule::limits: MAGLEV_SLOTS HASH_SLOTS MAX_HASH_SLOTS DESTINATIONS BACKEND_TRIES);
     let body = format!(
-        "## Data plane\n\n{}\n## Schedulers\n\n{}",
+        "## Frames\n\n{}\n## Data plane\n\n{}\n## Schedulers\n\n{}",
+        limits_of(include_str!("../../dataplane/afxdp/src/limits.rs"), &afxdp),
         limits_of(include_str!("../../dataplane/src/limits.rs"), &dataplane),
         limits_of(include_str!("../../dataplane/schedulers/src/limits.rs"), &schedulers)
     );
