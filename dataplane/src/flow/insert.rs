@@ -158,12 +158,15 @@ impl FlowTable {
         })
     }
 
-    /// A flow that is over gives way, as it does to a SYN of its own tuple; and so does one that has ended, half of
-    /// which may still be there. One of which one side has finished does not: the answer is still to come.
+    /// A flow gives way that is proven to be over or was broken off in its handshake, as it does to a SYN of its own
+    /// tuple; and so does one that has ended, half of which may still be there. One of which one side has finished does
+    /// not, for the answer is still to come; nor one whose end can have been forged, for a segment to another virtual IP
+    /// would end it then.
     fn gives_way(&self, reference: EntryRef) -> bool {
         let entry = self.entry(reference);
-        let seen = entry.seen();
-        seen.is_over(!entry.is_two_way()) || seen.is_unlinked()
+        let (seen, one_way) = (entry.seen(), !entry.is_two_way());
+        let is_broken = seen.is_over(one_way) && (one_way || !seen.is_established());
+        entry.is_over() || is_broken || seen.is_unlinked()
     }
 
     /// Takes a word out that others may have seen, before the tuple is looked for again: of two that step back from

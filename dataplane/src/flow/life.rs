@@ -204,6 +204,11 @@ impl Entry<'_> {
         self.seen().is_established()
     }
 
+    /// Whether it is proven that the connection is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.life() == Life::Over
+    }
+
     /// When it began, as far as it is remembered.
     pub(crate) fn birth(&self) -> Tick {
         Tick(self.word(3) & !0xff)

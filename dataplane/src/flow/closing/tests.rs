@@ -66,6 +66,14 @@ impl Connection {
         }
     }
 
+    /// A connection to another address of the service, from the same client port to the same backend.
+    fn other_begins(&mut self) -> Inserted {
+        let mut other = tuple(1, false, Protocol::Tcp);
+        let crate::flow::Addresses::V4 { destination, .. } = &mut other.addresses else { panic!("IPv4") };
+        *destination = [10, 0, 0, 101].into();
+        self.share.insert(&other, 2, true, Tick(2))
+    }
+
     fn is(&self) -> (FlowState, Life) {
         let entry = self.table.entry(self.flow);
         (entry.state(), entry.life())
@@ -310,11 +318,25 @@ fn numbers_are_remembered_of_the_latest_that_has_the_place() {
 fn a_connection_keeps_the_port_of_its_client_until_both_sides_have_finished() {
     let mut connection = Connection::established(true);
     connection.takes(&CLIENT_FINISHES);
-    // Another address of the service, the same client port and backend.
-    let mut other = tuple(1, false, Protocol::Tcp);
-    let crate::flow::Addresses::V4 { destination, .. } = &mut other.addresses else { panic!("IPv4") };
-    *destination = [10, 0, 0, 101].into();
-    assert_eq!(connection.share.insert(&other, 2, true, Tick(2)), Inserted::TupleInUse);
+    assert_eq!(connection.other_begins(), Inserted::TupleInUse);
     connection.takes(&[(Return, FIN, B, 0, A + 1)]);
-    assert!(matches!(connection.share.insert(&other, 2, true, Tick(3)), Inserted::Created(_)));
+    assert_eq!(connection.other_begins(), Inserted::TupleInUse, "the client has not acknowledged it");
+    connection.takes(&[(Forward, ACK, A + 1, 0, B + 1)]);
+    assert!(matches!(connection.other_begins(), Inserted::Created(_)));
+}
+
+#[test]
+fn a_connection_whose_end_may_be_forged_keeps_the_port_of_its_client() {
+    for side in [Forward, Return] {
+        let mut connection = Connection::established(true);
+        connection.takes(&[(side, RST, 0x7777_7777, 0, 0)]);
+        assert_eq!(connection.other_begins(), Inserted::TupleInUse, "{side:?}");
+        connection.takes(&[(Return, ACK, B, 10, A), (Forward, ACK, A, 0, B + 10)]);
+        assert_eq!(connection.is(), (Established, Open), "{side:?}");
+        connection.takes(&[(Forward, FIN, 7, 0, 9), (Return, FIN, 9, 0, 8)]);
+        assert_eq!(connection.other_begins(), Inserted::TupleInUse, "{side:?}, two FINs");
+    }
+    let mut refused = Connection::begun(true);
+    refused.takes(&[(Return, RST_ACK, 0, 0, A)]);
+    assert!(matches!(refused.other_begins(), Inserted::Created(_)), "a handshake that is refused");
 }
