@@ -12,7 +12,7 @@ use super::tcp_state::Seen;
 use crate::limits::INSERT_TRIES;
 use crate::sync::{Ordering, fence};
 use crate::tick::Tick;
-use crate::types::BackendId;
+use crate::types::{BackendId, Protocol};
 use crate::wire::tcp::Flags;
 
 /// A flow to be.
@@ -87,6 +87,10 @@ impl FlowTable {
         let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
         let entry = self.entry(reference);
         entry.create(kind, flow, now);
+        if flow.tuple.protocol == Protocol::Tcp {
+            // Of the flow before in this entry.
+            self.sequences.forget(reference);
+        }
         // Its bucket loads while the other direction gets in.
         let back = flow.two_way.then(|| entry.return_tuple(endpoints)).flatten().map(|tuple| {
             let hash = self.hash(&tuple);

@@ -4,7 +4,7 @@ use super::super::answer::Stop;
 use super::super::batch::Packet;
 use super::super::context::Context;
 use super::super::egress;
-use super::super::headers::Headers;
+use super::super::headers::{Content, Headers};
 use super::super::verdict::DropReason;
 use super::client;
 use super::proxied;
@@ -39,7 +39,14 @@ pub(in super::super) fn foretold(
         Way::Flow(found) if found.direction == Direction::Forward => {
             to_backend(packet, context, headers, &headers.tuple, found.backend, Some(found.entry))
         }
-        Way::Flow(found) => of_backend(packet, context, headers, found),
+        Way::Flow(found) => {
+            if let Content::Segment { flags } = headers.content
+                && context.table.must_end(super::ending(packet, context, headers, found, flags))
+            {
+                return Err(DropReason::OutOfHandshake.into());
+            }
+            of_backend(packet, context, headers, found)
+        }
         Way::Backend(id) => {
             let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
             match &backend.forwarding {
