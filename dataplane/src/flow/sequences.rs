@@ -115,14 +115,18 @@ impl Sequences {
 
     /// Forgets all of an entry: what comes is another connection.
     pub(super) fn forget(&self, entry: EntryRef) {
-        for of in [Direction::Forward, Direction::Return] {
-            if self.known(entry, of) != Known::Nothing {
-                self.set(entry, of, Known::Nothing);
+        let at = (entry.number() as usize * WORDS) & (self.places.len() - 1);
+        let Some([known @ .., client, server]) = self.places.get(at..).and_then(<[_]>::first_chunk::<WORDS>)
+        else {
+            return;
+        };
+        let clear = |place: &AtomicU64, owner_at: u32, owner: u64| {
+            if place.load(Relaxed) >> owner_at == owner {
+                place.swap(0, Relaxed);
             }
-            if self.distance(entry, of, 0).is_some() {
-                self.place(entry, FIRST_NUMBERS + side(of)).store(0, Relaxed);
-            }
-        }
+        };
+        known.iter().for_each(|place| clear(place, 34, tag(entry)));
+        [client, server].into_iter().for_each(|place| clear(place, 32, entry.number().into()));
     }
 }
 
