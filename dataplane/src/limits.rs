@@ -90,12 +90,18 @@ pub(crate) const OPENINGS_PER_ROUND: usize = 32;
 /// Backends that a new flow tries at most where the ones before have no reply tuple left for it: another flow has it,
 /// or the source-NAT pool towards them is exhausted.
 pub(crate) const CLASH_TRIES: usize = 16;
-/// Connections that are ending and whose sequence numbers are remembered: a megabyte. More than end within a
-/// round trip at a hundred thousand a second.
+/// Connections whose sequence numbers are remembered, those they began with and those they are ending with: two
+/// megabytes. More than end within a round trip at a hundred thousand a second.
 pub(crate) const ENDINGS: usize = 1 << 16;
 /// How far in front of a FIN a segment may lie that was sent before it, and comes behind it. One that is farther away
 /// shows that its sender has sent no such FIN.
 pub(crate) const BEFORE_FIN: u32 = 1 << 20;
+/// What may be on its way of a connection: its window (RFC 7323 section 2.3).
+pub(crate) const LARGEST_WINDOW: u32 = 1 << 30;
+/// How far the numbers of a segment may lie behind those that both sides of its connection began with, one multiplied by
+/// the other, so that the segment proves something: a gigabyte behind a request of 256 bytes, 16 megabytes behind 16
+/// kilobytes. Of all pairs of numbers, one in three million lies there.
+pub(crate) const PLAUSIBLE: u64 = 1 << 38;
 
 /// Sets of four sources each, whose rates are remembered: four megabytes.
 pub const SOURCE_SETS: usize = 1 << 16;

@@ -11,8 +11,7 @@ use super::table::{Endpoints, FlowTable, Found};
 use super::tcp_state::Seen;
 use crate::limits::INSERT_TRIES;
 use crate::sync::{Ordering, fence};
-use crate::types::BackendId;
-use crate::types::Tick;
+use crate::types::{BackendId, Protocol, Tick};
 use crate::wire::tcp::Flags;
 
 /// A flow to be.
@@ -87,6 +86,10 @@ impl FlowTable {
         let Some(reference) = keeper.take(self, size) else { return Some(Inserted::Full) };
         let entry = self.entry(reference);
         entry.create(kind, flow, now);
+        if flow.tuple.protocol == Protocol::Tcp {
+            // Of the flow before in this entry.
+            self.sequences.forget(reference);
+        }
         // Its bucket loads while the other direction gets in.
         let back = flow.two_way.then(|| entry.return_tuple(endpoints)).flatten().map(|tuple| {
             let hash = self.hash(&tuple);
@@ -158,12 +161,15 @@ impl FlowTable {
         })
     }
 
-    /// A flow that is over gives way, as it does to a SYN of its own tuple; and so does one that has ended, half of
-    /// which may still be there. One of which one side has finished does not: the answer is still to come.
+    /// A flow gives way that is proven to be over or was broken off in its handshake, as it does to a SYN of its own
+    /// tuple; and so does one that has ended, half of which may still be there. One of which one side has finished does
+    /// not, for the answer is still to come; nor one whose end can have been forged, for a segment to another virtual IP
+    /// would end it then.
     fn gives_way(&self, reference: EntryRef) -> bool {
         let entry = self.entry(reference);
-        let seen = entry.seen();
-        seen.is_over(!entry.is_two_way()) || seen.is_unlinked()
+        let (seen, one_way) = (entry.seen(), !entry.is_two_way());
+        let is_broken = seen.is_over(one_way) && (one_way || !seen.is_established());
+        entry.is_over() || is_broken || seen.is_unlinked()
     }
 
     /// Takes a word out that others may have seen, before the tuple is looked for again: of two that step back from

@@ -49,7 +49,7 @@ const SYN_AGAIN: u32 = 500;
 
 impl FlowTable {
     /// Notes a packet, and returns how that changes the flow's life. `numbers`: those of a segment that
-    /// [`Entry::asks_for_numbers`] is true of.
+    /// [`Entry::asks_for_numbers`] is true of, and of a SYN-ACK.
     pub(crate) fn note(
         &self,
         flow: EntryRef,
@@ -60,7 +60,14 @@ impl FlowTable {
     ) -> Option<Turn> {
         match self.entry(flow).asks_for_numbers(flags) {
             true => self.note_ending(Ending { flow, direction, flags, numbers }, now),
-            false => self.entry(flow).note(direction, flags, now),
+            false => {
+                if let (Some(numbers), Direction::Return) = (numbers, direction)
+                    && flags.has(Flags::SYN)
+                {
+                    self.is_answered(flow, numbers);
+                }
+                self.entry(flow).note(direction, flags, now)
+            }
         }
     }
 
@@ -103,11 +110,11 @@ impl Entry<'_> {
         self.proofs().has(Proofs::SUSPECTED) || flags.has(Flags::FIN | Flags::RST)
     }
 
-    /// Whether there is more to do about a segment than to translate and to [`Self::note`] it. `ends`: it has a FIN or a
-    /// RST.
+    /// Whether there is more to do about a segment than to translate and to [`Self::note`] it. `turns`: it has a SYN, a
+    /// FIN or a RST.
     #[inline(always)]
-    pub(crate) fn needs_care(&self, ends: bool) -> bool {
-        self.word(0) & (Proofs::SUSPECTED.0 | u32::from(Kind::PROXIED) << 24) != 0 || ends
+    pub(crate) fn needs_care(&self, turns: bool) -> bool {
+        self.word(0) & (Proofs::SUSPECTED.0 | u32::from(Kind::PROXIED) << 24) != 0 || turns
     }
 
     /// Notes a packet that [`Self::asks_for_numbers`] is not true of, and returns how that changes the flow's life.
@@ -202,6 +209,11 @@ impl Entry<'_> {
     /// Whether a handshake has ended well, or was not seen.
     pub(crate) fn is_established(&self) -> bool {
         self.seen().is_established()
+    }
+
+    /// Whether it is proven that the connection is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.life() == Life::Over
     }
 
     /// When it began, as far as it is remembered.

@@ -14,7 +14,7 @@
 //!
 //! Bytes per flow, both directions included: index 22, slab 32 (IPv4), 64 (IPv6, or full NAT) or 128 (IPv6
 //! with full NAT that tells backends of their clients). Memory is for the configured number of flows of up to 64. Beside
-//! them there is a megabyte at most for the sequence numbers of connections that are ending ([`sequences`]).
+//! them there are two megabytes at most for sequence numbers, those that connections begin and end with ([`sequences`]).
 //!
 //! Who may do what:
 //! * Any worker looks up and inserts; both are a bounded number of steps and wait for nobody.

@@ -55,6 +55,8 @@ impl Seen {
     pub(super) const NOTHING: Self = Self(0);
     pub(super) const ESTABLISHED: Self = Self(ESTABLISHED);
     pub(super) const RESET: Self = Self(RESET);
+    /// All that a FIN or a RST adds.
+    pub(super) const ENDS: Self = Self(ENDING);
     pub(crate) const ANSWERED: Self = Self(ANSWERED);
     pub(crate) const UNLINKED: Self = Self(UNLINKED);
     pub(crate) const SETTLED: Self = Self(SETTLED);

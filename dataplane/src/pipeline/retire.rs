@@ -59,12 +59,16 @@ pub(super) fn fated(context: &Context<'_>, headers: &Headers, flags: Flags, foun
     let fate = context.snapshot.fate(found.backend);
     let is_forward = found.direction == Direction::Forward;
     if flags.opens() && is_forward {
-        // A client that uses its port again; or that is not answered, and its backend takes nothing new.
+        // A client that uses its port again. An end that is not proven can have been forged, and the SYN as well: the
+        // backend knows, so the SYN goes there, but not to one that takes nothing new. See the table's `closing`.
+        let is_over = entry.is_over() || entry.has_ended();
+        let may_go_elsewhere = fate != Fate::Stays || !entry.is_established();
+        // Or that is not answered, and its backend takes nothing new.
         let is_stranded = fate != Fate::Stays && !entry.is_established();
-        if !entry.state().is_closing() && !entry.has_ended() && !is_stranded {
-            return Fated::GoesOn;
-        }
-        return Fated::IsOver;
+        return match is_over || is_stranded || may_go_elsewhere && entry.state().is_closing() {
+            true => Fated::IsOver,
+            false => Fated::GoesOn,
+        };
     }
     // The same of a client whose handshake the box has made: it sends no SYN any more, but its cookie is good.
     let is_stranded = entry.is_proxied() && !entry.is_established() && !flags.has(Flags::RST);

@@ -7,11 +7,12 @@ use super::*;
 use crate::flow::FlowState::{self, Closed, Established, Fin};
 use crate::flow::tcp_state::Life::{self, BrokenHandshake, InDoubt, Open, Over};
 use crate::flow::testing::{Share, table, tuple};
-use crate::flow::{Inserted, Turn};
+use crate::flow::{Inserted, Timeouts, Turn};
 use crate::limits::ENDINGS;
 use crate::types::Protocol;
 use crate::types::Tick;
 
+const SYN: u8 = Flags::SYN;
 const SYN_ACK: u8 = Flags::SYN | Flags::ACK;
 const ACK: u8 = Flags::ACK;
 const FIN: u8 = Flags::FIN | Flags::ACK;
@@ -60,10 +61,18 @@ impl Connection {
             let end = start.wrapping_add(data + u32::from(flags.has(Flags::FIN)));
             let acknowledged = flags.has(Flags::ACK).then_some(acknowledged);
             // As the pipeline: they are read where they are asked for.
-            let asks = self.table.entry(self.flow).asks_for_numbers(flags);
+            let asks = self.table.entry(self.flow).asks_for_numbers(flags) || flags.has(Flags::SYN);
             let numbers = asks.then_some(Numbers { start, end, acknowledged });
             self.turns.extend(self.table.note(self.flow, direction, flags, Tick(1), numbers));
         }
+    }
+
+    /// A connection to another address of the service, from the same client port to the same backend.
+    fn other_begins(&mut self) -> Inserted {
+        let mut other = tuple(1, false, Protocol::Tcp);
+        let crate::flow::Addresses::V4 { destination, .. } = &mut other.addresses else { panic!("IPv4") };
+        *destination = [10, 0, 0, 101].into();
+        self.share.insert(&other, 2, true, Tick(2))
     }
 
     fn is(&self) -> (FlowState, Life) {
@@ -293,28 +302,198 @@ fn of_resets_that_are_taken_back_one_counts_as_the_servers() {
 
 #[test]
 fn numbers_are_remembered_of_the_latest_that_has_the_place() {
-    let sequences = super::super::sequences::Sequences::new(usize::MAX >> 1);
+    use crate::flow::sequences::{Known, Sequences};
+    let sequences = Sequences::new(usize::MAX >> 1);
     let [one, other] = [7, 7 + u32::try_from(ENDINGS).unwrap()].map(EntryRef::from_number);
-    sequences.set(one, Forward, 1);
-    sequences.set(one, Return, 2);
-    assert_eq!([Forward, Return].map(|of| sequences.get(one, of)), [Some(1), Some(2)]);
-    sequences.set(other, Forward, 3);
-    assert_eq!([one, other].map(|entry| sequences.get(entry, Forward)), [None, Some(3)]);
-    sequences.forget(one, Forward);
-    sequences.forget(one, Return);
-    assert_eq!([one, other].map(|entry| sequences.get(entry, Forward)), [None, Some(3)]);
-    assert_eq!(sequences.get(one, Return), None);
+    let all = |number| [Known::GoesOn, Known::Fin, Known::DoubtedFin, Known::Syn].map(|known| known(number));
+    for known in all(1).into_iter().chain(all(0)).chain(all(u32::MAX)) {
+        sequences.set(one, Forward, known);
+        sequences.set(one, Return, Known::Fin(2));
+        assert_eq!([Forward, Return].map(|of| sequences.known(one, of)), [known, Known::Fin(2)]);
+        assert!(!sequences.replace(one, Forward, Known::Nothing, Known::Fin(3)));
+        assert!(!sequences.replace(one, Forward, Known::GoesOn(3), Known::Fin(3)));
+        assert!(sequences.replace(one, Forward, known, Known::Fin(3)));
+        sequences.forget(one);
+        assert!(sequences.replace(one, Forward, Known::Nothing, Known::Fin(3)));
+    }
+    sequences.begin(one, 10, 20);
+    assert_eq!([Forward, Return].map(|of| sequences.distance(one, of, 30)), [Some(20), Some(10)]);
+    assert!(sequences.replace(other, Forward, Known::Nothing, Known::Fin(4)), "whatever the place has");
+    assert_eq!([one, other].map(|entry| sequences.known(entry, Forward)), [Known::Nothing, Known::Fin(4)]);
+    assert_eq!(sequences.distance(other, Forward, 30), None);
+    sequences.forget(one);
+    assert_eq!(sequences.known(other, Forward), Known::Fin(4));
+    assert_eq!(sequences.distance(one, Forward, 30), None);
 }
 
 #[test]
 fn a_connection_keeps_the_port_of_its_client_until_both_sides_have_finished() {
     let mut connection = Connection::established(true);
     connection.takes(&CLIENT_FINISHES);
-    // Another address of the service, the same client port and backend.
-    let mut other = tuple(1, false, Protocol::Tcp);
-    let crate::flow::Addresses::V4 { destination, .. } = &mut other.addresses else { panic!("IPv4") };
-    *destination = [10, 0, 0, 101].into();
-    assert_eq!(connection.share.insert(&other, 2, true, Tick(2)), Inserted::TupleInUse);
+    assert_eq!(connection.other_begins(), Inserted::TupleInUse);
     connection.takes(&[(Return, FIN, B, 0, A + 1)]);
-    assert!(matches!(connection.share.insert(&other, 2, true, Tick(3)), Inserted::Created(_)));
+    assert_eq!(connection.other_begins(), Inserted::TupleInUse, "the client has not acknowledged it");
+    connection.takes(&[(Forward, ACK, A + 1, 0, B + 1)]);
+    assert!(matches!(connection.other_begins(), Inserted::Created(_)));
+}
+
+#[test]
+fn a_connection_whose_end_may_be_forged_keeps_the_port_of_its_client() {
+    for side in [Forward, Return] {
+        let mut connection = Connection::established(true);
+        connection.takes(&[(side, RST, 0x7777_7777, 0, 0)]);
+        assert_eq!(connection.other_begins(), Inserted::TupleInUse, "{side:?}");
+        connection.takes(&[(Return, ACK, B, 10, A), (Forward, ACK, A, 0, B + 10)]);
+        assert_eq!(connection.is(), (Established, Open), "{side:?}");
+        connection.takes(&[(Forward, FIN, 7, 0, 9), (Return, FIN, 9, 0, 8)]);
+        assert_eq!(connection.other_begins(), Inserted::TupleInUse, "{side:?}, two FINs");
+    }
+    let mut refused = Connection::begun(true);
+    refused.takes(&[(Return, RST_ACK, 0, 0, A)]);
+    assert!(matches!(refused.other_begins(), Inserted::Created(_)), "a handshake that is refused");
+}
+
+#[test]
+fn the_number_of_a_fin_that_was_taken_back_proves_no_reset() {
+    // Three blind packets of one side.
+    let blind = [
+        (Forward, FIN, 0x7777_7776, 0, 1),
+        (Forward, ACK, 0xb777_7777, 0, 1),
+        (Forward, RST, 0x7777_7777, 0, 0),
+    ];
+    let go_on = [(Return, ACK, B, 10, A), (Forward, ACK, A, 0, B + 10)];
+    ends(&blind, (Closed, InDoubt));
+    ends(&[blind[0], blind[1], blind[2], go_on[0], go_on[1]], (Established, Open));
+    for side in [Forward, Return] {
+        let as_side = |number: usize| (side, blind[number].1, blind[number].2, 0, 1);
+        ends(&[as_side(0), as_side(1), as_side(2)], (Closed, InDoubt));
+    }
+}
+
+/// A host that knows addresses and ports alone, and sends as both sides: what it sends fits itself, and the numbers of
+/// the connection only by chance.
+#[test]
+fn what_both_sides_are_made_up_to_agree_on_proves_nothing() {
+    let (x, y) = (0x7777_7777, 0x5555_5555);
+    let attempts: [&[Segment]; 5] = [
+        &[(Forward, FIN, x, 0, y), (Return, FIN, y, 0, x + 1), (Forward, ACK, x + 1, 0, y + 1)],
+        &[(Forward, FIN, x, 0, y), (Return, ACK, y, 0, x + 1), (Return, RST, y, 0, 0)],
+        &[(Forward, RST_ACK, x, 0, y), (Forward, ACK, x, 0, y), (Return, RST, y, 0, 0)],
+        &[(Forward, RST_ACK, x, 0, y), (Return, ACK, y, 0, x), (Forward, RST, x, 0, 0)],
+        &[
+            (Forward, RST, x, 0, y),
+            (Forward, SYN, x, 0, 0),
+            (Return, SYN_ACK, y, 0, x + 1),
+            (Forward, ACK, x + 1, 0, y + 1),
+            (Forward, FIN, x + 1, 0, y + 1),
+            (Return, FIN, y + 1, 0, x + 2),
+            (Forward, ACK, x + 2, 0, y + 2),
+        ],
+    ];
+    for attempt in attempts {
+        let mut connection = Connection::established(true);
+        connection.takes(attempt);
+        assert_ne!(connection.is().1, Over, "{attempt:x?}");
+        assert_eq!(connection.other_begins(), Inserted::TupleInUse, "{attempt:x?}");
+        connection.takes(&[(Return, ACK, B, 10, A), (Forward, ACK, A, 0, B + 10)]);
+        connection.takes(&[(Return, ACK, B + 10, 10, A), (Forward, ACK, A, 0, B + 20)]);
+        assert_eq!((connection.is(), connection.closing()), ((Established, Open), 0), "{attempt:x?}");
+    }
+}
+
+#[test]
+fn the_numbers_of_an_earlier_flow_of_the_entry_prove_nothing() {
+    for side in [Forward, Return] {
+        let (start, acknowledged) = if side == Forward { (A, B) } else { (B, A) };
+        let mut connection = Connection::established(true);
+        let (first, timeouts) = (connection.flow, Timeouts::from(&crate::snapshot::FlowTimeouts::default()));
+        let (end, answer) =
+            ((side, RST_ACK, start, 0, acknowledged), (side.reversed(), ACK, acknowledged, 0, start));
+        connection.takes(&[end, answer]);
+        connection.share.end(first);
+        for n in 1..10_000 {
+            connection.share.pass();
+            connection.share.sweep(&timeouts, Tick(n * 100));
+            connection.share.reclaim();
+        }
+        let taken = (2..100).find_map(|client| {
+            let tuple = tuple(client, false, Protocol::Tcp);
+            match connection.share.insert(&tuple, 2, true, Tick(1_000_000)) {
+                Inserted::Created(flow) if flow == first => Some(flow),
+                _ => None,
+            }
+        });
+        connection.flow = taken.expect("the entry is used again");
+        connection.takes(&[(Return, SYN_ACK, B - 1, 0, A), (Forward, ACK, A, 0, B)]);
+        connection.takes(&[(side, RST, start, 0, 0)]);
+        assert_eq!(connection.is(), (Closed, InDoubt), "{side:?}");
+    }
+}
+
+/// A fast download: the FIN is far ahead of what was lost and is sent again.
+#[test]
+fn a_fin_far_ahead_of_a_late_segment_is_proven_when_it_is_acknowledged() {
+    let end = B + (2 << 20);
+    let late = [
+        (Return, FIN, end, 0, A),
+        (Forward, ACK, A, 0, B + 1460),
+        (Return, ACK, B + 1460, 1460, A),
+        (Forward, ACK, A, 0, B + 2920),
+        (Return, ACK, B + 2920, 1460, A),
+    ];
+    let all =
+        [(Forward, ACK, A, 0, end + 1), (Forward, FIN, A, 0, end + 1), (Return, ACK, end + 1, 0, A + 1)];
+    let mut connection = Connection::established(true);
+    connection.takes(&late);
+    assert_eq!(connection.is(), (Established, Open), "its sender seems to go on elsewhere");
+    connection.takes(&all[..1]);
+    assert_eq!(connection.is(), (Fin, Open));
+    connection.takes(&all[1..]);
+    assert_eq!((connection.is(), connection.closing()), ((Fin, Over), 1));
+    // The client finishes and acknowledges at once.
+    let at_once =
+        [late[0], late[1], late[2], (Forward, FIN, A, 0, end + 1), (Return, ACK, end + 1, 0, A + 1)];
+    ends(&at_once, (Fin, Over));
+}
+
+/// Two workers: one has looked at the flow before the FIN, and finishes behind it.
+#[test]
+fn an_acknowledgement_does_not_displace_a_fin_that_came_meanwhile() {
+    let mut connection = Connection::established(true);
+    connection.takes(&[(Return, FIN, B, 0, A)]);
+    let before = connection.table.entry(connection.flow).seen();
+    connection.takes(&[(Forward, FIN, A, 0, B + 1)]);
+    let numbers = Some(Numbers { start: B + 1, end: B + 1, acknowledged: Some(A) });
+    let older = Ending { flow: connection.flow, direction: Return, flags: Flags(ACK), numbers };
+    connection.table.weigh(older, before);
+    connection.takes(&[(Return, ACK, B + 1, 0, A + 1), (Forward, ACK, A + 1, 0, B + 1)]);
+    assert_eq!(connection.is(), (Fin, Over));
+}
+
+/// A client that uses its port again, at a backend that knows more of the end than the node does.
+#[test]
+fn a_handshake_that_the_backend_takes_makes_a_closed_connection_an_open_one() {
+    let (x, y) = (0x7777_0000, 0x5555_0000);
+    for end in [&[(Forward, RST_ACK, A, 0, B)][..], &CLIENT_FINISHES[..1]] {
+        let mut connection = Connection::established(true);
+        connection.takes(end);
+        connection.takes(&[
+            (Forward, SYN, x, 0, 0),
+            (Return, SYN_ACK, y, 0, x + 1),
+            (Forward, ACK, x + 1, 0, y + 1),
+        ]);
+        assert_eq!((connection.is(), connection.closing()), ((Established, Open), 0), "{end:?}");
+        connection.takes(&[(Forward, FIN, x + 1, 0, y + 1), (Return, FIN, y + 1, 0, x + 2)]);
+        connection.takes(&[(Forward, ACK, x + 2, 0, y + 2)]);
+        assert_eq!(
+            (connection.is(), connection.closing()),
+            ((Fin, InDoubt), 1),
+            "{end:?}: its numbers are not known"
+        );
+    }
+    // One that is alive answers by where it is (RFC 5961 section 4), and the client that has forgotten it resets it there.
+    let forgotten =
+        [(Forward, RST, 7, 0, 0), (Forward, SYN, x, 0, 0), (Return, ACK, B, 0, A), (Forward, RST, A, 0, 0)];
+    ends(&forgotten[..3], (Established, Open));
+    ends(&forgotten, (Closed, Over));
 }

@@ -15,6 +15,7 @@
 //! | a tag put in by a plain store | two workers get the same place |
 //! | those elsewhere not counted, or taken off the count by everyone who tried to remove them | what is elsewhere is not found; two workers each create the same flow |
 //! | relaxed `take_block` or `give_block`; a block taken without looking whether the bit was set | the former owner's last write ends up in the new owner's entry |
+//! | `weigh_acknowledgement` stores what it has found without comparing | a FIN's number is lost to an older acknowledgement, and the flow stays for the time of an established one |
 //!
 //! What was broken and not shown:
 //! * The Release in `Quiescence::pass` and the Acquire in `all_passed`, which keep a worker's reads before its quiescent
@@ -25,6 +26,7 @@
 //!
 //! Not modelled: the fence in `FlowTable::flows`, which is for listing.
 
+mod closing;
 mod index;
 mod reuse;
 mod slab;

@@ -10,6 +10,7 @@ use super::to_client::to_client;
 use super::translate::{self, Rewrite};
 use crate::flow::{Direction, Found};
 use crate::mode::nat::Hop;
+use crate::packet::Content;
 use crate::packet::Headers;
 use crate::packet::Packet;
 use crate::snapshot::{Backend, CAPACITY, Forwarding, OneArm, PoolPart};
@@ -39,7 +40,14 @@ pub(in super::super) fn foretold(
         Way::Flow(found) if found.direction == Direction::Forward => {
             to_backend(packet, context, headers, &headers.tuple, found.backend, Some(found.entry))
         }
-        Way::Flow(found) => of_backend(packet, context, headers, found),
+        Way::Flow(found) => {
+            if let Content::Segment { flags } = headers.content
+                && context.table.must_end(super::ending(packet, context, headers, found, flags))
+            {
+                return Err(DropReason::OutOfHandshake.into());
+            }
+            of_backend(packet, context, headers, found)
+        }
         Way::Backend(id) => {
             let backend = context.snapshot.backend(id).ok_or(DropReason::NoBackend)?;
             match &backend.forwarding {

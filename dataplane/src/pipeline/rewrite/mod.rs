@@ -18,6 +18,7 @@ use crate::packet::{Batch, Packet, Route};
 use crate::packet::{Content, Headers};
 use crate::snapshot::Backend;
 use crate::types::{BackendId, InterfaceId};
+use crate::verdict::DropReason;
 use crate::verdict::Verdict;
 use crate::wire::tcp::Flags;
 pub(super) use foretold::{Way, foretold};
@@ -62,8 +63,9 @@ fn of_flow(
     tuple: &Tuple,
     flow: Found,
 ) -> Result<InterfaceId, Stop> {
-    let ends = matches!(headers.content, Content::Segment { flags } if flags.has(Flags::FIN | Flags::RST));
-    if context.table.entry(flow.entry).needs_care(ends) {
+    let turning = Flags::SYN | Flags::FIN | Flags::RST;
+    let turns = matches!(headers.content, Content::Segment { flags } if flags.has(turning));
+    if context.table.entry(flow.entry).needs_care(turns) {
         return with_care(packet, context, headers, flow);
     }
     translated(packet, context, headers, tuple, flow)
@@ -89,7 +91,7 @@ fn translated(
     sent
 }
 
-/// Flows whose handshake the node has made, and those of which an end was seen.
+/// Flows whose handshake the node has made, and those of which an end was seen; handshakes.
 #[inline(never)]
 fn with_care(
     packet: &mut Packet,
@@ -107,6 +109,12 @@ fn with_care(
         Content::Segment { flags } if entry.asks_for_numbers(flags) => {
             of_ending_flow(packet, context, headers, flow, flags)
         }
+        Content::Segment { flags } if flags.has(Flags::SYN) && flow.direction == Direction::Return => {
+            if let Some(numbers) = numbers::of(packet, headers, entry, flow.direction) {
+                context.table.is_answered(flow.entry, numbers);
+            }
+            translated(packet, context, headers, &headers.tuple, flow)
+        }
         _ => translated(packet, context, headers, &headers.tuple, flow),
     }
 }
@@ -120,15 +128,24 @@ fn of_ending_flow(
     flags: Flags,
 ) -> Result<InterfaceId, Stop> {
     let Found { entry, direction, backend } = flow;
-    // Before they are translated: they have to be the same in both directions.
-    let numbers = numbers::of(packet, headers, context.table.entry(entry), direction);
+    let segment = ending(packet, context, headers, flow, flags);
+    if context.table.must_end(segment) {
+        context.table.end(entry, context.snapshot);
+        return Err(DropReason::OutOfHandshake.into());
+    }
     let interface = in_direction(packet, context, headers, &headers.tuple, flow)?;
-    let segment = Ending { flow: entry, direction, flags, numbers };
     if let Some(turn) = context.table.note_ending(segment, context.now) {
         turned(context, backend, turn);
     }
     count(context, backend, direction, headers.packet_length);
     Ok(interface)
+}
+
+/// Before it is translated: the numbers have to be the same in both directions.
+fn ending(packet: &Packet, context: &Context<'_>, headers: &Headers, flow: Found, flags: Flags) -> Ending {
+    let Found { entry, direction, .. } = flow;
+    let numbers = numbers::of(packet, headers, context.table.entry(entry), direction);
+    Ending { flow: entry, direction, flags, numbers }
 }
 
 #[inline(always)]

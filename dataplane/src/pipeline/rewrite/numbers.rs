@@ -25,9 +25,10 @@ pub(super) fn of(
     let data = u32::try_from(segment.len() - tcp.header_length()).ok()?;
     let acknowledged = flags.has(Flags::ACK).then(|| tcp.acknowledgement());
     let (shift, acknowledged) = match direction {
-        // What the box puts in front of the stream the client knows nothing of.
+        // What the node puts in front of the stream, behind the SYN, the client knows nothing of.
         Direction::Forward => {
-            (entry.nat().map_or(0, |nat| nat.shift), acknowledged.map(|number| for_backend(entry, number)))
+            let nat = entry.nat().filter(|_| !flags.has(Flags::SYN));
+            (nat.map_or(0, |nat| nat.shift), acknowledged.map(|number| for_backend(entry, number)))
         }
         Direction::Return => (0, acknowledged),
     };

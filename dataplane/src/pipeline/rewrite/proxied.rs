@@ -14,7 +14,7 @@ use crate::syn_proxy::{Asked, Opened, Opening, Reason, Segment, Step, SynOptions
 use crate::types::{InterfaceId, VlanId};
 use crate::verdict::DropReason;
 use crate::wire::ethernet::{self, ethertype};
-use crate::wire::tcp::Flags;
+use crate::wire::tcp::{Flags, Sequence};
 use crate::wire::{ipv4, ipv6};
 
 /// What becomes of a packet of such a flow while its connection is being opened; `None`: it goes the flow's way.
@@ -177,7 +177,7 @@ impl Handshaking {
                     Direction::Return => (to_client, to_backend),
                 };
                 if let Some(segment) = other {
-                    self.send(context, packet, headers, opposite(direction), &segment);
+                    self.send(context, packet, headers, direction.reversed(), &segment);
                 }
                 let segment = own.ok_or(DropReason::OutOfHandshake)?;
                 self.replace(packet, context, headers, &segment)
@@ -199,6 +199,9 @@ impl Handshaking {
         }
         self.send(context, packet, headers, Direction::Forward, &opened.acknowledgement);
         let (flow, flags) = (self.flow.entry, opened.acknowledgement.flags);
+        let Sequence(client) = opened.acknowledgement.sequence;
+        let Sequence(server) = opened.translation.for_backend(opened.acknowledgement.acknowledgement);
+        context.table.begins(flow, client, server);
         if let Some(turn) = context.table.note(flow, Direction::Forward, flags, context.now, None) {
             super::turned(context, self.flow.backend, turn);
         }
@@ -289,12 +292,5 @@ fn end(context: &Context<'_>, flow: Found) {
     context.table.end(flow.entry, context.snapshot);
     if let Some(backend) = context.snapshot.backend(flow.backend) {
         backend.meters.service.count(context.keeper.worker(), Event::NotTaken);
-    }
-}
-
-fn opposite(direction: Direction) -> Direction {
-    match direction {
-        Direction::Forward => Direction::Return,
-        Direction::Return => Direction::Forward,
     }
 }

@@ -406,12 +406,112 @@ fn a_reset_connection_is_kept_no_longer_than_an_established_one() {
     assert_eq!(talk.state(), None);
 }
 
+/// A host that knows addresses and ports alone ends a live connection, or moves it to another backend.
 #[test]
-fn a_syn_on_a_connection_that_is_closing_begins_another_one() {
+fn blind_segments_and_a_blind_syn_leave_a_connection_where_it_is() {
+    let x = 0x7777_7777;
+    let attacks: [&[(usize, u8, u32, u32)]; 6] = [
+        &[(CLIENT, RST, x, 0)],
+        &[(SERVER, RST, x, 0)],
+        &[(CLIENT, FIN_ACK, x, 1)],
+        &[(CLIENT, FIN_ACK, x - 1, 1), (CLIENT, ACK, x + 0x4000_0000, 1), (CLIENT, RST, x, 0)],
+        &[(CLIENT, FIN_ACK, x, 9), (SERVER, FIN_ACK, 9, x + 1), (CLIENT, ACK, x + 1, 10)],
+        &[(CLIENT, RST_ACK, x, 9), (SERVER, ACK, 9, x), (CLIENT, RST, x, 0)],
+    ];
+    on_all(|name, talk| {
+        for attack in attacks {
+            let mut talk = talk();
+            for &(side, flags, sequence, acknowledged) in attack {
+                talk.sends(side, flags, sequence, 0, acknowledged);
+            }
+            assert!(talk.reaches(CLIENT, SYN, 0x1234_5678, 0, 0), "{name}: {attack:x?}");
+            assert_eq!(talk.rig.stats().flows_created, 1, "{name}: {attack:x?}");
+            talk.pass(4 * MINUTE - 2000);
+            // Where it is (RFC 5961 section 4).
+            assert!(talk.reaches(SERVER, ACK, B, 0, A), "{name}: {attack:x?}");
+            assert!(talk.reaches(CLIENT, ACK, A, 10, B), "{name}: {attack:x?}");
+            assert!(talk.reaches(SERVER, ACK, B, 10, A + 10), "{name}: {attack:x?}");
+            assert!(talk.reaches(CLIENT, ACK, A + 10, 0, B + 10), "{name}: {attack:x?}");
+            assert_eq!((talk.state(), talk.closing()), (Some(Established), 0), "{name}: {attack:x?}");
+            assert_eq!(talk.rig.stats().flows_created, 1, "{name}: {attack:x?}");
+        }
+    });
+}
+
+#[test]
+fn a_client_that_uses_its_port_again_after_a_close_gets_a_new_flow_at_once() {
+    on_all(|name, talk| {
+        let mut closed = talk();
+        closed.sends(CLIENT, FIN_ACK, A, 10, B);
+        closed.sends(SERVER, FIN_ACK, B, 0, A + 11);
+        closed.sends(CLIENT, ACK, A + 11, 0, B + 1);
+        let mut reset = talk();
+        reset.finishes(SERVER);
+        reset.sends(CLIENT, RST_ACK, A, 0, B + 1);
+        for mut talk in [closed, reset] {
+            talk.sends(CLIENT, SYN, 0x1000_0000, 0, 0);
+            let stats = talk.rig.stats();
+            // By cookie, the flow begins with the next segment.
+            assert!(stats.flows_created == 2 || talk.state().is_none(), "{name}");
+        }
+    });
+}
+
+/// A reset out of the blue was a real one: the node cannot know, but the backend does.
+#[test]
+fn a_client_that_uses_its_port_again_after_a_reset_gets_its_connection() {
+    on_all(|name, talk| {
+        let mut talk = talk();
+        talk.sends(CLIENT, RST_ACK, A, 0, B);
+        talk.pass(MINUTE);
+        let (x, y) = (0x1000_0000, 0x2000_0000);
+        assert!(talk.reaches(CLIENT, SYN, x, 0, 0), "{name}");
+        let is_answered = talk.reaches(SERVER, SYN_ACK, y, 0, x + 1);
+        let is_plain = !name.contains("cookie") && talk.shifts == [0, 0];
+        if is_answered {
+            assert!(talk.reaches(CLIENT, ACK, x + 1, 10, y + 1), "{name}");
+            assert!(talk.reaches(SERVER, ACK, y + 1, 10, x + 11), "{name}");
+            assert_eq!((talk.state(), talk.closing()), (Some(Established), 0), "{name}");
+            assert_eq!(talk.rig.stats().flows_created, 1, "{name}");
+        } else {
+            // What its first segments have to be given is another's: the SYN that is sent again begins a flow.
+            assert_eq!(talk.state(), None, "{name}");
+            talk.pass(1000);
+            assert_eq!(talk.sends(CLIENT, SYN, x, 0, 0).len(), 1, "{name}");
+        }
+        assert!(is_answered || !is_plain || name.contains("oa"), "{name}");
+    });
+}
+
+#[test]
+fn where_replies_bypass_the_node_a_client_that_uses_its_port_again_gets_its_connection() {
+    for way in ways().into_iter().filter(|way| !way.is_two_way()) {
+        for (flags, behind) in [(RST, 0), (FIN_ACK, 1)] {
+            let mut talk =
+                Talk::of(&way, |offer| offer.scheduler = Some(crate::schedule::Kind::LeastConnections));
+            talk.sends(CLIENT, SYN, A - 1, 0, 0);
+            talk.sends(CLIENT, ACK, A, 0, B);
+            talk.sends(CLIENT, flags, A, 0, B);
+            talk.sends(CLIENT, ACK, A + behind, 0, B + 1);
+            talk.pass(MINUTE);
+            let x = 0x1000_0000;
+            for (flags, start, data) in [(SYN, x, 0), (ACK, x + 1, 0), (ACK, x + 1, 10)] {
+                assert_eq!(talk.sends(CLIENT, flags, start, data, 9).len(), 1, "{}", way.name());
+            }
+            assert_eq!(talk.rig.stats().flows_created, 1, "{}: at the same backend", way.name());
+            assert_eq!((talk.state(), talk.closing()), (Some(Established), 0), "{} {flags:#x}", way.name());
+        }
+    }
+}
+
+#[test]
+fn a_handshake_that_is_broken_off_is_followed_by_another_one_at_once() {
     for way in two_way() {
-        for (side, flags) in [(CLIENT, RST), (SERVER, RST), (CLIENT, FIN_ACK), (SERVER, FIN_ACK)] {
-            let mut talk = Talk::new(&way);
-            talk.sends(side, flags, 7, 0, 0);
+        for (side, flags) in [(CLIENT, RST), (SERVER, RST_ACK)] {
+            let mut talk = Talk::of(&way, |_| ());
+            let sent = talk.sends(CLIENT, SYN, A - 1, 0, 0);
+            talk.port = header(&sent[0].1).source_port().0;
+            talk.sends(side, flags, if side == CLIENT { A } else { 0 }, 0, A);
             assert!(talk.reaches(CLIENT, SYN, 0x1000_0000, 0, 0), "{}", way.name());
             assert_eq!(talk.rig.stats().flows_created, 2, "{}", way.name());
         }
