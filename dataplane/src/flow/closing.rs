@@ -14,7 +14,7 @@
 //! that a FIN or a reset brings along never confirms itself or another segment of its side. A host that can send as both
 //! sides makes up segments that confirm each other. So a segment confirms only where its own number and its
 //! acknowledgement lie plausibly behind the numbers that both sides began with, which it would have to guess: one in
-//! three million pairs does, see [`PLAUSIBLE`](crate::limits::PLAUSIBLE). That is what such a host needs to guess for a FIN that the
+//! three million pairs does, see [`PLAUSIBLE`]. That is what such a host needs to guess for a FIN that the
 //! ends themselves take (RFC 5961 section 5.2). The handshake is where these numbers are free to have: segments in the
 //! middle of a connection leave none. Of a connection with much data in both directions, one whose handshake the node has not seen,
 //! or one whose place another has taken, an end is not proven. It waits, where there is room.

@@ -3,7 +3,7 @@
 //! Each stage walks the whole batch once, so that its code stays in the instruction cache and the
 //! memory accesses of one frame hide behind those of the others. A stage looks at frames that no
 //! earlier stage has decided about, and nothing else is passed between stages than what stands in the
-//! [`Packet`]. After the last stage every frame has a [`Verdict`]; the worker carries it out.
+//! [`Packet`](crate::packet::Packet). After the last stage every frame has a [`Verdict`](crate::verdict::Verdict); the worker carries it out.
 
 mod admit;
 mod answer;
