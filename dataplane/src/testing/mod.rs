@@ -4,9 +4,9 @@ pub(crate) use crate::wire::frames;
 pub(crate) mod offer;
 pub(crate) mod rig;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 pub(crate) mod classifier;
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod decap;
 #[cfg(test)]
 mod packets;
