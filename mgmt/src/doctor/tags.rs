@@ -1,4 +1,4 @@
-//! Where the VLAN tags of received frames are, as the data plane will find it: `dataplane/src/xdp/program.rs`.
+//! Where the VLAN tags of received frames are, as the data plane will find it: `dataplane/afxdp/src/program.rs`.
 
 use dataplane::{TagOffload, XdpPreference};
 
